@@ -1,0 +1,102 @@
+# Needs Python 3.11 or newer, make and git. Everything else is installed into .venv, once.
+
+PYTHON ?= python3
+JUPYTER_ARGS ?=
+
+PY := .venv/bin/python
+BENCH_PY := .venv-bench/bin/python
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+START := 00_start_here.ipynb
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Without byte code every start of a kernel would compile JAX and matplotlib afresh.
+unexport PYTHONDONTWRITEBYTECODE
+# A folder of packages from elsewhere must not hide the pinned ones.
+unexport PYTHONPATH
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## show this list
+	@echo "make TARGET, with PYTHON=python3.12 to choose the interpreter:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+.PHONY: lab
+lab: .venv/.ready ## set up once, then open the course in JupyterLab
+	$(PY) -m jupyterlab $(AS_ROOT) --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(START) $(JUPYTER_ARGS)
+
+.PHONY: notebook
+notebook: .venv/.ready ## the same in Jupyter Notebook
+	$(PY) -m notebook $(AS_ROOT) --ServerApp.root_dir=notebooks --JupyterNotebookApp.default_url=/notebooks/$(START) $(JUPYTER_ARGS)
+
+.PHONY: test
+test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest, test and notebook
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m pytest
+
+.PHONY: bench
+bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
+	$(BENCH_PY) -m benchmarks
+
+.PHONY: format
+format: .venv/.ready ## put code and notebooks in the agreed style
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+.PHONY: notebooks
+notebooks: .venv/.ready ## run the notebooks and write them with their outputs
+	$(PY) tests/execute_notebooks.py
+
+.PHONY: pins
+pins: .venv-pins/.ready ## resolve the ranges of pyproject.toml into requirements.txt afresh
+	.venv-pins/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra lab --extra test \
+	    --annotation-style line --custom-compile-command "make pins" --output-file requirements.txt pyproject.toml
+	echo "-e ." >> requirements.txt
+
+.PHONY: clean
+clean: ## remove what the other targets made; a reader's progress stays
+	rm -rf .venv .venv-bench .venv-pins .pytest_cache .ruff_cache build dist
+	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# A stamp is written last, so a set-up that broke off goes on where it was.
+
+define virtual_environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+    echo "batchlab needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)"; \
+    echo "Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+    package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+    echo "'$(PYTHON)' cannot make virtual environments yet: installing $$package"; \
+    sudo=sudo; [ "$$(id -u)" != 0 ] || sudo=env; \
+    { command -v apt-get && command -v $$sudo; } >/dev/null && $$sudo apt-get update -qq && \
+    $$sudo apt-get install -y -qq $$package </dev/null || { \
+        echo "That did not work. As an administrator, run: apt-get install $$package"; \
+        echo "or install Python from python.org and name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }; } >&2
+@[ "$$($(@D)/bin/python --version 2>&1)" = "$$($(PYTHON) --version)" ] || $(PYTHON) -m venv --clear $(@D)
+endef
+
+.venv/.ready: requirements.txt pyproject.toml
+	$(virtual_environment)
+	@echo "Installing the pinned packages into .venv: a few minutes, this once"
+	$(PY) $(PIP_INSTALL) -r requirements.txt
+	touch $@
+
+.venv/.ipykernel6: tests/ipykernel6.txt .venv/.ready
+	rm -rf .venv/ipykernel6
+	$(PY) $(PIP_INSTALL) --no-deps --target .venv/ipykernel6 -r tests/ipykernel6.txt
+	PYTHONPATH=.venv/ipykernel6 $(PY) -m ipykernel install --prefix .venv --name ipykernel6 --display-name "Python 3 (ipykernel 6)" \
+	    --env PYTHONPATH "$(CURDIR)/.venv/ipykernel6"
+	touch $@
+
+.venv-bench/.ready: requirements.txt pyproject.toml
+	$(virtual_environment)
+	@echo "Installing the pinned packages, PyTorch too, into .venv-bench: a few minutes, this once"
+	$(BENCH_PY) $(PIP_INSTALL) -r requirements.txt -e ".[bench]"
+	touch $@
+
+.venv-pins/.ready:
+	$(virtual_environment)
+	.venv-pins/bin/python $(PIP_INSTALL) "uv<1"
+	touch $@

@@ -1,0 +1,47 @@
+"""What every test stands on: strict shapes, no compilation cache, and a browser or a reason why not."""
+
+import os
+import shutil
+
+# Before jax is imported, and in the environment, so that the kernels which run the notebooks inherit it: what a test
+# measures or proves must not depend on what an earlier run left in the user's cache folder.
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+
+import jax
+import matplotlib
+import pytest
+from jax.experimental.compilation_cache import compilation_cache as jax_compilation_cache
+
+# Catches the loss that broadcasts (n,) against (n, 1) to (n, n) and still goes down.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def compilation_cache(tmp_path):
+    """The compilation cache, on for one test, in an empty folder of its own; the folder."""
+    settings = {
+        "jax_enable_compilation_cache": True,
+        "jax_compilation_cache_dir": str(tmp_path / "cache"),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    jax_compilation_cache.reset_cache()
+    yield tmp_path / "cache"
+    for name, value in before.items():
+        jax.config.update(name, value)
+    jax_compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of a Chromium. Without one the test is skipped, or fails where BATCHLAB_BROWSER=required."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    reason = "no chromium, chromium-browser or google-chrome on the PATH"
+    if os.environ.get("BATCHLAB_BROWSER") == "required":
+        pytest.fail(f"{reason}, and BATCHLAB_BROWSER=required")
+    pytest.skip(reason)

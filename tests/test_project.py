@@ -1,0 +1,207 @@
+"""What the repository promises as a whole: one set of pins, clean notebooks, nothing of anyone's machine."""
+
+import itertools
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PLATFORMS = [
+    {"python_version": minor, "python_full_version": f"{minor}.9"} | system
+    for minor, system in itertools.product(
+        ["3.11", "3.12", "3.13"],
+        [
+            {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+            {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+            {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+        ],
+    )
+]
+
+
+def lines_of(text):
+    """The lines that pip or repo2docker acts on."""
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def git(*arguments):
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+# ---------------------------------------------------------------------------------------------------- dependencies
+
+
+def pins():
+    lines = lines_of((ROOT / "requirements.txt").read_text())
+    return [Requirement(line) for line in lines if line != "-e ."]
+
+
+def ranges():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    listed = PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"]
+    return [Requirement(text) for text in listed]
+
+
+@pytest.mark.parametrize("wanted", ranges(), ids=lambda wanted: wanted.name)
+def test_pin_is_in_the_range_of_pyproject(wanted):
+    for platform in PLATFORMS:
+        found = [
+            pin
+            for pin in pins()
+            if canonicalize_name(pin.name) == canonicalize_name(wanted.name)
+            and (pin.marker is None or pin.marker.evaluate(platform))
+        ]
+        assert len(found) == 1, f"{wanted.name} has {len(found)} pins for {platform}: run make pins"
+        (specifier,) = found[0].specifier
+        assert specifier.operator == "=="
+        assert wanted.specifier.contains(specifier.version), f"{found[0]} is not in {wanted}: run make pins"
+
+
+def test_every_pin_names_one_version_and_no_place():
+    for pin in pins():
+        assert [specifier.operator for specifier in pin.specifier] == ["=="], f"{pin} is not pinned"
+        assert pin.url is None, f"{pin} comes from a place of its own"
+
+
+def test_the_library_itself_is_installed_last():
+    assert lines_of((ROOT / "requirements.txt").read_text())[-1] == "-e ."
+
+
+def test_slow_jaxlib_is_excluded():
+    assert not next(wanted for wanted in ranges() if wanted.name == "jaxlib").specifier.contains("0.11.1")
+    assert "0.11.1" not in [next(iter(pin.specifier)).version for pin in pins() if pin.name == "jaxlib"]
+
+
+def test_every_range_ends_before_the_next_major():
+    for wanted in ranges():
+        operators = {specifier.operator for specifier in wanted.specifier}
+        assert operators & {"<", "=="} or wanted.name == "packaging", f"{wanted} admits any future release"
+
+
+# ---------------------------------------------------------------------------------------------------------- Binder
+
+
+def test_binder_installs_what_make_lab_installs():
+    """`make lab` installs requirements.txt from the root; with binder/ there, repo2docker reads nothing at the root."""
+    dry_run = subprocess.run(["make", "-n", "-B", "lab"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    installs = [line for line in dry_run.splitlines() if "pip install" in line]
+    assert len(installs) == 1, installs
+    assert installs[0].endswith("-r requirements.txt"), installs
+
+    # repo2docker prefers a conda environment, a Pipfile or a Dockerfile where it finds one.
+    assert {path.name for path in (ROOT / "binder").iterdir()} == {"requirements.txt", "runtime.txt", "postBuild"}
+    assert lines_of((ROOT / "binder/requirements.txt").read_text()) == ["-r ../requirements.txt"]
+    assert "install" not in " ".join(lines_of((ROOT / "binder/postBuild").read_text()))
+
+
+def test_binder_has_the_oldest_python_that_is_supported():
+    assert (ROOT / "binder/runtime.txt").read_text().strip() == "python-3.11"
+    assert PYPROJECT["project"]["requires-python"] == ">=3.11"
+
+
+# ------------------------------------------------------------------------------------------------------- the files
+
+# Folders of somebody's machine; /home/jovyan is Binder's. Hosts that an installer would contact are spelt in two
+# halves, so that this file does not hold them.
+MACHINE_PATH = re.compile(rb"(?<![\w.*)\]])/(?:root|work|opt|Users/\w+|home/(?!jovyan\b)\w+|tmp/ipykernel)[_/]")
+HOSTS = ["pypi" + ".org", "python" + "hosted", "npm" + "js.org", "deb." + "debian", "download." + "pytorch"]
+
+
+def tracked(*patterns):
+    listing = git("ls-files", "-z", "--", *patterns)
+    assert listing.returncode == 0, listing.stderr
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def traces(content):
+    """What in a file's bytes tells of a machine or a registry."""
+    found = [match.group().decode() for match in MACHINE_PATH.finditer(content)]
+    return found + [host for host in HOSTS if host.encode() in content]
+
+
+def test_no_file_tells_of_a_machine_or_a_registry():
+    told = {str(path.relative_to(ROOT)): traces(path.read_bytes()) for path in tracked()}
+    assert told, "git tracks no file here"
+    assert not {name: found for name, found in told.items() if found}
+
+
+@pytest.mark.parametrize("folder", ["root/x", "work/x", "home/ann/x", "Users/ann/x", "tmp/ipykernel_12/x"])
+def test_a_trace_is_found(folder):
+    assert traces(f'File "/{folder}"'.encode())
+    assert not traces(f"../{folder}".encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".venv/bin/python",
+        ".venv-bench/bin/python",
+        "notebooks/.batchlab.json",
+        "notebooks/.batchlab/progress.json",
+        "notebooks/.ipynb_checkpoints/x.ipynb",
+        "lib/batchlab/__pycache__/data.pyc",
+        ".pytest_cache/x",
+        ".ruff_cache/x",
+    ],
+)
+def test_git_ignores(name):
+    assert git("check-ignore", "--no-index", "-q", name).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["lib/batchlab/data.py", "lib/batchlab/new.py", "notebooks/00_start_here.ipynb"])
+def test_git_does_not_ignore(name):
+    assert git("check-ignore", "--no-index", "-q", name).returncode == 1
+
+
+# --------------------------------------------------------------------------------------------------- the notebooks
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def lines_in(cell):
+    return [line for line in "".join(cell["source"]).splitlines() if line.strip()]
+
+
+def test_there_are_notebooks_and_git_has_them():
+    assert NOTEBOOKS, "notebooks/ holds no notebook"
+    assert set(tracked("notebooks/*.ipynb")) == set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestNotebook:
+    @pytest.fixture
+    def notebook(self, path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def test_static_viewers_can_show_it(self, notebook):
+        """GitHub refuses a notebook whose metadata.widgets lacks the state."""
+        assert "widgets" not in notebook["metadata"]
+
+    def test_it_was_run_from_top_to_bottom(self, notebook):
+        counts = [cell["execution_count"] for cell in code_cells(notebook) if lines_in(cell)]
+        assert counts == list(range(1, len(counts) + 1))
+        assert counts
+
+    def test_nothing_went_wrong(self, notebook):
+        for cell in code_cells(notebook):
+            for output in cell["outputs"]:
+                assert output["output_type"] != "error", output["ename"]
+                assert output.get("name") != "stderr", "".join(output["text"])
+
+    def test_code_cells_are_short(self, notebook):
+        for cell in code_cells(notebook):
+            assert len(lines_in(cell)) <= 12, "".join(cell["source"])
+
+    def test_setup_is_short(self, notebook):
+        assert len(lines_in(code_cells(notebook)[0])) <= 6
