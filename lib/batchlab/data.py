@@ -1,0 +1,360 @@
+"""Problems to learn from: training and validation samples, synthetic, real, or the reader's own.
+
+Every maker returns a `Problem`. The split into training and validation is made before anything is fitted; inputs are
+standardised with the mean and deviation of the training part alone. Labels of classes are one-hot rows.
+"""
+
+import csv
+import dataclasses
+import functools
+import math
+import numbers
+import pathlib
+import string
+
+import numpy as np
+
+SHUFFLES = 64  # epochs whose orders are drawn together
+
+
+def check_integer(name, value, low, high=None, remedy=""):
+    """Return value as an int, or raise with the value, the allowed range and the remedy."""
+    allowed = f"a whole number from {low} to {high}" if high is not None else f"a whole number, {low} or more"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} is {value!r}; it must be {allowed}. {remedy}".strip())
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"{name} is {value}; it must be {allowed}. {remedy}".strip())
+    return int(value)
+
+
+def check_number(name, value, low, high=math.inf, *, low_allowed=True, remedy=""):
+    """Return value as a float, or raise with the value, the allowed range and the remedy."""
+    above = f"{low} or more" if low_allowed else f"above {low}"
+    allowed = f"a finite number, {above}" if math.isinf(high) else f"a number from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is {value!r}; it must be {allowed}. {remedy}".strip())
+    if not math.isfinite(value) or not low <= value <= high or (value == low and not low_allowed):
+        raise ValueError(f"{name} is {value}; it must be {allowed}. {remedy}".strip())
+    return float(value)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """Training and validation samples of one task.
+
+    Attributes:
+        x: (N, d) training inputs, float32.
+        y: (N, k) training targets, float32; one-hot rows for classification.
+        x_val: (M, d) validation inputs.
+        y_val: (M, k) validation targets.
+        name: what to call it in titles and menus.
+        kind: "regression" or "classification".
+        classes: names of the k classes; empty for regression.
+        x_mean: (d,) mean that was taken off the inputs, zero if none was.
+        x_scale: (d,) deviation that the inputs were divided by, one if none was.
+
+    Raises:
+        ValueError: an array that is empty, not finite or of a shape that does not fit the others. The message names the
+            array and the shape wanted.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    name: str = "your data"
+    kind: str = "regression"
+    classes: tuple[str, ...] = ()
+    x_mean: np.ndarray | float = 0.0
+    x_scale: np.ndarray | float = 1.0
+
+    def __post_init__(self):
+        if self.kind not in ("regression", "classification"):
+            raise ValueError(f"kind is {self.kind!r}; it must be 'regression' or 'classification'.")
+        for field in ("x", "y", "x_val", "y_val"):
+            object.__setattr__(self, field, _table(field, getattr(self, field)))
+        for x, y in (("x", "y"), ("x_val", "y_val")):
+            rows, targets = len(getattr(self, x)), len(getattr(self, y))
+            if rows != targets:
+                raise ValueError(f"{x} has {rows} rows and {y} has {targets}; each sample needs one row in both.")
+        for train, val in (("x", "x_val"), ("y", "y_val")):
+            columns, columns_val = getattr(self, train).shape[1], getattr(self, val).shape[1]
+            if columns != columns_val:
+                raise ValueError(f"{train} has {columns} columns and {val} has {columns_val}; they must have the same.")
+        if self.kind == "classification":
+            for field in ("y", "y_val"):
+                y = getattr(self, field)
+                if y.shape[1] < 2 or not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
+                    raise ValueError(
+                        f"{field} of shape {y.shape} is not one-hot; for classification each row holds a single 1 "
+                        "among 2 or more columns. Problem.from_arrays makes it from labels."
+                    )
+            classes = self.classes or tuple(str(c) for c in range(self.y.shape[1]))
+            object.__setattr__(self, "classes", classes)
+
+    @classmethod
+    def from_arrays(cls, x, y, *, validation=0.25, seed=0, kind=None, name="your data"):
+        """Split, standardise and encode arrays of the reader's own.
+
+        Args:
+            x: (n, d) inputs, or (n,) for a single one.
+            y: (n,) labels or numbers, or (n, k) numbers.
+            validation: fraction of the samples kept for validation, from 0.05 to 0.9.
+            seed: which shuffle makes the split.
+            kind: "regression" or "classification"; None decides: labels that are text, booleans, or whole numbers with
+                at most 20 different values are classes.
+            name: what to call the problem.
+
+        Returns:
+            A `Problem`; for regression its targets are standardised too, on the training part.
+
+        >>> problem = Problem.from_arrays([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"], validation=0.5)
+        >>> problem.kind, problem.classes, problem.x.shape
+        ('classification', ('no', 'yes'), (2, 1))
+        """
+        validation = check_number("validation", validation, 0.05, 0.9, remedy="It is a fraction of the samples.")
+        seed = check_integer("seed", seed, 0)
+        x, y = np.asarray(x), np.asarray(y)
+        x = _table("x", x[:, None] if x.ndim == 1 else x)
+        if len(y) != len(x):
+            raise ValueError(f"x has {len(x)} rows and y has {len(y)}; each sample needs one row in both.")
+        if len(x) < 4:
+            raise ValueError(f"there are {len(x)} samples; at least 4 are needed to train and to validate.")
+        classes = ()
+        if kind is None:
+            kind = "classification" if y.ndim == 1 and _looks_like_classes(y) else "regression"
+        if kind == "classification":
+            classes, codes = np.unique(y.ravel(), return_inverse=True)
+            if len(classes) < 2:
+                raise ValueError(f"every label is {str(classes[0])!r}; classification needs 2 or more classes.")
+            y, classes = np.eye(len(classes), dtype=np.float32)[codes], tuple(str(c) for c in classes)
+        y = _table("y", y[:, None] if y.ndim == 1 else y)
+        order = np.random.default_rng(seed).permutation(len(x))
+        cut = min(max(round(validation * len(x)), 1), len(x) - 1)
+        val, train = order[:cut], order[cut:]
+        if kind == "regression":
+            y = (y - y[train].mean(0)) / _deviation(y[train])
+        return _standardised(x[train], y[train], x[val], y[val], name=name, kind=kind, classes=classes)
+
+    def in_original_units(self, x):
+        """Undo the standardisation of inputs: (n, d) -> (n, d)."""
+        return x * self.x_scale + self.x_mean
+
+
+def check_problem(problem):
+    """Return the problem, or raise with what was given instead."""
+    if not isinstance(problem, Problem):
+        raise TypeError(
+            f"problem is a {type(problem).__name__}; it must be a bl.Problem. Make one with bl.data.noisy_sine(), "
+            "bl.data.from_csv(path) or bl.Problem.from_arrays(x, y)."
+        )
+    return problem
+
+
+def _table(name, values):
+    """A finite float32 array of two dimensions, or an error in words."""
+    try:
+        values = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} does not hold numbers in rows of equal length: {error}.") from None
+    if values.ndim != 2:
+        hint = f"Use {name}[:, None] for a single column." if values.ndim == 1 else ""
+        raise ValueError(f"{name} has shape {values.shape}; it must have two dimensions, (samples, columns). {hint}")
+    if values.size == 0:
+        raise ValueError(f"{name} has shape {values.shape}; it must hold at least one sample and one column.")
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}; every value must be a finite number.")
+    return values
+
+
+def _deviation(values):
+    """Standard deviation of each column; one where a column is constant, so that it becomes zero, not NaN."""
+    deviation = values.std(axis=0)
+    return np.where(deviation > 0, deviation, 1.0)
+
+
+def _standardised(x, y, x_val, y_val, **rest):
+    mean, scale = x.mean(axis=0), _deviation(x)
+    return Problem((x - mean) / scale, y, (x_val - mean) / scale, y_val, x_mean=mean, x_scale=scale, **rest)
+
+
+def _looks_like_classes(y):
+    if y.dtype.kind in "biuf":
+        return bool(np.all(np.mod(y, 1) == 0)) and len(np.unique(y)) <= 20
+    return True
+
+
+def noisy_sine(n=16, noise=0.3, seed=0, n_val=256):
+    """A sine with Gaussian noise: y = sin(3 x) + noise * e, e ~ N(0, 1), x uniform on [-2, 2].
+
+    Args:
+        n: number of training samples, 2 or more.
+        noise: standard deviation of the noise, 0 or more.
+        seed: which draw, 0 or more.
+        n_val: number of validation samples, drawn in the same way.
+
+    >>> problem = noisy_sine(n=256, noise=0.3, seed=0)
+    >>> problem.x.shape, problem.y.shape, problem.name
+    ((256, 1), (256, 1), 'noisy sine')
+    """
+    n, n_val = check_integer("n", n, 2), check_integer("n_val", n_val, 1)
+    noise, seed = check_number("noise", noise, 0), check_integer("seed", seed, 0)
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2, 2, size=(n + n_val, 1))
+    y = np.sin(3 * x) + noise * rng.normal(size=x.shape)
+    return _standardised(x[:n], y[:n], x[n:], y[n:], name="noisy sine")
+
+
+def two_moons(n=100, noise=0.35, seed=0, n_val=500):
+    """Two interleaved half circles with Gaussian noise, two classes (`sklearn.datasets.make_moons`).
+
+    Args:
+        n: number of training samples, 2 or more.
+        noise: standard deviation of the noise, 0 or more, in units of the circles' radius.
+        seed: which draw, 0 or more.
+        n_val: number of validation samples.
+    """
+    from sklearn.datasets import make_moons  # takes a second to import, so not before it is needed
+
+    n, n_val = check_integer("n", n, 2), check_integer("n_val", n_val, 1)
+    noise, seed = check_number("noise", noise, 0), check_integer("seed", seed, 0)
+    x, label = make_moons(n + n_val, noise=noise, random_state=seed)
+    y = np.eye(2)[label]
+    classes = ("upper moon", "lower moon")
+    return _standardised(x[:n], y[:n], x[n:], y[n:], name="two moons", kind="classification", classes=classes)
+
+
+def digits(n=400, label_noise=0.3, seed=0, n_val=500):
+    """Real handwritten digits, 8 x 8 pixels, 10 classes, some training labels replaced by a wrong one.
+
+    Source: UCI "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998), the 1,797 images that
+    scikit-learn ships. Validation labels stay as they are: the validation loss measures the task itself.
+
+    Args:
+        n: number of training samples, from 10 to 1,787.
+        label_noise: fraction of training labels that are replaced by another digit, from 0 to 1.
+        seed: which samples, and which labels are replaced.
+        n_val: number of validation samples; at most the 1,797 - n others.
+    """
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    n = check_integer("n", n, 10, len(images) - 10)
+    n_val = min(check_integer("n_val", n_val, 1), len(images) - n)
+    label_noise = check_number("label_noise", label_noise, 0, 1, remedy="It is a fraction of the labels.")
+    rng = np.random.default_rng(check_integer("seed", seed, 0))
+    chosen = rng.permutation(len(images))[: n + n_val]
+    x, given = images[chosen], labels[chosen].copy()
+    flipped = rng.permutation(n)[: round(label_noise * n)]
+    given[flipped] = (given[flipped] + rng.integers(1, 10, size=len(flipped))) % 10
+    y = np.eye(10)[given]
+    return _standardised(x[:n], y[:n], x[n:], y[n:], name="digits", kind="classification", classes=tuple(string.digits))
+
+
+def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
+    """A problem from a CSV file: a header line, then one sample a line; every column but the target must be numbers.
+
+    Args:
+        path: the file, UTF-8, its columns divided by commas, semicolons or tabs.
+        target: name of the column to predict; None takes the last.
+        validation: fraction of the samples kept for validation.
+        seed: which shuffle makes the split.
+        kind: "regression" or "classification"; None decides as `Problem.from_arrays` does.
+
+    Raises:
+        ValueError: what is wrong with the file, by row (as a text editor counts) and column.
+    """
+    path = pathlib.Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not UTF-8 text; save it as 'CSV UTF-8' from your spreadsheet.") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = [(number, row) for number, row in _numbered_rows(text, delimiter) if any(cell.strip() for cell in row)]
+    if len(rows) < 2:
+        raise ValueError(f"{path.name} holds {len(rows)} lines; it needs a header line and at least 4 samples.")
+    header = [cell.strip() for cell in rows[0][1]]
+    if len(header) < 2:
+        raise ValueError(f"{path.name} has one column, {header[0]!r}; it needs a target and at least one input column.")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise ValueError(f"{path.name} has two columns named {twice!r}; give each column its own name.")
+    target = header[-1] if target is None else target
+    if target not in header:
+        raise ValueError(f"{path.name} has no column {target!r}; its columns are {', '.join(header)}.")
+    at = header.index(target)
+    x, y = [], []
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path.name}, row {number} has {len(row)} cells and the header has {len(header)}; give every row "
+                f"the same columns, divided by {delimiter!r}."
+            )
+        inputs = zip(header[:at] + header[at + 1 :], row[:at] + row[at + 1 :], strict=True)
+        x.append([_number(path.name, number, column, cell) for column, cell in inputs])
+        if not row[at].strip():
+            raise ValueError(f"{path.name}, row {number}, column {target!r} is empty; fill it in or remove the row.")
+        y.append(row[at].strip())
+    try:
+        y = np.array([float(value) for value in y])
+    except ValueError:
+        if kind == "regression":
+            for (number, _), value in zip(rows[1:], y, strict=True):
+                _number(path.name, number, target, value)
+        y = np.array(y)
+    else:
+        if not np.isfinite(y).all():
+            number = rows[1 + int(np.argmin(np.isfinite(y)))][0]
+            raise ValueError(
+                f"{path.name}, row {number}, column {target!r} is not finite; fill it in or remove the row."
+            )
+        if np.all(np.mod(y, 1) == 0):
+            y = y.astype(np.int64)
+    return Problem.from_arrays(x, y, validation=validation, seed=seed, kind=kind, name=path.stem)
+
+
+def _numbered_rows(text, delimiter):
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _number(file, row, column, cell):
+    try:
+        value = float(cell)
+        if math.isfinite(value):
+            return value
+    except ValueError:
+        pass
+    raise ValueError(
+        f"{file}, row {row}, column {column!r} holds {cell!r}, which is not a finite number; correct it, encode it as "
+        "a number, or remove the column."
+    )
+
+
+DATASETS = {"noisy sine": noisy_sine, "two moons": two_moons, "digits": digits}
+
+
+def load(name, **settings):
+    """The named problem, made by its maker with these settings: "noisy sine", "two moons" or "digits".
+
+    >>> load("noisy sine", n=4).x.shape
+    (4, 1)
+    """
+    if name not in DATASETS:
+        raise ValueError(f"there is no dataset {name!r}; choose one of {', '.join(DATASETS)}.")
+    return DATASETS[name](**settings)
+
+
+@functools.lru_cache(maxsize=64)
+def shuffles(seed, block, n):
+    """Orders of n samples in the epochs of a block, 64 block + 1 to 64 block + 64: (64, n) int32.
+
+    They depend on the seed, not on batch size or rate: runs that differ in these see the samples in the same order.
+    """
+    rows = np.tile(np.arange(n, dtype=np.int32), (SHUFFLES, 1))
+    return np.random.default_rng((seed, block)).permuted(rows, axis=1)

@@ -1,0 +1,131 @@
+"""Models as pure functions over parameter pytrees, and the losses that are averaged over a batch.
+
+A model is a pair of functions and nothing else: `init` makes parameters from a random key, `predict` maps parameters
+and inputs to outputs. Bring your own as `bl.Model(init, predict)`; define it once, at module level, because a new pair
+of functions is a new model and is compiled anew.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from .data import check_integer
+
+
+class Model(NamedTuple):
+    """A model: `init(key) -> params` and `predict(params, x) -> outputs`, x of shape (n, d), outputs (n, k)."""
+
+    init: Callable[[jax.Array], Any]
+    predict: Callable[[Any, jax.Array], jax.Array]
+
+
+@functools.lru_cache(maxsize=64)
+def mlp(widths):
+    """A multilayer perceptron: affine layers with tanh between them.
+
+    Weights start uniform with variance 1 / fan_in, so that a layer's sums have the variance of its inputs (LeCun et al.
+    1998, "Efficient BackProp", section 4.6); biases start at zero.
+
+    Args:
+        widths: tuple of layer widths, inputs and outputs included; `(1, 32, 32, 1)` has two hidden layers.
+
+    Returns:
+        A `Model` whose params are a list of `(weight (fan_in, fan_out), bias (fan_out,))`.
+
+    >>> model = mlp((1, 32, 1))
+    >>> params = model.init(jax.random.key(0))
+    >>> [weight.shape for weight, bias in params]
+    [(1, 32), (32, 1)]
+    >>> model.predict(params, jnp.zeros((5, 1))).shape
+    (5, 1)
+    """
+
+    shapes = list(itertools.pairwise(widths))
+
+    def init(key):
+        sizes = [fan_in * fan_out for fan_in, fan_out in shapes]
+        draws = jax.random.uniform(key, (sum(sizes),), minval=-1.0, maxval=1.0)  # one draw compiles quicker than many
+        weights = jnp.split(draws, list(itertools.accumulate(sizes))[:-1])
+        return [
+            (weight.reshape(fan_in, fan_out) * math.sqrt(3 / fan_in), jnp.zeros(fan_out))
+            for weight, (fan_in, fan_out) in zip(weights, shapes, strict=True)
+        ]
+
+    def predict(params, x):
+        for weight, bias in params[:-1]:
+            x = jnp.tanh(x @ weight + bias)
+        weight, bias = params[-1]
+        return x @ weight + bias
+
+    return Model(init, predict)
+
+
+def squared_error(outputs, y):
+    """Squared error of each sample, summed over the outputs: (n, k), (n, k) -> (n,).
+
+    >>> squared_error(jnp.array([[1.0], [3.0]]), jnp.array([[0.0], [3.0]])).tolist()
+    [1.0, 0.0]
+    """
+    return jnp.sum((outputs - y) ** 2, axis=-1)
+
+
+def cross_entropy(outputs, y):
+    """Cross-entropy of each sample, in nats: logits (n, k), one-hot labels (n, k) -> (n,).
+
+    -sum_c y_c log softmax(outputs)_c. Guessing evenly among k classes costs log k.
+
+    >>> round(float(cross_entropy(jnp.zeros((1, 10)), jnp.eye(10)[:1])[0]), 3)  # log 10
+    2.303
+    """
+    return optax.losses.softmax_cross_entropy(outputs, y)
+
+
+def accuracy(outputs, y):
+    """Fraction of samples whose largest logit is at the label: (n, k), (n, k) -> scalar.
+
+    >>> float(accuracy(jnp.array([[2.0, 1.0], [0.0, 1.0]]), jnp.array([[1.0, 0.0], [1.0, 0.0]])))
+    0.5
+    """
+    return jnp.mean(jnp.argmax(outputs, axis=-1) == jnp.argmax(y, axis=-1))
+
+
+LOSSES = {"regression": squared_error, "classification": cross_entropy}
+
+
+def check_model(model, hidden, problem):
+    """The model that was asked for: a `Model`, or a perceptron with these hidden widths for the problem."""
+    if model is None:
+        if isinstance(hidden, int) or not isinstance(hidden, list | tuple):
+            raise TypeError(f"hidden is {hidden!r}; it must be a tuple of widths, such as (32, 32), or () for none.")
+        hidden = [check_integer(f"hidden[{i}]", width, 1, 4096) for i, width in enumerate(hidden)]
+        return mlp((problem.x.shape[1], *hidden, problem.y.shape[1]))
+    if not (callable(getattr(model, "init", None)) and callable(getattr(model, "predict", None))):
+        raise TypeError(f"model is {model!r}; it must be a bl.Model(init, predict) of two functions.")
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    shape = jax.eval_shape(model.predict, params, jax.ShapeDtypeStruct(problem.x.shape, jnp.float32)).shape
+    if shape != problem.y.shape:
+        raise ValueError(f"the model predicts {shape} from x {problem.x.shape}; y needs {problem.y.shape}.")
+    return model
+
+
+def check_optimizer(optimizer):
+    """The optax factory that was asked for; equal `functools.partial`s become one, so that they compile once."""
+    if not callable(optimizer):
+        raise TypeError(
+            "optimizer must be a factory that takes a learning rate, such as optax.sgd; pass it uncalled, and the rate "
+            f"as learning_rate. It is {optimizer!r}."
+        )
+    if isinstance(optimizer, functools.partial):
+        return _one_partial(optimizer.func, optimizer.args, tuple(sorted(optimizer.keywords.items())))
+    return optimizer
+
+
+@functools.lru_cache(maxsize=64)
+def _one_partial(func, args, keywords):
+    return functools.partial(func, *args, **dict(keywords))
