@@ -71,7 +71,7 @@ define virtual_environment
     echo "'$(PYTHON)' cannot make virtual environments yet: installing $$package"; \
     sudo=sudo; [ "$$(id -u)" != 0 ] || sudo=env; \
     { command -v apt-get && command -v $$sudo; } >/dev/null && $$sudo apt-get update -qq && \
-    $$sudo apt-get install -y -qq $$package </dev/null || { \
+    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$package </dev/null >/dev/null || { \
         echo "That did not work. As an administrator, run: apt-get install $$package"; \
         echo "or install Python from python.org and name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }; } >&2
 @[ "$$($(@D)/bin/python --version 2>&1)" = "$$($(PYTHON) --version)" ] || $(PYTHON) -m venv --clear $(@D)
