@@ -3,9 +3,13 @@
 import os
 import shutil
 
-# Before jax is imported, and in the environment, so that the kernels which run the notebooks inherit it: what a test
-# measures or proves must not depend on what an earlier run left in the user's cache folder.
+# In the environment, so that the kernels which run the notebooks inherit it, and before jax is imported.
+# What a test measures or proves must not depend on what an earlier run left in the user's cache folder,
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+# nor on the reader's progress, nor change it;
+os.environ["BATCHLAB_PROGRESS"] = "off"
+# and what goes wrong in a widget's callback must be heard.
+os.environ["BATCHLAB_STRICT"] = "1"
 
 import jax
 import matplotlib

@@ -147,7 +147,7 @@ def test_a_trace_is_found(folder):
     [
         ".venv/bin/python",
         ".venv-bench/bin/python",
-        "notebooks/.batchlab.json",
+        "notebooks/.batchlab-progress.json",
         "notebooks/.batchlab/progress.json",
         "notebooks/.ipynb_checkpoints/x.ipynb",
         "lib/batchlab/__pycache__/data.pyc",
