@@ -50,6 +50,7 @@ class Problem:
         name: what to call it in titles and menus.
         kind: "regression" or "classification".
         classes: names of the k classes; empty for regression.
+        image_shape: (height, width) if each input is an image, else empty.
         x_mean: (d,) mean that was taken off the inputs, zero if none was.
         x_scale: (d,) deviation that the inputs were divided by, one if none was.
 
@@ -65,6 +66,7 @@ class Problem:
     name: str = "your data"
     kind: str = "regression"
     classes: tuple[str, ...] = ()
+    image_shape: tuple[int, ...] = ()
     x_mean: np.ndarray | float = 0.0
     x_scale: np.ndarray | float = 1.0
 
@@ -249,7 +251,8 @@ def digits(n=400, label_noise=0.3, seed=0, n_val=500):
     flipped = rng.permutation(n)[: round(label_noise * n)]
     given[flipped] = (given[flipped] + rng.integers(1, 10, size=len(flipped))) % 10
     y = np.eye(10)[given]
-    return _standardised(x[:n], y[:n], x[n:], y[n:], name="digits", kind="classification", classes=tuple(string.digits))
+    about = {"name": "digits", "kind": "classification", "classes": tuple(string.digits), "image_shape": (8, 8)}
+    return _standardised(x[:n], y[:n], x[n:], y[n:], **about)
 
 
 def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):

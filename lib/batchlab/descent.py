@@ -128,9 +128,9 @@ class Run(History):
                 bar.update(count)
         return self
 
-    def prepare(self):
+    def prepare(self, widths=WIDTHS):
         """Compile what the other batch sizes need, so that no later change of a setting compiles."""
-        for width in WIDTHS:
+        for width in widths:
             self._train(self._state, 0, 0, width)
 
     def params_at(self, epoch):

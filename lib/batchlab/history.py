@@ -45,11 +45,13 @@ class History:
 
     @property
     def best_epoch(self):
+        """The epoch with the lowest validation loss, the first of several; of each run, with seeds."""
         best = np.argmin(np.where(np.isnan(self.val_loss), np.inf, self.val_loss), axis=-1)
         return int(best) if self.seeds is None else best
 
     @property
     def diverged_at(self):
+        """The first epoch at which a loss is not a finite number, or None; of each run, with seeds."""
         lost = ~np.isfinite(self.train_loss + self.val_loss)
         first = [int(np.argmax(run)) if run.any() else None for run in np.atleast_2d(lost)]
         return first[0] if self.seeds is None else first

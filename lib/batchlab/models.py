@@ -29,8 +29,8 @@ class Model(NamedTuple):
 def mlp(widths):
     """A multilayer perceptron: affine layers with tanh between them.
 
-    Weights start uniform with variance 1 / fan_in, so that a layer's sums have the variance of its inputs (LeCun et al.
-    1998, "Efficient BackProp", section 4.6); biases start at zero.
+    Weights and biases start uniform with variance 1 / fan_in, so that a layer's sums have about the variance of its
+    inputs (LeCun et al. 1998, "Efficient BackProp", section 4.6); random biases spread the bends of the units.
 
     Args:
         widths: tuple of layer widths, inputs and outputs included; `(1, 32, 32, 1)` has two hidden layers.
@@ -45,23 +45,23 @@ def mlp(widths):
     >>> model.predict(params, jnp.zeros((5, 1))).shape
     (5, 1)
     """
-
     shapes = list(itertools.pairwise(widths))
 
     def init(key):
-        sizes = [fan_in * fan_out for fan_in, fan_out in shapes]
+        sizes = [(fan_in + 1) * fan_out for fan_in, fan_out in shapes]
         draws = jax.random.uniform(key, (sum(sizes),), minval=-1.0, maxval=1.0)  # one draw compiles quicker than many
-        weights = jnp.split(draws, list(itertools.accumulate(sizes))[:-1])
-        return [
-            (weight.reshape(fan_in, fan_out) * math.sqrt(3 / fan_in), jnp.zeros(fan_out))
-            for weight, (fan_in, fan_out) in zip(weights, shapes, strict=True)
+        layers = jnp.split(draws, list(itertools.accumulate(sizes))[:-1])
+        layers = [
+            layer.reshape(fan_in + 1, fan_out) * math.sqrt(3 / fan_in)
+            for layer, (fan_in, fan_out) in zip(layers, shapes, strict=True)
         ]
+        return [(layer[:-1], layer[-1]) for layer in layers]
 
     def predict(params, x):
         for weight, bias in params[:-1]:
-            x = jnp.tanh(x @ weight + bias)
+            x = jnp.tanh(x @ weight + bias[None])
         weight, bias = params[-1]
-        return x @ weight + bias
+        return x @ weight + bias[None]
 
     return Model(init, predict)
 

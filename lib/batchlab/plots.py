@@ -1,0 +1,265 @@
+"""Views: each takes Axes and data, makes its artists once, and returns what brings them up to date.
+
+A view draws what stands still into the axes, and lists in `artists` what moves, from back to front. `update` changes
+the moving artists and draws nothing; who owns the figure decides when to draw. Colours are those of Okabe and Ito, told
+apart by colour-blind readers too, and line styles and markers say the same once more.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+TRAINING, VALIDATION, BEST, NOW = "#0072B2", "#D55E00", "#009E73", "#333333"
+KEPT = ("#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F")
+CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
+CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
+AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "samples_seen", "seconds": "seconds"}
+
+
+class View(NamedTuple):
+    """The moving artists of a picture, and the function that brings them up to date."""
+
+    artists: list[Any]
+    update: Callable[..., None]
+
+
+def fit_view(axes, problem, predict):
+    """The picture of the fit that suits a problem; `update(params, epoch)`."""
+    if problem.kind == "regression":
+        view = fitted_curve if problem.x.shape[1] == 1 and problem.y.shape[1] == 1 else predicted_against_measured
+    elif problem.image_shape:
+        view = misread_images
+    else:
+        view = decision_regions if problem.x.shape[1] == 2 and problem.y.shape[1] == 2 else confusion
+    return view(axes, problem, predict)
+
+
+def _heading(axes):
+    """A moving title above the axes."""
+    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
+
+
+def fitted_curve(axes, problem, predict):
+    """Regression on one input: the fitted curve over the training and validation points."""
+    axes.plot(problem.x_val, problem.y_val, "s", color="#EBA77A", markersize=1.8, **CRISP, label="validation sample")
+    axes.plot(problem.x, problem.y, "o", color=TRAINING, markersize=6, label="training sample")
+    low, high = np.min(problem.x_val), np.max(problem.x_val)
+    grid = np.linspace(low, high, 400, dtype=np.float32)[:, None]
+    (curve,) = axes.plot(grid, np.zeros_like(grid), color=NOW, linewidth=2, label="fit")
+    y = np.concatenate([problem.y, problem.y_val])
+    margin = 0.15 * float(np.ptp(y)) or 1.0
+    axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel="x (standardised)", ylabel="y")
+    axes.legend(loc="lower left", fontsize=8, ncols=3, handletextpad=0.2, columnspacing=0.8)
+    heading = _heading(axes)
+
+    def update(params, epoch):
+        curve.set_ydata(predict(params, grid))
+        heading.set_text(f"the fit after {epoch} epochs")
+
+    return View([curve, heading], update)
+
+
+def predicted_against_measured(axes, problem, predict):
+    """Regression on several inputs: predicted against measured targets; on the diagonal a prediction is right."""
+    y = np.concatenate([problem.y.ravel(), problem.y_val.ravel()])
+    limits = (y.min() - 0.1 * np.ptp(y), y.max() + 0.1 * np.ptp(y))
+    axes.plot(limits, limits, color="0.6", linewidth=1)
+    (val,) = axes.plot([], [], ".", color=VALIDATION, alpha=0.5, label="validation sample")
+    (train,) = axes.plot([], [], "o", color=TRAINING, markersize=4, label="training sample")
+    axes.set(xlim=limits, ylim=limits, xlabel="measured (standardised)", ylabel="predicted")
+    axes.legend(loc="upper left", fontsize=8)
+    heading = _heading(axes)
+
+    def update(params, epoch):
+        train.set_data(problem.y.ravel(), np.ravel(predict(params, problem.x)))
+        val.set_data(problem.y_val.ravel(), np.ravel(predict(params, problem.x_val)))
+        heading.set_text(f"predictions after {epoch} epochs")
+
+    return View([val, train, heading], update)
+
+
+def decision_regions(axes, problem, predict):
+    """Two classes of two inputs: where the model decides for which, over the training samples."""
+    low, high = problem.x_val.min(axis=0) - 0.3, problem.x_val.max(axis=0) + 0.3
+    columns, rows = (np.linspace(low[i], high[i], 80, dtype=np.float32) for i in (0, 1))
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    steps = ListedColormap(["#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58A"])
+    extent = (low[0], high[0], low[1], high[1])
+    blank = np.zeros((len(rows), len(columns)))
+    image = axes.imshow(blank, extent=extent, origin="lower", aspect="auto", cmap=steps, vmin=0, vmax=1, zorder=0)
+    artists = [image]
+    for label, ((colour, marker), name) in enumerate(zip(CLASSES, problem.classes, strict=True)):
+        small = problem.x_val[problem.y_val[:, label] == 1][:100]
+        large = problem.x[problem.y[:, label] == 1]
+        artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, **CRISP)
+        artists += axes.plot(*large.T, marker, color=colour, markersize=6, markeredgecolor="white", label=name)
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x_1$ (standardised)", ylabel="$x_2$ (standardised)")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, fontsize=9, handletextpad=0.2)
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+    heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=9, bbox=box)
+
+    def update(params, epoch):
+        logits = np.asarray(predict(params, grid))
+        image.set_data((1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -50, 50)))).reshape(blank.shape))
+        heading.set_text(f"the decision after {epoch} epochs")
+
+    return View([*artists, heading], update)
+
+
+def misread_images(axes, problem, predict):
+    """Images: the first twelve validation images that are misread, each with what it is and what it was read as."""
+    height, width = problem.image_shape
+    rows, columns, gap = 3, 4, 3
+    canvas = np.zeros((rows * (height + gap), columns * (width + gap)))
+    pictures = problem.in_original_units(problem.x_val).reshape(-1, height, width)
+    image = axes.imshow(canvas, cmap="Greys", vmin=0, vmax=pictures.max(), interpolation="nearest")
+    labels = [
+        axes.text(c * (width + gap) + width / 2 - 0.5, r * (height + gap) + height - 0.3, "", ha="center", va="top")
+        for r in range(rows)
+        for c in range(columns)
+    ]
+    for label in labels:
+        label.set_fontsize(9)
+    axes.set_axis_off()
+    heading = _heading(axes)
+    truth, names = problem.y_val.argmax(axis=1), problem.classes
+
+    def update(params, epoch):
+        read = np.asarray(predict(params, problem.x_val)).argmax(axis=1)
+        misread = np.flatnonzero(read != truth)
+        canvas[:] = 0
+        for at, label in enumerate(labels):
+            if at >= len(misread):
+                label.set_text("")
+                continue
+            which = misread[at]
+            top, left = divmod(at, columns)[0] * (height + gap), divmod(at, columns)[1] * (width + gap)
+            canvas[top : top + height, left : left + width] = pictures[which]
+            label.set_text(f"{names[truth[which]]} read as {names[read[which]]}")
+        image.set_data(canvas)
+        heading.set_text(f"{len(misread)} of {len(truth)} misread after {epoch} epochs")
+
+    return View([image, *labels, heading], update)
+
+
+def confusion(axes, problem, predict):
+    """Classification in general: how often each class is taken for which, on the validation samples."""
+    k = len(problem.classes)
+    image = axes.imshow(np.zeros((k, k)), cmap="Blues", vmin=0, vmax=1)
+    cells = [axes.text(j, i, "", ha="center", va="center", fontsize=8) for i in range(k) for j in range(k)]
+    axes.set_xticks(range(k), problem.classes, rotation=45 if max(map(len, problem.classes)) > 3 else 0)
+    axes.set_yticks(range(k), problem.classes)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    heading = _heading(axes)
+    truth = problem.y_val.argmax(axis=1)
+
+    def update(params, epoch):
+        read = np.asarray(predict(params, problem.x_val)).argmax(axis=1)
+        counts = np.zeros((k, k))
+        np.add.at(counts, (truth, read), 1)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image.set_data(shares)
+        for cell, count, share in zip(cells, counts.ravel(), shares.ravel(), strict=True):
+            cell.set(text=f"{count:.0f}" if count and k <= 12 else "", color="white" if share > 0.5 else "black")
+        heading.set_text(f"{(read != truth).sum()} of {len(truth)} wrong after {epoch} epochs")
+
+    return View([image, *cells, heading], update)
+
+
+def along(run, axis):
+    """Where each epoch of a run lies on the chosen horizontal axis, a key of AXES: (num_epochs + 1,)."""
+    return np.arange(run.num_epochs + 1) if axis == "epochs" else getattr(run, AXES[axis])
+
+
+def middle(values):
+    """The run, or the median of several: (num_epochs + 1,) or (k, num_epochs + 1) -> (num_epochs + 1,)."""
+    return np.median(values, axis=0) if values.ndim == 2 else values
+
+
+def best_epoch(run):
+    """The epoch with the lowest validation loss; of several runs, that of their median curve."""
+    loss = middle(run.val_loss)
+    return int(np.argmin(np.where(np.isnan(loss), np.inf, loss)))
+
+
+def overfits(run, margin=1.05):
+    """Whether the validation loss, after its minimum, has risen by more than 5 %, the wobble of a noisy run."""
+    loss = middle(run.val_loss)
+    return bool(np.nanmax(loss[best_epoch(run) :]) > margin * np.nanmin(loss))
+
+
+def kept_curves(axes, kept, axis, color):
+    """A run that stays for comparison: thin curves that stand still."""
+    x = along(kept, axis)
+    train = axes.plot(x, middle(kept.train_loss), color=color, linewidth=1)
+    val = axes.plot(x, middle(kept.val_loss), color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label)
+    return train + val
+
+
+def set_limits(axes, right, low, high, label):
+    """Limits and readable ticks of the loss curves."""
+    axes.set(xlim=(0, right), ylim=(low, high), xlabel=label)
+    subs = (1.0, 2.0, 5.0) if np.log10(high / low) < 2.5 else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def kept_legend(axes):
+    """The legend of the kept runs, or None."""
+    handles, labels = axes.get_legend_handles_labels()
+    kept = [pair for pair in zip(handles, labels, strict=True) if pair[1].startswith("kept")]
+    return axes.legend(*zip(*kept, strict=True), loc="lower right", fontsize=8, framealpha=0.9) if kept else None
+
+
+def loss_curves(axes, problem):
+    """Training and validation loss, growing; `update(run, epoch, axis)` marks the epoch, the best, and both sides."""
+    blank = [0, 1], [1, 1], [1, 1]
+    bands = [axes.fill_between(*blank, color=color, alpha=0.2, linewidth=0) for color in (TRAINING, VALIDATION)]
+    past = axes.axvspan(0, 0, color=VALIDATION, alpha=0.07, linewidth=0)
+    (train,) = axes.plot([], [], color=TRAINING, linewidth=1.6, label="training loss")
+    (val,) = axes.plot([], [], color=VALIDATION, linewidth=2, linestyle=(0, (4, 1.2)), label="validation loss")
+    best = axes.axvline(0, color=BEST, linewidth=1.4)
+    now = axes.axvline(0, color=NOW, linewidth=1, linestyle=":")
+    (dots,) = axes.plot([], [], "o", color=NOW, markersize=5)
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
+    place = {"transform": axes.get_xaxis_transform(), "fontsize": 9, "bbox": box}
+    words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
+    best_word = axes.text(0, 0.77, "", va="top", color="#00644A", **place)
+    unit = "mean squared error" if problem.kind == "regression" else "cross-entropy (nats)"
+    axes.set_yscale("log")
+    axes.set_title(f"loss: {unit}", loc="left", fontsize=10, pad=5)
+    axes.grid(color="0.93", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+
+    def update(run, epoch, axis):
+        x, top = along(run, axis), axes.get_xlim()[1]
+        for line, band, values in ((train, bands[0], run.train_loss), (val, bands[1], run.val_loss)):
+            line.set_data(x, middle(values))
+            band.set_visible(values.ndim == 2)
+            if values.ndim == 2:
+                band.set_data(x, values.min(axis=0), values.max(axis=0))
+        at = x[epoch]
+        now.set_xdata([at, at])
+        dots.set_data([at, at], [middle(run.train_loss)[epoch], middle(run.val_loss)[epoch]])
+        turn, over = best_epoch(run), overfits(run)
+        edge = x[turn] if over else x[-1]
+        past.set(x=edge, width=x[-1] - edge)
+        best.set_xdata([x[turn], x[turn]])
+        share = edge / top
+        right = share < 0.3
+        words[0].set(text="underfitting", position=(0.01 * top if right else edge - 0.015 * top, 0.97))
+        words[0].set_horizontalalignment("left" if right else "right")
+        words[1].set(text="overfitting" if over else "", position=(edge + 0.015 * top, 0.87 if share < 0.25 else 0.97))
+        best_word.set(text=f"best epoch {turn}", position=(x[turn] + (0.015 if share < 0.6 else -0.015) * top, 0.77))
+        best_word.set_horizontalalignment("left" if share < 0.6 else "right")
+
+    axes.figure.legend(
+        handles=[train, val], loc="upper right", bbox_to_anchor=(0.985, 1.0), ncols=2, frameon=False, fontsize=9
+    )
+    return View([*bands, past, train, val, best, now, dots, *words, best_word], update)

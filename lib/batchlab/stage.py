@@ -1,0 +1,328 @@
+"""What every live picture needs: a figure that is redrawn cheaply, work in slices, and controls that can be typed into.
+
+Drawing and training happen on the kernel's main loop only. A callback (which Jupyter may run on another thread) merely
+leaves new work behind and wakes the loop; the newest work wins, and nothing runs when there is none. Where there is no
+running loop (plain Python, tests) or none that shows updates between cells (Colab), the work is done in the callback.
+"""
+
+import asyncio
+import functools
+import html
+import io
+import math
+import os
+import sys
+import time
+
+import ipywidgets as widgets
+import traitlets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+FRAME_SECONDS = 0.025  # the least time between two frames
+REST_SECONDS = 0.006  # between two slices of work, so that new settings can come in
+LINK_BYTES_PER_SECOND = 90e3 if "BINDER_SERVICE_HOST" in os.environ or "BINDER_REPO_URL" in os.environ else 2e6
+TIP = "tooltip" if hasattr(widgets.Text, "tooltip") else "description_tooltip"  # ipywidgets 8, or 7 on Colab
+COLORS = 32  # of a frame's palette: a quarter of the bytes of a full-colour PNG
+
+
+class Picture:
+    """A Matplotlib figure of which only the moving artists are redrawn, and its image as a widget."""
+
+    def __init__(self, width=9.0, height=3.6):
+        self.figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.artists, self.png, self._background = [], b"", None
+        size = widgets.Layout(width="100%", max_width=f"{width * 100:.0f}px", object_fit="contain")
+        self.image = widgets.Image(format="png", layout=size)
+
+    def redraw(self):
+        """Have the next frame draw what stands still too: after a change of axes, labels or standing artists."""
+        self._background = None
+
+    def frame(self):
+        """Draw the moving artists over the rest; return the picture as PNG bytes."""
+        if self._background is None:
+            for artist in self.artists:
+                artist.set_animated(True)  # left out by `draw`
+            self.canvas.draw()
+            self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self.canvas.restore_region(self._background)
+        for artist in self.artists:
+            artist.draw(self.canvas.get_renderer())
+        image = Image.frombuffer("RGBA", self.canvas.get_width_height(), self.canvas.buffer_rgba()).convert("RGB")
+        file = io.BytesIO()
+        image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
+        self.png = file.getvalue()
+        return self.png
+
+    def show(self):
+        """Send a new frame to the reader."""
+        self.image.value = self.frame()
+
+
+def in_words(callback):
+    """Wrap a stage's callback: what goes wrong is said on the stage, not lost in a log."""
+
+    @functools.wraps(callback)
+    def wrapped(stage, *args):
+        try:
+            return callback(stage, *args)
+        except Exception as error:
+            stage.fail(error)
+
+    return wrapped
+
+
+class Stage(widgets.VBox):
+    """A picture, what it says in words, and work that is done in slices until newer work replaces it.
+
+    Subclasses put controls above the picture, define `show()` (bring picture and words up to date), and call `start`
+    with a generator that yields after each slice of about 10 ms.
+    """
+
+    locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
+
+    def __init__(self, controls, picture, **traits):
+        self.picture = picture
+        self.status, self.counters, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.error, self.frame_bytes = None, []
+        self._work, self._runner, self._closed, self._next_frame = None, None, False, 0.0
+        try:
+            self._loop = None if "google.colab" in sys.modules else asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+        super().__init__([*controls, self.message, picture.image, self.status, self.counters], **traits)
+
+    def start(self, work):
+        """Do this work from now on, in place of any other."""
+        self._work, self.error = work, None
+        if self._loop is None:
+            self.wait()
+        else:
+            self._loop.call_soon_threadsafe(self._awake)
+
+    def pause(self):
+        """Leave the present work as it stands; the picture is brought up to date."""
+        self.start(iter(()))
+
+    def wait_for(self, work):
+        """Do this work here and now."""
+        self._work, self.error = work, None
+        return self.wait()
+
+    @property
+    def busy(self):
+        """Whether there is work to do."""
+        return self._work is not None
+
+    def wait(self):
+        """Finish the present work here and now; for cells and tests that look at the outcome."""
+        while self._step():
+            pass
+        if self.error is not None and os.environ.get("BATCHLAB_STRICT"):
+            raise self.error
+        return self
+
+    def close(self):
+        """Stop all work and take the widget away."""
+        self._closed = True
+        super().close()
+
+    def _awake(self):
+        if self._runner is None or self._runner.done():
+            self._runner = self._loop.create_task(self._run())
+
+    async def _run(self):
+        while self._step():
+            await asyncio.sleep(REST_SECONDS)
+
+    def _step(self):
+        """One slice of the newest work and, when it is due, a frame; False when nothing is left to do."""
+        work = self._work
+        if work is None or self._closed:
+            return False
+        try:
+            finished = next(work, self) is self
+            if finished and self._work is work:
+                self._work = None
+            if self._work is None or time.perf_counter() >= self._next_frame:
+                self.show()
+                self.frame_bytes = [*self.frame_bytes[-999:], len(self.picture.png)]
+                self._next_frame = time.perf_counter() + max(
+                    FRAME_SECONDS, len(self.picture.png) / LINK_BYTES_PER_SECOND
+                )
+        except Exception as error:
+            self._work = None
+            self.fail(error)
+        return self._work is not None
+
+    def show(self):
+        """Bring picture and words up to date."""
+        raise NotImplementedError
+
+    def say(self, text, alarm=False):
+        """Say something in words above the picture; the empty text takes it away."""
+        edge = "#b3261e" if alarm else "#00639b"
+        box = f"border-left: 4px solid {edge}; padding: 2px 10px; line-height: 1.5; max-width: 60em"
+        role = "alert" if alarm else "status"
+        value = f'<div role="{role}" style="{box}">{html.escape(text)}</div>' if text else ""
+        if self.message.value != value:
+            self.message.value = value
+
+    def fail(self, error):
+        """Say an error in words; what the reader had set and seen stays."""
+        self.error = error
+        ours = isinstance(error, ValueError | TypeError) and str(error)
+        self.say(str(error) if ours else f"This did not work: {type(error).__name__}: {error}.", alarm=True)
+        if os.environ.get("BATCHLAB_STRICT") and self._loop is None:
+            raise error
+
+    def _repr_mimebundle_(self, **kwargs):
+        """The live view, and a picture with words for where no kernel runs."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle = {**bundle, "text/plain": repr(self), "image/png": self.static_png()}
+        return bundle, {"image/png": {"alt": self.static_words()}}
+
+    def static_png(self):
+        """The picture for where no kernel runs."""
+        return self.picture.png
+
+    def static_words(self):
+        """What that picture shows, in words."""
+        return self.words()
+
+    def words(self):
+        """What the picture shows now, in words."""
+        raise NotImplementedError
+
+
+def number(text):
+    """The number that a text means, whole if it can be."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text  # the check of the control says what is wrong with it
+    return int(value) if value.is_integer() else value
+
+
+class NumberControl(widgets.HBox):
+    """One number, by a slider or typed into a box; `value` holds it.
+
+    Args:
+        slider: a slider with a description.
+        check: takes a number (or whatever was typed), returns the value, or raises an error that says what is allowed.
+        complain: takes that error.
+    """
+
+    value = traitlets.Any()
+
+    def __init__(self, slider, check, complain):
+        self.slider, self.check, self._complain, self._source = slider, check, complain, None
+        tip = f"{slider.description}: type a value and press Enter"
+        size = widgets.Layout(width="5em")
+        self.box = widgets.Text(continuous_update=False, layout=size, **{TIP: tip})
+        self.hint = widgets.Label(layout=widgets.Layout(opacity="0.75"))
+        super().__init__([slider, self.box, self.hint], layout=widgets.Layout(overflow="visible"))
+        slider.observe(self._slid, "value")
+        self.box.observe(self._typed, "value")
+        self.value = slider.value
+
+    def _slid(self, change):
+        if self._source is None:
+            self._set(change["new"], self.slider)
+
+    def _typed(self, change):
+        if self._source is None:
+            try:
+                self._set(self.check(number(change["new"])), self.box)
+            except (TypeError, ValueError) as error:
+                self._complain(error)
+
+    def _set(self, value, source):
+        """Take a value from the slider or the box, which is left as the reader put it."""
+        self._source = source
+        try:
+            self.value = value
+        finally:
+            self._source = None
+        if source is self.box:
+            self._write()
+
+    @traitlets.observe("value")
+    def _changed(self, _change):
+        source, self._source = self._source, self
+        try:
+            if source is not self.slider:
+                self._place()
+            if source is not self.box:
+                self._write()
+        finally:
+            self._source = source
+
+    def _write(self):
+        source, self._source = self._source, self
+        try:
+            self.box.value = f"{self.value:.3g}" if isinstance(self.value, float) else str(self.value)
+        finally:
+            self._source = source
+
+    def _place(self):
+        """Put the slider at the value; a value beyond its end moves the end."""
+        if isinstance(self.slider, widgets.IntSlider):
+            self.slider.max = max(self.slider.max, self.value)
+        self.slider.value = self.value
+
+    def disable(self, disabled):
+        """Switch the control off or on."""
+        self.slider.disabled = self.box.disabled = disabled
+
+
+class LogIntegerControl(NumberControl):
+    """Every whole number from 1 to `high` on a logarithmic slider: dragging scales, an arrow key steps by one.
+
+    The slider's own step is so fine that a pointer always moves it by many; a move of a few steps can only come from
+    keys, and counts as so many whole numbers.
+    """
+
+    STEPS, KEYS = 20_000, 20  # steps along the slider; the most of them that keys make between two events
+
+    def __init__(self, label, check, complain, **look):
+        slider = widgets.FloatLogSlider(description=label, base=10, min=0, max=1, value=1, step=1 / self.STEPS, **look)
+        self.high, self._exponent = 10, 0.0
+        super().__init__(slider, check, complain)
+        self.value = 1
+
+    def set_range(self, high, value):
+        """Let the slider run from 1 to high."""
+        self.high = high
+        span = math.log10(max(high, 2))
+        source, self._source = self._source, self
+        try:
+            self.slider.max, self.slider.step = span, span / self.STEPS
+        finally:
+            self._source = source
+        self.value = value
+        self._place()
+        self._write()
+
+    def _slid(self, change):
+        if self._source is not None:
+            return
+        exponent = math.log10(change["new"])
+        steps = round((exponent - self._exponent) / self.slider.step)
+        self._exponent = exponent
+        by_keys = 0 < abs(steps) <= self.KEYS
+        value = self.value + steps if by_keys else round(change["new"])
+        self._set(min(max(value, 1), self.high), None if by_keys else self.slider)
+        if by_keys:
+            self._place()
+
+    def _place(self):
+        self._exponent = round(math.log10(self.value) / self.slider.step) * self.slider.step
+        source, self._source = self._source, self
+        try:
+            self.slider.value = 10**self._exponent
+        finally:
+            self._source = source
