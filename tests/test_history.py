@@ -100,7 +100,7 @@ def test_seconds_begin_at_zero_go_up_and_leave_compilation_out():
     compiled, listen = [], lambda event, seconds, **_: compiled.append(seconds) if "backend_compile" in event else None
     jax.monitoring.register_event_duration_secs_listener(listen)
     began = time.perf_counter()
-    run = bl.fit(bl.data.noisy_sine(n=43), hidden=(4,), num_epochs=70)
+    run = bl.fit(bl.data.noisy_sine(n=43), hidden=(4,), num_epochs=0).train(70)
     wall = time.perf_counter() - began
     jax.monitoring.unregister_event_duration_listener(listen)
     assert run.seconds.shape == (71,)
@@ -130,7 +130,8 @@ TEN_TO_THE_SEED = bl.Model(lambda key: jnp.full((1, 1), 10.0 ** seed_of(key)), l
 
 
 def explode(num_epochs, learning_rate=5.5, model=WEIGHT, **settings):
-    return bl.fit(EXPLODING, model=model, batch_size=1, num_epochs=num_epochs, learning_rate=learning_rate, **settings)
+    settings = {"model": model, "batch_size": 1, "learning_rate": learning_rate} | settings
+    return bl.fit(EXPLODING, num_epochs=0, **settings).train(num_epochs)
 
 
 def test_diverged_at_is_the_first_loss_that_is_not_a_number():
@@ -147,7 +148,7 @@ def test_diverged_at_is_the_first_loss_that_is_not_a_number():
 
 def test_diverged_at_sees_a_validation_loss_alone():
     far = bl.Problem(np.ones((1, 1)), np.zeros((1, 1)), np.full((1, 1), 1e15), np.zeros((1, 1)))
-    run = bl.fit(far, model=WEIGHT, batch_size=1, num_epochs=6, learning_rate=5.5)  # validation: 1e30 100^e
+    run = bl.fit(far, model=WEIGHT, batch_size=1, num_epochs=0, learning_rate=5.5).train(6)  # validation: 1e30 100^e
     assert np.isfinite(run.train_loss).all()
     assert run.diverged_at == 5
 
@@ -162,7 +163,7 @@ def test_the_best_epoch_is_found_before_a_tail_of_nan():
 
 def test_the_best_epoch_is_the_first_of_several():
     still = bl.Problem(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)))
-    run = bl.fit(still, model=WEIGHT, batch_size=1, num_epochs=3)
+    run = bl.fit(still, model=WEIGHT, batch_size=1, num_epochs=0).train(3)
     assert run.val_loss.tolist() == [0.0] * 4
     assert run.best_epoch == 0
 
