@@ -2,11 +2,12 @@
 
 import re
 
-import batchlab as bl
 import numpy as np
 import pytest
-from batchlab import data
 from sklearn.datasets import load_digits
+
+import batchlab as bl
+from batchlab import data
 
 MAKERS = {
     "noisy sine": (data.noisy_sine, (1, 1)),
@@ -386,8 +387,8 @@ def changed(line, text):
     [
         ("a,b\n1,é\n".encode("latin-1"), {}, ["my cars.csv is not UTF-8", "save it as"]),
         ("a,b\n1,2\n".encode("utf-16"), {}, ["my cars.csv is not UTF-8", "save it as"]),
-        ("", {}, ["my cars.csv holds 0 lines", "a header line and at least 4 samples"]),
-        ("\n \n", {}, ["my cars.csv holds 0 lines", "a header line and at least 4 samples"]),
+        ("", {}, ["my cars.csv holds 0 line(s)", "a header line and at least 4 samples"]),
+        ("\n \n", {}, ["my cars.csv holds 0 line(s)", "a header line and at least 4 samples"]),
         ("a,b,c\n", {}, ["my cars.csv holds 1 line", "a header line and at least 4 samples"]),
         ("\n".join(GOOD[:4]), {}, ["there are 3 samples", "at least 4"]),
         (changed(3, "2,3"), {}, ["row 3 has 2 cells and the header has 3", "','"]),
@@ -397,7 +398,7 @@ def changed(line, text):
         (changed(2, "nan,2,3.5"), {}, ["row 2, column 'a' holds 'nan'", "correct it"]),
         (changed(2, "1,-inf,3.5"), {}, ["row 2, column 'b' holds '-inf'", "correct it"]),
         (changed(3, "2,3,"), {}, ["row 3, column 'c' is empty", "fill it in or remove"]),
-        (changed(3, "2,3,NaN"), {}, ["row 3, column 'c' is not finite", "fill it in or remove"]),
+        (changed(3, "2,3,NaN"), {}, ["row 3, column 'c' holds 'NaN'", "remove the row"]),
         (changed(3, "2,3,much"), {"kind": "regression"}, ["row 3, column 'c' holds 'much'", "correct it"]),
         (changed(3, "\n\n2,x,4"), {}, ["row 5, column 'b' holds 'x'"]),  # rows as a text editor counts them
         (changed(1, "a,b,a"), {}, ["two columns named 'a'", "its own name"]),

@@ -4,12 +4,13 @@ import functools
 import math
 import types
 
-import batchlab as bl
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
+import batchlab as bl
 from batchlab import descent
 
 from . import numpy_descent

@@ -5,12 +5,13 @@ import io
 import math
 import time
 
-import batchlab as bl
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
+import batchlab as bl
 
 PROBLEM = bl.data.noisy_sine(n=40, n_val=50)
 

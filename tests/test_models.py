@@ -2,12 +2,13 @@
 
 import functools
 
-import batchlab as bl
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
+import batchlab as bl
 from batchlab import models
 
 from . import numpy_descent

@@ -6,6 +6,7 @@ import os
 
 import ipywidgets
 import pytest
+
 from batchlab import quiz
 
 QUESTION = "What happens to the validation loss?"

@@ -33,9 +33,19 @@ def check_number(name, value, low, high=math.inf, *, low_allowed=True, remedy=""
     allowed = f"a finite number, {above}" if math.isinf(high) else f"a number from {low} to {high}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {value!r}; it must be {allowed}. {remedy}".strip())
-    if not math.isfinite(value) or not low <= value <= high or (value == low and not low_allowed):
-        raise ValueError(f"{name} is {value}; it must be {allowed}. {remedy}".strip())
+    single = _single(value)  # what is computed with: 1e-50 would be 0, 1e50 infinite
+    if not math.isfinite(single) or not low <= value <= high or (single == low and not low_allowed):
+        raise ValueError(f"{name} is {value}; it must be {allowed} (in single precision). {remedy}".strip())
     return float(value)
+
+
+def _single(value):
+    """The value as a 32-bit number, infinite where it is too large."""
+    try:
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.float32(value))
+    except OverflowError:
+        return math.inf
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,7 +127,7 @@ class Problem:
         validation = check_number("validation", validation, 0.05, 0.9, remedy="It is a fraction of the samples.")
         seed = check_integer("seed", seed, 0)
         x, y = np.asarray(x), np.asarray(y)
-        x = _table("x", x[:, None] if x.ndim == 1 else x)
+        x = _table("x", x[:, None] if x.ndim == 1 else x, np.float64)
         if len(y) != len(x):
             raise ValueError(f"x has {len(x)} rows and y has {len(y)}; each sample needs one row in both.")
         if len(x) < 4:
@@ -126,11 +136,13 @@ class Problem:
         if kind is None:
             kind = "classification" if y.ndim == 1 and _looks_like_classes(y) else "regression"
         if kind == "classification":
+            if y.size != len(y):
+                raise ValueError(f"y has shape {y.shape}; classification needs one label a sample, shape ({len(y)},).")
             classes, codes = np.unique(y.ravel(), return_inverse=True)
             if len(classes) < 2:
                 raise ValueError(f"every label is {str(classes[0])!r}; classification needs 2 or more classes.")
             y, classes = np.eye(len(classes), dtype=np.float32)[codes], tuple(str(c) for c in classes)
-        y = _table("y", y[:, None] if y.ndim == 1 else y)
+        y = _table("y", y[:, None] if y.ndim == 1 else y, np.float64)
         order = np.random.default_rng(seed).permutation(len(x))
         cut = min(max(round(validation * len(x)), 1), len(x) - 1)
         val, train = order[:cut], order[cut:]
@@ -153,10 +165,11 @@ def check_problem(problem):
     return problem
 
 
-def _table(name, values):
-    """A finite float32 array of two dimensions, or an error in words."""
+def _table(name, values, dtype=np.float32):
+    """A finite array of two dimensions, or an error in words."""
     try:
-        values = np.asarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            values = np.asarray(values, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} does not hold numbers in rows of equal length: {error}.") from None
     if values.ndim != 2:
@@ -172,18 +185,18 @@ def _table(name, values):
 
 def _deviation(values):
     """Standard deviation of each column; one where a column is constant, so that it becomes zero, not NaN."""
-    deviation = values.std(axis=0)
-    return np.where(deviation > 0, deviation, 1.0)
+    return np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
 
 
 def _standardised(x, y, x_val, y_val, **rest):
-    mean, scale = x.mean(axis=0), _deviation(x)
+    scale = _deviation(x)
+    mean = np.where(np.ptp(x, axis=0) > 0, x.mean(axis=0), x[0])  # exact where a column is constant
     return Problem((x - mean) / scale, y, (x_val - mean) / scale, y_val, x_mean=mean, x_scale=scale, **rest)
 
 
 def _looks_like_classes(y):
     if y.dtype.kind in "biuf":
-        return bool(np.all(np.mod(y, 1) == 0)) and len(np.unique(y)) <= 20
+        return bool(np.isfinite(y).all()) and bool(np.all(np.mod(y, 1) == 0)) and len(np.unique(y)) <= 20
     return True
 
 
@@ -275,11 +288,11 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
         raise ValueError(f"{path.name} is not UTF-8 text; save it as 'CSV UTF-8' from your spreadsheet.") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
-    first = text.split("\n", 1)[0]
+    first = text.lstrip().split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     rows = [(number, row) for number, row in _numbered_rows(text, delimiter) if any(cell.strip() for cell in row)]
     if len(rows) < 2:
-        raise ValueError(f"{path.name} holds {len(rows)} lines; it needs a header line and at least 4 samples.")
+        raise ValueError(f"{path.name} holds {len(rows)} line(s); it needs a header line and at least 4 samples.")
     header = [cell.strip() for cell in rows[0][1]]
     if len(header) < 2:
         raise ValueError(f"{path.name} has one column, {header[0]!r}; it needs a target and at least one input column.")
@@ -305,16 +318,14 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
     try:
         y = np.array([float(value) for value in y])
     except ValueError:
-        if kind == "regression":
+        numeric = sum(_is_number(value) for value in y)
+        if kind == "regression" or (kind is None and numeric > len(y) / 2):
             for (number, _), value in zip(rows[1:], y, strict=True):
                 _number(path.name, number, target, value)
         y = np.array(y)
     else:
-        if not np.isfinite(y).all():
-            number = rows[1 + int(np.argmin(np.isfinite(y)))][0]
-            raise ValueError(
-                f"{path.name}, row {number}, column {target!r} is not finite; fill it in or remove the row."
-            )
+        for number, row in rows[1:]:
+            _number(path.name, number, target, row[at])
         if np.all(np.mod(y, 1) == 0):
             y = y.astype(np.int64)
     return Problem.from_arrays(x, y, validation=validation, seed=seed, kind=kind, name=path.stem)
@@ -326,16 +337,19 @@ def _numbered_rows(text, delimiter):
         yield reader.line_num, row
 
 
-def _number(file, row, column, cell):
+def _is_number(cell):
     try:
-        value = float(cell)
-        if math.isfinite(value):
-            return value
+        return math.isfinite(_single(float(cell)))
     except ValueError:
-        pass
+        return False
+
+
+def _number(file, row, column, cell):
+    if _is_number(cell):
+        return float(cell)
     raise ValueError(
         f"{file}, row {row}, column {column!r} holds {cell!r}, which is not a finite number; correct it, encode it as "
-        "a number, or remove the column."
+        "a number, or remove the row or the column."
     )
 
 
@@ -353,11 +367,13 @@ def load(name, **settings):
     return DATASETS[name](**settings)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def shuffles(seed, block, n):
     """Orders of n samples in the epochs of a block, 64 block + 1 to 64 block + 64: (64, n) int32.
 
     They depend on the seed, not on batch size or rate: runs that differ in these see the samples in the same order.
     """
     rows = np.tile(np.arange(n, dtype=np.int32), (SHUFFLES, 1))
-    return np.random.default_rng((seed, block)).permuted(rows, axis=1)
+    orders = np.random.default_rng((seed, block + 1)).permuted(rows, axis=1)  # block 0 would repeat the data's stream
+    orders.flags.writeable = False  # it is shared
+    return orders

@@ -121,10 +121,11 @@ class Run(History):
         with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
             while self.num_epochs < end:
                 began = time.perf_counter()
-                self._state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
+                state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
                 values = self._measured(states, count)
                 spent = (time.perf_counter() - began) * np.arange(1, count + 1) / count
                 self.add(states, values, self.seconds[-1] + spent)
+                self._state = state  # last, so that an interrupted run can go on
                 bar.update(count)
         return self
 

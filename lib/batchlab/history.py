@@ -52,7 +52,7 @@ class History:
     @property
     def diverged_at(self):
         """The first epoch at which a loss is not a finite number, or None; of each run, with seeds."""
-        lost = ~np.isfinite(self.train_loss + self.val_loss)
+        lost = ~(np.isfinite(self.train_loss) & np.isfinite(self.val_loss))
         first = [int(np.argmax(run)) if run.any() else None for run in np.atleast_2d(lost)]
         return first[0] if self.seeds is None else first
 
@@ -61,22 +61,22 @@ class History:
         epochs = len(self.seconds) + np.arange(len(seconds))
         self._values = values if self._values is None else np.concatenate([self._values, values], self._axis)
         self.num_epochs, self.seconds = int(epochs[-1]), np.concatenate([self.seconds, seconds])
-        self._kept.append((epochs, jax.tree.map(np.asarray, states)))
-        self._thin()
+        self._kept.extend(self._every_stride([(epochs, jax.tree.map(np.asarray, states))]))
         leaves = jax.tree.leaves(states)
         state_bytes = sum(leaf.nbytes for leaf in leaves) / leaves[0].shape[self._axis]
-        while sum(len(epochs) for epochs, _ in self._kept) * state_bytes > KEEP_BYTES:
+        while (kept := sum(len(epochs) for epochs, _ in self._kept)) > 1 and kept * state_bytes > KEEP_BYTES:
             self._stride *= 2
-            self._thin()
+            self._kept = self._every_stride(self._kept)
 
-    def _thin(self):
-        """Keep the states of every `stride`-th epoch alone (states may have rows beyond their epochs)."""
-        kept, self._kept = self._kept, []
+    def _every_stride(self, kept):
+        """The states of every `stride`-th epoch, copied (states may have rows beyond their epochs)."""
+        thinned = []
         for epochs, states in kept:
             rows = np.flatnonzero(epochs % self._stride == 0)
             if len(rows):
                 states = jax.tree.map(lambda leaf: np.take(leaf, rows, self._axis), states)  # noqa: B023
-                self._kept.append((epochs[rows], states))
+                thinned.append((epochs[rows], states))
+        return thinned
 
     def kept_state(self, epoch):
         """The last kept state at or before an epoch, and its epoch."""

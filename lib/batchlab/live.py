@@ -242,6 +242,8 @@ class Lab(Stage):
         }
         if self.run is None or any(getattr(self.run, name) != value for name, value in settings.items()):
             self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
+        if not self.locked:
+            self.say("")
         count = 1
         while self.run.num_epochs < self._target() and self.lost_at() is None:
             began, run = time.perf_counter(), self.run

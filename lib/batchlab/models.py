@@ -121,8 +121,17 @@ def check_optimizer(optimizer):
             "optimizer must be a factory that takes a learning rate, such as optax.sgd; pass it uncalled, and the rate "
             f"as learning_rate. It is {optimizer!r}."
         )
+    made = optimizer(0.1)
+    if not (callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))):
+        raise TypeError(f"optimizer(0.1) is {made!r}; it must be an optax optimizer, such as optax.sgd(0.1).")
     if isinstance(optimizer, functools.partial):
-        return _one_partial(optimizer.func, optimizer.args, tuple(sorted(optimizer.keywords.items())))
+        try:
+            return _one_partial(optimizer.func, optimizer.args, tuple(sorted(optimizer.keywords.items())))
+        except TypeError:
+            raise TypeError(
+                f"optimizer has a setting that cannot be compared: {optimizer.keywords}; put it into a function "
+                "that takes the learning rate, and pass that function."
+            ) from None
     return optimizer
 
 

@@ -230,9 +230,9 @@ def loss_curves(axes, problem):
     place = {"transform": axes.get_xaxis_transform(), "fontsize": 9, "bbox": box}
     words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
     best_word = axes.text(0, 0.77, "", va="top", color="#00644A", **place)
-    unit = "mean squared error" if problem.kind == "regression" else "cross-entropy (nats)"
+    unit = "mean squared error" if problem.kind == "regression" else "cross-entropy, nats"
     axes.set_yscale("log")
-    axes.set_title(f"loss: {unit}", loc="left", fontsize=10, pad=5)
+    axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5)
     axes.grid(color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -260,6 +260,13 @@ def loss_curves(axes, problem):
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 
     axes.figure.legend(
-        handles=[train, val], loc="upper right", bbox_to_anchor=(0.985, 1.0), ncols=2, frameon=False, fontsize=9
+        handles=[train, val],
+        loc="upper right",
+        bbox_to_anchor=(0.98, 1.0),
+        columnspacing=1,
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+        handlelength=1.5,
     )
     return View([*bands, past, train, val, best, now, dots, *words, best_word], update)

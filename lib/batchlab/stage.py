@@ -230,8 +230,15 @@ class NumberControl(widgets.HBox):
         self.value = slider.value
 
     def _slid(self, change):
-        if self._source is None:
+        if self._source is None and not self._same_place(change["new"]):
             self._set(change["new"], self.slider)
+
+    def _same_place(self, position):
+        """Whether the slider, which only knows whole steps, is as near to the value as it can be."""
+        values = (position, self.value)
+        if isinstance(self.slider, widgets.FloatLogSlider):
+            values = [math.log10(max(value, 1e-300)) for value in values]
+        return abs(values[0] - values[1]) < 0.6 * self.slider.step
 
     def _typed(self, change):
         if self._source is None:
