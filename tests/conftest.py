@@ -8,6 +8,8 @@ import shutil
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 # nor on the reader's progress, nor change it;
 os.environ["BATCHLAB_PROGRESS"] = "off"
+# no progress bar may stand among the outputs that are compared;
+os.environ["TQDM_DISABLE"] = "1"
 # and what goes wrong in a widget's callback must be heard.
 os.environ["BATCHLAB_STRICT"] = "1"
 

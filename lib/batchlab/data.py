@@ -354,6 +354,15 @@ def _number(file, row, column, cell):
 
 
 DATASETS = {"noisy sine": noisy_sine, "two moons": two_moons, "digits": digits}
+NOISE = {"noisy sine": 0.3, "two moons": 0.35, "digits": 0.3}  # what the makers take, too
+
+# Settings of `fit` under which a model first underfits and in the end overfits; OWN is for the reader's own data.
+DEFAULTS = {
+    "noisy sine": {"hidden": (32, 32), "batch_size": 4, "learning_rate": 0.05, "num_epochs": 3000},
+    "two moons": {"hidden": (32, 32), "batch_size": 10, "learning_rate": 0.1, "num_epochs": 500},
+    "digits": {"hidden": (64, 64), "batch_size": 16, "learning_rate": 0.03, "num_epochs": 200},
+}
+OWN = {"hidden": (32, 32), "batch_size": 16, "learning_rate": 0.05, "num_epochs": 500}
 
 
 def load(name, **settings):

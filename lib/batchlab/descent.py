@@ -22,7 +22,7 @@ from .data import SHUFFLES, check_integer, check_number, check_problem, shuffles
 from .history import KEEP_BYTES, History
 from .models import LOSSES, accuracy, check_model, check_optimizer
 
-WIDTHS = (1, 16, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
+WIDTHS = (1, 4, 16, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
 
 
 def batch_gradient(loss, params, x, y, start, stop, width):
@@ -118,7 +118,8 @@ class Run(History):
     def train(self, num_epochs, progress=False):
         """Train num_epochs more. However a run is cut into calls, it is the same, bit for bit."""
         end = self.num_epochs + check_integer("num_epochs", num_epochs, 0)
-        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
+        shown = {} if progress else {"disable": True}  # else TQDM_DISABLE=1 could not silence it
+        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, **shown) as bar:
             while self.num_epochs < end:
                 began = time.perf_counter()
                 state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)

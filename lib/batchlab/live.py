@@ -20,14 +20,6 @@ BAND = 5  # seeds in a band
 LOST = 10  # times the loss at the start: a run that diverges is not drawn beyond
 CONTROLS = ("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against", "buttons")
 
-# Where each dataset starts: settings under which its model first underfits and in the end overfits.
-DEFAULTS = {
-    "noisy sine": {"hidden": (32, 32), "batch_size": 4, "learning_rate": 0.05, "epochs": 3000, "noise": 0.3},
-    "two moons": {"hidden": (32, 32), "batch_size": 10, "learning_rate": 0.1, "epochs": 500, "noise": 0.35},
-    "digits": {"hidden": (64, 64), "batch_size": 16, "learning_rate": 0.03, "epochs": 200, "noise": 0.3},
-}
-OWN = {"hidden": (32, 32), "batch_size": 16, "learning_rate": 0.05, "epochs": 500, "noise": None}
-
 jitted = functools.lru_cache(maxsize=64)(jax.jit)
 
 
@@ -41,7 +33,7 @@ class Lab(Stage):
     Args:
         problem: a `Problem`, or the name of a dataset: "noisy sine", "two moons" or "digits".
         hidden: widths of the hidden layers.
-        batch_size, learning_rate, epochs: where the lab starts. None, here and above, takes what suits the dataset.
+        batch_size, learning_rate, epochs: where the lab starts. None, here and above, takes `data.DEFAULTS`.
         optimizer: an optax factory that takes a learning rate.
         seed: start and shuffles.
         controls: which controls to show, of `live.CONTROLS`.
@@ -72,7 +64,7 @@ class Lab(Stage):
             raise ValueError(f"there is no dataset {first!r}; choose one of {', '.join(data.DATASETS)}.")
         if unknown := sorted(set(controls) - set(CONTROLS)):
             raise ValueError(f"there is no control {unknown[0]!r}; choose from {', '.join(CONTROLS)}.")
-        given = {"hidden": hidden, "batch_size": batch_size, "learning_rate": learning_rate, "epochs": epochs}
+        given = {"hidden": hidden, "batch_size": batch_size, "learning_rate": learning_rate, "num_epochs": epochs}
         self._start = {name: value for name, value in given.items() if value is not None}
         self._optimizer, self._seed, self._first = optimizer, check_integer("seed", seed, 0, 2**31 - 1 - BAND), first
         self.run, self.kept, self._kept_artists = None, [], []
@@ -182,18 +174,19 @@ class Lab(Stage):
 
     def _take(self, name):
         """Bring a dataset onto the stage: its problem, its default settings, its views."""
-        settings = {**(OWN if name in self._own else DEFAULTS[name]), **(self._start if name == self._first else {})}
+        settings = {**data.OWN, **({} if name in self._own else data.DEFAULTS[name])}
+        settings |= self._start if name == self._first else {}
         self._quiet = True
         try:
             self.noise.slider.description = "label noise" if name == "digits" else "noise"
-            self.noise.layout.display = "none" if settings["noise"] is None else None
-            self.noise.value = settings["noise"] or 0.0
+            self.noise.layout.display = "none" if name in self._own else None
+            self.noise.value = data.NOISE.get(name, 0.0)
             self._load()
             n = len(self.problem.x)
             asked = settings["batch_size"] if "batch_size" in self._start else min(settings["batch_size"], n)
             self.batch_size.set_range(n, check_integer("batch_size", asked, 1, n, f"There are {n} training samples."))
             self.batch_size.hint.value = f"1: SGD, {n}: full-batch GD"
-            self._horizon = check_integer("epochs", settings["epochs"], 1, 50_000)
+            self._horizon = check_integer("epochs", settings["num_epochs"], 1, 50_000)
             self.epochs.slider.max, self.epochs.slider.step = 2 * self._horizon, max(1, self._horizon // 200)
             self.epochs.value = self._horizon
             self.learning_rate.value = self.learning_rate.check(settings["learning_rate"])

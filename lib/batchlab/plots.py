@@ -5,18 +5,46 @@ the moving artists and draws nothing; who owns the figure decides when to draw. 
 apart by colour-blind readers too, and line styles and markers say the same once more.
 """
 
+import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from PIL import Image
 
+COLORS = 32  # of a palette PNG
 TRAINING, VALIDATION, BEST, NOW = "#0072B2", "#D55E00", "#009E73", "#333333"
 KEPT = ("#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F")
 CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "samples_seen", "seconds": "seconds"}
+
+
+def png(canvas):
+    """The picture on an Agg canvas as PNG bytes, in a palette of COLORS: a quarter of the bytes of full colour."""
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
+    file = io.BytesIO()
+    image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
+    return file.getvalue()
+
+
+class Still:
+    """A picture that stands still, with its alternative text; a notebook shows it when it is a cell's last value."""
+
+    def __init__(self, alt, width=9.0, height=3.6):
+        self.alt, self.figure = alt, Figure(figsize=(width, height), dpi=100, facecolor="white", layout="constrained")
+
+    def __repr__(self):
+        return "A picture; its alternative text says what it shows."
+
+    def _repr_mimebundle_(self, **kwargs):
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
+        return {"text/plain": repr(self), "image/png": png(canvas)}, {"image/png": {"alt": self.alt}}
 
 
 class View(NamedTuple):
@@ -270,3 +298,27 @@ def loss_curves(axes, problem):
         handlelength=1.5,
     )
     return View([*bands, past, train, val, best, now, dots, *words, best_word], update)
+
+
+def best_epochs(runs):
+    """The best epochs of several seeds on each problem, as a `Still`.
+
+    Args:
+        runs: name of the problem -> `History` with seeds.
+    """
+    said = [f"{name}: median {np.median(run.best_epoch):.0f}, from {run.best_epoch.min()} to {run.best_epoch.max()}"
+            for name, run in runs.items()]  # fmt: skip
+    still = Still(
+        "Best epoch of each seed on a logarithmic axis. " + "; ".join(said) + ".", height=0.9 + 0.6 * len(runs)
+    )
+    axes = still.figure.subplots()
+    for row, (run, color) in enumerate(zip(runs.values(), (TRAINING, VALIDATION, BEST, *KEPT), strict=False)):
+        best = np.maximum(run.best_epoch, 1)
+        axes.plot(best, np.full(len(best), row), "o", color=color, alpha=0.6)
+        axes.plot([np.median(best)], [row], "|", color="black", markersize=24, markeredgewidth=2)
+    axes.set_yticks(range(len(runs)), list(runs))
+    axes.set(xscale="log", ylim=(len(runs) - 0.5, -0.5), xlabel="best epoch (one dot a seed, the bar is the median)")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_title("The right number of epochs depends on the dataset", loc="left", fontsize=10)
+    axes.grid(axis="x", color="0.9")
+    return still

@@ -8,7 +8,6 @@ running loop (plain Python, tests) or none that shows updates between cells (Col
 import asyncio
 import functools
 import html
-import io
 import math
 import os
 import sys
@@ -18,13 +17,14 @@ import ipywidgets as widgets
 import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+
+from . import compiled
+from .plots import png
 
 FRAME_SECONDS = 0.025  # the least time between two frames
 REST_SECONDS = 0.006  # between two slices of work, so that new settings can come in
 LINK_BYTES_PER_SECOND = 90e3 if "BINDER_SERVICE_HOST" in os.environ or "BINDER_REPO_URL" in os.environ else 2e6
 TIP = "tooltip" if hasattr(widgets.Text, "tooltip") else "description_tooltip"  # ipywidgets 8, or 7 on Colab
-COLORS = 32  # of a frame's palette: a quarter of the bytes of a full-colour PNG
 
 
 class Picture:
@@ -51,10 +51,7 @@ class Picture:
         self.canvas.restore_region(self._background)
         for artist in self.artists:
             artist.draw(self.canvas.get_renderer())
-        image = Image.frombuffer("RGBA", self.canvas.get_width_height(), self.canvas.buffer_rgba()).convert("RGB")
-        file = io.BytesIO()
-        image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
-        self.png = file.getvalue()
+        self.png = png(self.canvas)
         return self.png
 
     def show(self):
@@ -85,6 +82,7 @@ class Stage(widgets.VBox):
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
 
     def __init__(self, controls, picture, **traits):
+        compiled.keep()
         self.picture = picture
         self.status, self.counters, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.error, self.frame_bytes = None, []

@@ -1,0 +1,38 @@
+"""Compiled programs, kept between sessions in the user's own cache folder."""
+
+import hashlib
+import pathlib
+import platform
+
+import jax
+import platformdirs
+
+
+def keep():
+    """Have JAX keep compiled programs, unless the user has a setting of their own; return the folder, or None.
+
+    A program compiled for one processor can fail on another, so that each kind of processor has its own folder. The
+    environment variable JAX_ENABLE_COMPILATION_CACHE=false switches it off.
+    """
+    if jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache:
+        return None
+    folder = pathlib.Path(platformdirs.user_cache_dir("batchlab", appauthor=False)) / _processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None  # a home that cannot be written to: compiling takes a second each time
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    jax.config.update("jax_raise_persistent_cache_errors", False)
+    return folder
+
+
+def _processor():
+    """A short name for JAX's version and this kind of processor."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        about = "".join(line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part")))
+    except OSError:
+        about = platform.processor() + platform.platform()
+    return f"jax-{jax.__version__}-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
