@@ -1,0 +1,23 @@
+"""Run the benchmarks and print their tables: python -m benchmarks [speed] [startup] [memory] [latency]."""
+
+import argparse
+import importlib
+
+from .tables import machine
+
+PARTS = ("speed", "startup", "memory", "latency")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; without one, all")
+    chosen = parser.parse_args().parts
+    if unknown := [part for part in chosen if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
+    print(machine(), flush=True)
+    for part in chosen or PARTS:
+        importlib.import_module(f"benchmarks.{part}").report()
+
+
+if __name__ == "__main__":
+    main()

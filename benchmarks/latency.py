@@ -1,0 +1,329 @@
+"""From a key press to changed pixels: JupyterLab in a real Chromium, our lab against what notebooks do otherwise."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from .tables import heading, progress, table, verdict
+
+HERE = Path(__file__).resolve().parent
+PRESSES = 45
+FIRST = 4  # the batch size that every slider starts at; each press takes the next
+PACE = 0.100  # seconds between presses while a run is going on
+LABEL = "batch size"
+ERRORS = """[...document.querySelectorAll(
+    ".jp-OutputArea-output[data-mime-type*=error], .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
+)]"""
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+LAB = """
+import hashlib
+import batchlab as bl
+sent = open("frames.txt", "w", buffering=1)
+def note(change):  # which frame belongs to which batch size, for the harness
+    print(hashlib.sha1(change["new"]).hexdigest(), lab.run.batch_size, file=sent)
+lab = bl.Lab({})
+lab.picture.image.observe(note, "value")
+lab
+"""
+# 2,000 epochs of 256 samples take longer than PACE at every batch size that is visited.
+UNSEEN = LAB.format(f"bl.data.noisy_sine(n=256), batch_size={FIRST}, epochs=2000")
+DEFAULT = LAB.format(f"batch_size={FIRST}")
+
+OURS, INLINE, IPYMPL = "the lab", "interact, inline backend", "interact, ipympl"
+
+
+def chromium():
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def missing(*modules):
+    return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+@contextlib.contextmanager
+def jupyterlab(folder):
+    """A server on the folder with settings of its own; yields its address."""
+    settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)  # absolute below: kernels run in another folder
+    env = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, [HERE.parent, *filter(None, paths)])),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--IdentityProvider.token=bench", f"--ServerApp.root_dir={folder / 'notebooks'}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with open(folder / "server.log", "w") as log:
+        server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(240):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.25)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+class Page:
+    """A notebook of one cell, run in JupyterLab, with its slider in focus."""
+
+    def __init__(self, browser, address, folder, name, code):
+        self.sent = folder / "frames.txt"
+        self.sent.unlink(missing_ok=True)
+        cell = {
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": code,
+            "id": "cell",
+        }
+        notebook = {
+            "cells": [cell],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        }
+        (folder / f"{name}.ipynb").write_text(json.dumps({**notebook, "nbformat": 4, "nbformat_minor": 5}))
+        self.page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        self.received = 0
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
+        self.page.add_init_script(f"window.batchlabCanvas = {json.dumps(name == 'ipympl')};")
+        self.page.add_init_script(path=HERE / "page.js")
+        self.page.goto(f"{address}/doc/tree/{name}.ipynb?token=bench", wait_until="domcontentloaded")
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+        self.page.wait_for_selector("text=/\\| Idle$/", timeout=90_000)  # the status bar: the kernel is there
+        self.page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+        self.page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+        self.page.wait_for_function(f"label => batchlabFocus(label) || {ERRORS}.length", arg=LABEL, timeout=120_000)
+        if errors := self.page.evaluate(f"{ERRORS}.map(element => element.innerText).join('\\n')"):
+            raise RuntimeError(errors)
+        self.settle(quiet=3.0)
+        self.page.evaluate("label => window.batchlabFocus(label)", LABEL)
+
+    def _count(self, payload):
+        self.received += len(payload)
+
+    def settle(self, quiet):
+        """Wait until no new picture has come for so many seconds."""
+        count, since, end = None, time.monotonic(), time.monotonic() + 300
+        while time.monotonic() - since < quiet:
+            now = self.page.evaluate("batchlabRecord.frames.length")
+            if now != count:
+                count, since = now, time.monotonic()
+            if time.monotonic() > end:
+                raise TimeoutError("the picture does not come to rest")
+            self.page.wait_for_timeout(50)
+        return count
+
+    def press(self, times, *, pace=None):
+        """Press the right arrow; one press every `pace` seconds, or as soon as the picture has come to rest."""
+        due = time.monotonic()
+        for _ in range(times):
+            self.page.keyboard.press("ArrowRight")
+            if pace is None:
+                self.page.wait_for_timeout(150)
+                self.settle(quiet=0.5)
+            else:
+                due += pace
+                self.page.wait_for_timeout(max(0.0, 1e3 * (due - time.monotonic())))
+        self.settle(quiet=1.5)
+
+    def record(self):
+        """Presses and frames since the last call, in ms; a frame of the lab knows its batch size."""
+        record = self.page.evaluate(
+            "() => { const r = batchlabRecord; return { presses: r.presses, frames: r.frames }; }"
+        )
+        self.page.evaluate("() => { batchlabRecord.presses = []; batchlabRecord.frames = []; }")
+        sizes = dict(line.split() for line in self.sent.read_text().splitlines()) if self.sent.exists() else {}
+        for frame in record["frames"]:
+            frame["batch_size"] = int(sizes[frame["sha"]]) if frame.get("sha") in sizes else None
+        received, self.received = self.received, 0
+        return {**record, "received": received}
+
+
+def answers(record, first=None):
+    """Milliseconds from each press to the first picture that answers it, and to the last one before the next press.
+
+    Where nothing is going on that is the first changed picture. While a run goes on, pictures of it keep coming: with
+    `first`, the batch size after the first press, a picture answers a press if it shows that press's batch size or a
+    later one.
+    """
+    presses, frames = record["presses"], record["frames"]
+    to_first, to_last = [], []
+    for i, press in enumerate(presses):
+        before = presses[i + 1] if i + 1 < len(presses) else float("inf")
+        if first is None:
+            times = [frame["time"] - press for frame in frames if press < frame["time"] < before]
+        else:
+            sizes = [(frame["time"] - press, frame["batch_size"] or 0) for frame in frames if frame["time"] > press]
+            times = [delay for delay, size in sizes if size >= first + i]
+        to_first.append(times[0] if times else float("inf"))
+        to_last.append(times[-1] if times else float("inf"))
+    return to_first, to_last
+
+
+def late(delays):
+    """The 95th percentile; infinite if more than that share was never answered."""
+    return np.percentile(delays, 95, method="higher")
+
+
+def in_a_run(record):
+    """How many presses fell into a run: a picture had come less than PACE before."""
+    times = np.array([frame["time"] for frame in record["frames"]])
+    return sum(bool(((times < press) & (times > press - 1e3 * PACE)).any()) for press in record["presses"][1:])
+
+
+def report():
+    absent = missing("playwright", "jupyterlab", "ipywidgets")
+    if not chromium():
+        absent.append("chromium")
+    heading(
+        "Latency",
+        f"Milliseconds from a key press on the slider `{LABEL}` to changed pixels, in JupyterLab in Chromium, measured "
+        f"in the page: {PRESSES} presses through values not seen before, a two-panel figure of 256 samples. The lab "
+        "trains 2,000 epochs after each press; the peers show what was computed before. Idle: the next press comes "
+        f"when the picture is at rest. While training: a press every {1e3 * PACE:.0f} ms; only a picture of the press's "
+        "own or a later batch size answers it.",
+    )
+    if absent:
+        print(f"{', '.join(absent)}: not installed\n")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with contextlib.ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        folder = root / "notebooks"
+        folder.mkdir()
+        address = stack.enter_context(jupyterlab(root))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        stack.callback(browser.close)
+        print_tables(measure(lambda name, code: Page(browser, address, folder, name, code)))
+
+
+def measure(open_page):
+    """Records by what was measured; None where a peer is not installed."""
+    results = {}
+    progress("latency: the lab, idle")
+    page = open_page("lab", UNSEEN)
+    page.record()
+    page.press(PRESSES)
+    results[OURS, "idle"] = page.record()
+    progress("latency: the lab, while training")
+    page.press(PRESSES, pace=PACE)
+    results[OURS, "while training"] = page.record()
+    page.page.close()
+    progress("latency: the default lab")
+    page = open_page("default", DEFAULT)
+    page.record()
+    page.press(11)
+    results["the default lab", "idle"] = page.record()
+    page.page.close()
+    for peer, name, module in ((INLINE, "inline", "matplotlib_inline"), (IPYMPL, "ipympl", "ipympl")):
+        progress(f"latency: {peer}")
+        if missing(module):
+            results[peer, "idle"] = None
+            continue
+        page = open_page(name, (HERE / "peers" / f"interact_{name}.py").read_text())
+        page.record()
+        page.press(PRESSES)
+        results[peer, "idle"] = page.record()
+        page.page.close()
+    return results
+
+
+def print_tables(results):
+    ours = np.median(answers(results[OURS, "idle"])[0])
+    rows, delays = [], {}
+    for (name, state), record in results.items():
+        if record is None:
+            rows.append([f"{name}, {state}", *["not installed"] * 8])
+            continue
+        first = FIRST + PRESSES + 1 if state == "while training" else None
+        to_first, to_last = delays[name, state] = answers(record, first)
+        lost = sum(not np.isfinite(delay) for delay in to_first)
+        frames = [frame["bytes"] for frame in record["frames"] if "bytes" in frame]
+        rows.append(
+            [
+                f"{name}, {state}",
+                f"{np.median(to_first):.0f}",
+                f"{late(to_first):.0f}",
+                f"{np.median(to_first) / ours:.1f}x",
+                f"{np.median(to_last):.0f}",
+                f"{np.median(frames) / 1e3:.0f} / {max(frames) / 1e3:.0f}" if frames else "a canvas",
+                f"{len(record['frames']) / len(to_first):.1f}",
+                f"{record['received'] / len(to_first) / 1e3:.0f}",
+                lost,
+            ]
+        )
+    table(
+        [
+            "to changed pixels, ms",
+            "median",
+            "95th percentile",
+            "the lab, idle = 1",
+            "to the last picture, median",
+            "kB a picture, median / most",
+            "pictures a press",
+            "kB received a press",
+            "unanswered presses",
+        ],
+        rows,
+    )
+    training = results[OURS, "while training"]
+    reached, right = training["frames"][-1]["batch_size"], FIRST + 2 * PRESSES
+    print(
+        f"{in_a_run(training)} of {PRESSES} quick presses fell into a run. "
+        f"Afterwards the batch size was {reached}; with every press taken it is {right}: {verdict(reached == right)}.\n"
+    )
+    print_targets(delays)
+
+
+def print_targets(delays):
+    idle = np.median(delays[OURS, "idle"][0])
+    training = late(delays[OURS, "while training"][0])
+    complete = np.median(delays["the default lab", "idle"][1])
+    rows = [
+        ["idle, median", "at most 50 ms", f"{idle:.0f} ms", verdict(idle <= 50)],
+        ["while training, 95th percentile", "at most 100 ms", f"{training:.0f} ms", verdict(training <= 100)],
+        ["default lab, to the complete curve", "at most 1,000 ms", f"{complete:,.0f} ms", verdict(complete <= 1000)],
+    ]
+    for peer, target in ((INLINE, 4), (IPYMPL, None)):
+        if (peer, "idle") in delays:
+            ratio = np.median(delays[peer, "idle"][0]) / idle
+            goal = (
+                ["", f"{ratio:.1f}x", ""]
+                if target is None
+                else [f"{target}x", f"{ratio:.1f}x", verdict(ratio >= target)]
+            )
+            rows.append([f"quicker than {peer}", *goal])
+    table(["latency", "target", "seen", ""], rows)

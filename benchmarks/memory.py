@@ -1,0 +1,81 @@
+"""Peak memory of a Jupyter kernel: after the imports, after a default lab, after the main notebook."""
+
+from pathlib import Path
+
+from .tables import heading, progress, table, verdict
+
+NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "03_stop_at_the_right_epoch.ipynb"
+TARGET = 450  # MB, what a Binder pod is sure to have
+
+KERNELS = {
+    "kernel alone": "pass",
+    "peer: kernel with PyTorch imported": "import torch",
+    "peer: kernel with pyplot and scikit-learn imported": "import matplotlib.pyplot, sklearn.neural_network",
+    "kernel with batchlab imported": "import batchlab as bl",
+    "kernel with a default lab": "import batchlab as bl\nlab = bl.Lab()\nlab.wait()",
+}
+
+
+def peak(pid):
+    """Peak resident memory of a process in MB; where the system does not tell, what it holds now."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import psutil
+
+    memory = psutil.Process(pid).memory_info()
+    return getattr(memory, "peak_wset", memory.rss) / 2**20
+
+
+def peak_after(cells):
+    """Peak memory of a kernel that has executed these cells."""
+    import nbformat
+
+    return peak_of(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]))
+
+
+def peak_of(notebook, folder=None):
+    from nbclient import NotebookClient
+
+    resources = {"metadata": {"path": str(folder)}} if folder else {}
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources)
+    client.extra_arguments = ["--log-level=ERROR"]
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        return peak(client.km.provisioner.pid)
+
+
+def report():
+    heading("Memory", "Peak resident memory of the kernel's process, in MB.")
+    try:
+        import nbclient
+        import nbformat
+    except ImportError:
+        print("nbclient: not installed\n")
+        return
+    measured = {}
+    for name, code in KERNELS.items():
+        progress(f"memory: {name}")
+        try:
+            measured[name] = peak_after([code])
+        except nbclient.exceptions.CellExecutionError as error:
+            if error.ename not in ("ModuleNotFoundError", "ImportError"):
+                raise
+            measured[name] = None
+    if NOTEBOOK.exists():
+        progress(f"memory: {NOTEBOOK.name}")
+        measured[NOTEBOOK.name] = peak_of(nbformat.read(NOTEBOOK, as_version=4), NOTEBOOK.parent)
+    else:
+        print(f"{NOTEBOOK.name} is not there yet: not measured.\n")
+    ours = next(reversed(measured.values()))
+    rows = []
+    for name, size in measured.items():
+        if size is None:
+            rows.append([name, "not installed", "", "", ""])
+        else:
+            peer = name.startswith(("peer", "kernel alone"))
+            goal = ["", ""] if peer else [f"at most {TARGET}", verdict(size <= TARGET)]
+            rows.append([name, f"{size:.0f}", f"{size / ours:.2f}x", *goal])
+    table(["after", "MB", "of the last row", "target", ""], rows)
