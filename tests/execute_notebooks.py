@@ -1,6 +1,6 @@
 """Run the notebooks in fresh kernels and write them as a reader should meet them.
 
-What only a running kernel can show is left out: a widget's place is taken by the picture and the words that stand beside
+What only a running kernel can show is left out: a widget gives place to the picture and the words that stand beside
 it. Names on the command line choose notebooks; without any, all are run.
 """
 

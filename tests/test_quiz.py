@@ -8,6 +8,7 @@ import ipywidgets
 import pytest
 
 from batchlab import quiz
+from batchlab.chapters import ch03
 
 QUESTION = "What happens to the validation loss?"
 OPTIONS = {
@@ -386,7 +387,7 @@ def test_summary_counts_by_chapter():
     ask("03.b").commit(1)
     ask("03.c").skip()
     ask("04.a").commit(2)
-    quiz.exercise("03.early_stopping").check(quiz.early_stopping)
+    quiz.exercise("03.early_stopping").check(ch03.early_stopping)
     words = quiz.summary({"00": "Start <here>", "03": "Stop"})
     assert repr(words) == (
         "00 Start <here>: predicted 0, right 0, right at once 0, skipped 0, exercises right 0, finished no\n"
@@ -406,7 +407,7 @@ def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
     guess.skip()
     quiz.exercise("03.early_stopping").check(lambda val_loss, patience: (0, 0))
     assert "Still open: exercise 03.early_stopping." in repr(quiz.chapter_done("03"))
-    quiz.exercise("03.early_stopping").check(quiz.early_stopping)
+    quiz.exercise("03.early_stopping").check(ch03.early_stopping)
     assert quiz.chapter_done("03")
     restart()
     assert quiz.load().read()["chapters"] == {"03": True}
@@ -563,12 +564,12 @@ def test_an_answer_that_changes_the_losses_does_not_spoil_the_check():
         return 0, 0
 
     check(early_stopping)
-    assert check(quiz.early_stopping)
+    assert check(ch03.early_stopping)
 
 
 def test_done_stays_done_and_tries_are_counted_until_then(restart):
     check(lambda val_loss, patience: (0, 0))
-    check(quiz.early_stopping)
+    check(ch03.early_stopping)
     restart()
     assert not check(lambda val_loss, patience: (0, 0))
     assert entry() == {"done": True, "tries": 2}

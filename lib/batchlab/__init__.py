@@ -1,6 +1,6 @@
 """See what epochs and batch size do: small models trained by gradient descent, and a lab with sliders to watch it."""
 
-from . import compiled, data, descent, history, live, models, plots, quiz, stage
+from . import chapters, compiled, data, descent, history, live, models, plots, quiz, stage
 from .data import Problem
 from .descent import fit
 from .history import History
@@ -12,6 +12,7 @@ __all__ = [
     "Lab",
     "Model",
     "Problem",
+    "chapters",
     "compiled",
     "data",
     "descent",

@@ -200,7 +200,7 @@ def _looks_like_classes(y):
     return True
 
 
-def noisy_sine(n=16, noise=0.3, seed=0, n_val=256):
+def noisy_sine(n=12, noise=0.3, seed=0, n_val=256):
     """A sine with Gaussian noise: y = sin(3 x) + noise * e, e ~ N(0, 1), x uniform on [-2, 2].
 
     Args:
@@ -358,7 +358,7 @@ NOISE = {"noisy sine": 0.3, "two moons": 0.35, "digits": 0.3}  # what the makers
 
 # Settings of `fit` under which a model first underfits and in the end overfits; OWN is for the reader's own data.
 DEFAULTS = {
-    "noisy sine": {"hidden": (32, 32), "batch_size": 4, "learning_rate": 0.05, "num_epochs": 3000},
+    "noisy sine": {"hidden": (32, 32), "batch_size": 3, "learning_rate": 0.05, "num_epochs": 3000},
     "two moons": {"hidden": (32, 32), "batch_size": 10, "learning_rate": 0.1, "num_epochs": 500},
     "digits": {"hidden": (64, 64), "batch_size": 16, "learning_rate": 0.03, "num_epochs": 200},
 }

@@ -10,6 +10,7 @@ added up from pieces of that width, "micro-batches", which also bounds the memor
 """
 
 import functools
+import os
 import time
 
 import jax
@@ -118,8 +119,8 @@ class Run(History):
     def train(self, num_epochs, progress=False):
         """Train num_epochs more. However a run is cut into calls, it is the same, bit for bit."""
         end = self.num_epochs + check_integer("num_epochs", num_epochs, 0)
-        shown = {} if progress else {"disable": True}  # else TQDM_DISABLE=1 could not silence it
-        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, **shown) as bar:
+        silent = not progress or "TQDM_DISABLE" in os.environ
+        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, disable=silent) as bar:
             while self.num_epochs < end:
                 began = time.perf_counter()
                 state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
