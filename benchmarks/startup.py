@@ -46,7 +46,7 @@ def in_kernel(code, env):
         for line in message["content"].get("text", "").splitlines():
             reached[line.strip()] = time.perf_counter() - began
 
-    manager, client = start_new_kernel(env=env, extra_arguments=["--log-level=ERROR"])
+    manager, client = start_new_kernel(env=env, stderr=subprocess.DEVNULL)
     try:
         reply = client.execute_interactive(code, timeout=120, output_hook=output)
     finally:
@@ -76,6 +76,7 @@ def measure(name, start):
         with tempfile.TemporaryDirectory() as folder:
             env = {
                 **os.environ,
+                "JAX_ENABLE_COMPILATION_CACHE": "true",
                 "JAX_COMPILATION_CACHE_DIR": folder,
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
                 "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",

@@ -30,7 +30,7 @@ quiz.question(
         "Much earlier, within some tens of epochs.": "An epoch of 400 digits is 25 updates instead of 4, and there is "
         "soon nothing left to learn but the wrong labels.",
         "Much later, since images are harder.": "Harder to describe, but not slower to learn: an epoch has more "
-        "samples and more updates. What the digits share is learnt in a few passes, and then only wrong labels are left.",
+        "samples and more updates. What the digits share is learnt in a few passes, then only wrong labels are left.",
     },
     answer=1,
 )
