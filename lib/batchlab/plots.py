@@ -214,9 +214,14 @@ def best_epoch(run):
 
 
 def overfits(run, margin=1.05):
-    """Whether the validation loss, after its minimum, has risen by more than 5 %, the wobble of a noisy run."""
-    loss = middle(run.val_loss)
-    return bool(np.nanmax(loss[best_epoch(run) :]) > margin * np.nanmin(loss))
+    """Whether the validation loss has risen by more than 5 % since its best epoch.
+
+    Medians over a fortieth of the run are compared, at the end and around the best epoch, since a noisy loss is lowest
+    in some lucky epoch, and everything after that one looks like a rise.
+    """
+    loss, best = middle(run.val_loss), best_epoch(run)
+    width = max(1, len(loss) // 40)
+    return bool(np.nanmedian(loss[-width:]) > margin * np.nanmedian(loss[max(0, best - width) : best + width + 1]))
 
 
 def kept_curves(axes, kept, axis, color):
@@ -283,7 +288,9 @@ def loss_curves(axes, problem):
         right = share < 0.3
         words[0].set(text="underfitting", position=(0.01 * top if right else edge - 0.015 * top, 0.97))
         words[0].set_horizontalalignment("left" if right else "right")
-        words[1].set(text="overfitting" if over else "", position=(edge + 0.015 * top, 0.87 if share < 0.25 else 0.97))
+        near_end = share > 0.78
+        place = (0.99 * top if near_end else edge + 0.015 * top, 0.87 if share < 0.25 or near_end else 0.97)
+        words[1].set(text="overfitting" if over else "", position=place, ha="right" if near_end else "left")
         best_word.set(text=f"best epoch {turn}", position=(x[turn] + (0.015 if share < 0.6 else -0.015) * top, 0.77))
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 
@@ -318,7 +325,9 @@ def best_epochs(runs):
         axes.plot([np.median(best)], [row], "|", color="black", markersize=24, markeredgewidth=2)
     axes.set_yticks(range(len(runs)), list(runs))
     axes.set(xscale="log", ylim=(len(runs) - 0.5, -0.5), xlabel="best epoch (one dot a seed, the bar is the median)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_title("The right number of epochs depends on the dataset", loc="left", fontsize=10)
     axes.grid(axis="x", color="0.9")
     return still
