@@ -61,6 +61,14 @@ def waiting():
     return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] + timers
 
 
+async def nothing_waits():
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if not waiting():
+            return
+    assert waiting() == []
+
+
 # -------------------------------------------------------------------------------------------------------- the picture
 
 
@@ -78,19 +86,33 @@ def pixels(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
 
-def drawn_afresh(picture):
-    picture.redraw()
-    return pixels(picture.frame())
+def drawn(picture):
+    """The pixels on the canvas, before they are written with fewer colours."""
+    picture.frame()
+    return np.asarray(picture.canvas.buffer_rgba())[:, :, :3].astype(int)
 
 
 def test_a_frame_is_what_a_full_draw_would_be(picture):
     (line,) = picture.artists
-    first = pixels(picture.frame())
+    first = drawn(picture)
     for height in (0.2, 0.5, 0.9):
         line.set_ydata([height, height])
-        frame = pixels(picture.frame())
+        frame = drawn(picture)
         assert (frame != first).any()
-        np.testing.assert_array_equal(frame, drawn_afresh(picture))
+        picture.redraw()
+        np.testing.assert_array_equal(frame, drawn(picture))
+
+
+def test_colours_survive_the_palette_even_those_that_appear_later(picture):
+    (line,) = picture.artists
+    (bar,) = picture.figure.axes[0].bar([0.5], [0.8], 0.4, color="#009E73", visible=False)
+    picture.artists = [bar, line]
+    assert abs(pixels(picture.frame()) - drawn(picture)).mean() < 2
+    bar.set_visible(True)
+    assert abs(pixels(picture.frame()) - drawn(picture)).mean() < 2
+    green = (drawn(picture) == (0, 0x9E, 0x73)).all(axis=2)
+    assert green.sum() > 1000
+    assert abs(pixels(picture.frame())[green] - (0, 0x9E, 0x73)).max() < 40
 
 
 def test_what_stands_still_is_drawn_once_until_a_redraw_is_asked_for(picture, monkeypatch):
@@ -320,11 +342,37 @@ def test_closing_stops_the_work():
         assert one.count == count
         assert not one.busy
         other.close()
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            if not waiting():
-                break
-        assert waiting() == []
+        await nothing_waits()
+
+    asyncio.run(main())
+
+
+def paced(one, seconds):
+    for _ in range(100):
+        one.count += 1
+        yield seconds
+
+
+def test_work_may_ask_for_a_pace_and_newer_work_does_not_wait_for_it():
+    async def main():
+        one = Counter()
+        one.start(paced(one, 0.02))
+        await until(lambda: one.count >= 3)
+        one.start(paced(one, 1000))
+        count = one.count
+        await until(lambda: one.count == count + 1)
+        await asyncio.sleep(0.02)
+        assert one.busy
+        assert len(asyncio.all_tasks()) == 1  # between its slices nothing runs
+        one.start(one.counting(200))
+        await settled(one)
+        assert (one.count, waiting()) == (200, [])
+        assert one.wait_for(paced(one, 1000)).count == 300  # in a cell nobody watches
+        one.start(paced(one, 1000))
+        await until(lambda: one.count == 301)
+        await asyncio.sleep(0.02)
+        one.close()
+        await nothing_waits()
 
     asyncio.run(main())
 
