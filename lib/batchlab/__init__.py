@@ -1,25 +1,30 @@
 """See what epochs and batch size do: small models trained by gradient descent, and a lab with sliders to watch it."""
 
-from . import chapters, compiled, data, descent, history, live, models, plots, quiz, stage
+from . import chapters, compiled, counting, data, descent, history, live, measure, models, noise, plots, quiz, stage
 from .data import Problem
 from .descent import fit
 from .history import History
 from .live import Lab
 from .models import Model
+from .noise import NoiseLab
 
 __all__ = [
     "History",
     "Lab",
     "Model",
+    "NoiseLab",
     "Problem",
     "chapters",
     "compiled",
+    "counting",
     "data",
     "descent",
     "fit",
     "history",
     "live",
+    "measure",
     "models",
+    "noise",
     "plots",
     "quiz",
     "stage",

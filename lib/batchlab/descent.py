@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from .data import SHUFFLES, check_integer, check_number, check_problem, shuffles
 from .history import KEEP_BYTES, History
-from .models import LOSSES, accuracy, check_model, check_optimizer
+from .models import LOSSES, accuracy, check_model, check_optimizer, check_params
 
 WIDTHS = (1, 4, 16, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
 
@@ -69,8 +69,8 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
         mean_loss = LOSSES[kind](outputs, y).mean()
         return jnp.stack([mean_loss, accuracy(outputs, y) if kind == "classification" else jnp.nan])
 
-    def start(key, learning_rate):
-        params = model.init(key)
+    def start(key, learning_rate, params):
+        params = model.init(key) if params is None else params
         return params, optimizer(learning_rate).init(params)
 
     def measure(states, data, num_epochs):
@@ -91,7 +91,7 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
 
     trains = {width: functools.partial(train, width=width) for width in WIDTHS}
     if many:
-        start, measure = jax.vmap(start, in_axes=(0, None)), jax.vmap(measure, in_axes=(0, None, None))
+        start, measure = jax.vmap(start, in_axes=(0, None, None)), jax.vmap(measure, in_axes=(0, None, None))
         trains = {width: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for width, train in trains.items()}
     # On the CPU, level 1 compiles in two thirds of the time, and these small loops run a fifth quicker.
     options = {"xla_backend_optimization_level": 1} if platform == "cpu" else None
@@ -102,14 +102,14 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
 class Run(History):
     """A run of gradient descent that can go on."""
 
-    def __init__(self, problem, model, optimizer, batch_size, learning_rate, seed, seeds):
+    def __init__(self, problem, model, optimizer, batch_size, learning_rate, seed, seeds, params=None):
         super().__init__(problem, batch_size, learning_rate, seed, seeds)
         self.model, self.optimizer = model, optimizer
         self._data = tuple(jnp.asarray(array) for array in (problem.x, problem.y, problem.x_val, problem.y_val))
         platform = next(iter(self._data[0].devices())).platform
         start, self._measure, self._trains = programs(model, problem.kind, optimizer, seeds is not None, platform)
         keys = jax.random.key(seed) if seeds is None else jax.vmap(jax.random.key)(np.arange(seed, seed + seeds))
-        self._state = start(keys, np.float32(learning_rate))
+        self._state = start(keys, np.float32(learning_rate), params)
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
         states = jax.tree.map(lambda leaf: np.stack([leaf] * self._chunk, self._axis), self._state)
@@ -173,6 +173,7 @@ def fit(
     optimizer=optax.sgd,
     seed=0,
     seeds=None,
+    params=None,
     progress=False,
 ):
     """Train a model by gradient descent of the given batch size.
@@ -188,6 +189,7 @@ def fit(
             momentum=0.9)` for further settings.
         seed: start and shuffles, a whole number. Runs that differ in other settings share both.
         seeds: train this many runs at once, from the seeds seed, seed + 1, ...; None trains one, without the axis.
+        params: start from these parameters, a pytree as `model.init` makes it, in place of those that the seed draws.
         progress: show a progress bar when the run takes longer than a second.
 
     Returns:
@@ -208,8 +210,9 @@ def fit(
     learning_rate = check_number("learning_rate", learning_rate, 0, low_allowed=False)
     seed = check_integer("seed", seed, 0, 2**31 - 1)
     seeds = None if seeds is None else check_integer("seeds", seeds, 1)
-    model = check_model(model, hidden, problem)
-    history = Run(problem, model, check_optimizer(optimizer), batch_size, learning_rate, seed, seeds)
+    model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
+    params = None if params is None else check_params(model, params)
+    history = Run(problem, model, optimizer, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)
         history.prepare()

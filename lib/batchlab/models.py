@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from .data import check_integer
@@ -112,6 +113,15 @@ def check_model(model, hidden, problem):
     if shape != problem.y.shape:
         raise ValueError(f"the model predicts {shape} from x {problem.x.shape}; y needs {problem.y.shape}.")
     return model
+
+
+def check_params(model, params):
+    """The parameters that were asked for, in single precision: a pytree of the shapes that the model starts with."""
+    wanted = jax.eval_shape(model.init, jax.random.key(0))
+    shapes = [str(jax.tree.map(lambda leaf: leaf.shape, tree)) for tree in (jax.tree.map(np.asarray, params), wanted)]
+    if jax.tree.structure(params) != jax.tree.structure(wanted) or shapes[0] != shapes[1]:
+        raise ValueError(f"params have the shapes {shapes[0]}; the model starts with {shapes[1]}.")
+    return jax.tree.map(lambda leaf, like: np.asarray(leaf, like.dtype), params, wanted)
 
 
 def check_optimizer(optimizer):

@@ -11,24 +11,38 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image
 
-COLORS = 32  # of a palette PNG
 TRAINING, VALIDATION, BEST, NOW = "#0072B2", "#D55E00", "#009E73", "#333333"
 KEPT = ("#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F")
 CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
+SMALL, REGIONS = "#EBA77A", ("#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58A")
+TINTS = ("#FCF4EF", "#CCE3F0", "#F7DFCC")  # the stretch of overfitting, the bands over seeds
+GREYS = ("0.15", "0.3", "0.45", "0.6", "0.72", "0.82", "0.93")
+PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *TINTS, *KEPT, *REGIONS, *GREYS)  # what every frame can show
+OWN_COLORS = 4  # besides, the most frequent of the picture's own, edges mostly
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "samples_seen", "seconds": "seconds"}
 
 
-def png(canvas):
-    """The picture on an Agg canvas as PNG bytes, in a palette of COLORS: a quarter of the bytes of full colour."""
+def palette(canvas):
+    """A palette for the frames of the picture on an Agg canvas: its own main colours, and all that may yet appear."""
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
+    own = image.quantize(OWN_COLORS, method=Image.Quantize.FASTOCTREE).getpalette()[: 3 * OWN_COLORS]
+    named = [round(255 * part) for color in to_rgba_array(["white", "black", *PALETTE])[:, :3] for part in color]
+    colors = Image.new("P", (1, 1))
+    colors.putpalette(named + own)
+    return colors
+
+
+def png(canvas, colors=None):
+    """The picture on an Agg canvas as PNG bytes, in few colours: a quarter of the bytes, and quicker to make."""
     image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
     file = io.BytesIO()
-    image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
+    image.quantize(palette=colors or palette(canvas), dither=Image.Dither.NONE).save(file, "png")
     return file.getvalue()
 
 
@@ -72,7 +86,7 @@ def _heading(axes):
 
 def fitted_curve(axes, problem, predict):
     """Regression on one input: the fitted curve over the training and validation points."""
-    axes.plot(problem.x_val, problem.y_val, "s", color="#EBA77A", markersize=1.8, **CRISP, label="validation sample")
+    axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, **CRISP, label="validation sample")
     axes.plot(problem.x, problem.y, "o", color=TRAINING, markersize=6, label="training sample")
     low, high = np.min(problem.x_val), np.max(problem.x_val)
     grid = np.linspace(low, high, 400, dtype=np.float32)[:, None]
@@ -114,13 +128,13 @@ def decision_regions(axes, problem, predict):
     low, high = problem.x_val.min(axis=0) - 0.3, problem.x_val.max(axis=0) + 0.3
     columns, rows = (np.linspace(low[i], high[i], 80, dtype=np.float32) for i in (0, 1))
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    steps = ListedColormap(["#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58A"])
+    steps = ListedColormap(REGIONS)
     extent = (low[0], high[0], low[1], high[1])
     blank = np.zeros((len(rows), len(columns)))
     image = axes.imshow(blank, extent=extent, origin="lower", aspect="auto", cmap=steps, vmin=0, vmax=1, zorder=0)
     artists = [image]
     for label, ((colour, marker), name) in enumerate(zip(CLASSES, problem.classes, strict=True)):
-        small = problem.x_val[problem.y_val[:, label] == 1][:100]
+        small = problem.x_val[problem.y_val[:, label] == 1][:60]
         large = problem.x[problem.y[:, label] == 1]
         artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, **CRISP)
         artists += axes.plot(*large.T, marker, color=colour, markersize=6, markeredgecolor="white", label=name)
@@ -207,6 +221,18 @@ def middle(values):
     return np.median(values, axis=0) if values.ndim == 2 else values
 
 
+def thinned(x, y, most=180):
+    """At most 2 `most` points that draw the same picture: of each group of neighbours the lowest and the highest."""
+    group = -(-len(y) // most)
+    if group <= 2:
+        return x, y
+    whole = len(y) // group * group
+    parts = y[:whole].reshape(-1, group)
+    ends = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()
+    places = np.repeat(x[:whole].reshape(-1, group)[:, group // 2], 2)
+    return np.concatenate([places, x[whole:]]), np.concatenate([ends, y[whole:]])
+
+
 def best_epoch(run):
     """The epoch with the lowest validation loss; of several runs, that of their median curve."""
     loss = middle(run.val_loss)
@@ -227,8 +253,10 @@ def overfits(run, margin=1.05):
 def kept_curves(axes, kept, axis, color):
     """A run that stays for comparison: thin curves that stand still."""
     x = along(kept, axis)
-    train = axes.plot(x, middle(kept.train_loss), color=color, linewidth=1)
-    val = axes.plot(x, middle(kept.val_loss), color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label)
+    train = axes.plot(*thinned(x, middle(kept.train_loss)), color=color, linewidth=1)
+    val = axes.plot(
+        *thinned(x, middle(kept.val_loss)), color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label
+    )
     return train + val
 
 
@@ -273,7 +301,8 @@ def loss_curves(axes, problem):
     def update(run, epoch, axis):
         x, top = along(run, axis), axes.get_xlim()[1]
         for line, band, values in ((train, bands[0], run.train_loss), (val, bands[1], run.val_loss)):
-            line.set_data(x, middle(values))
+            line.set_data(*thinned(x, middle(values)))
+            line.set_antialiased(len(x) < 500)
             band.set_visible(values.ndim == 2)
             if values.ndim == 2:
                 band.set_data(x, values.min(axis=0), values.max(axis=0))
@@ -304,7 +333,7 @@ def loss_curves(axes, problem):
         fontsize=9,
         handlelength=1.5,
     )
-    return View([*bands, past, train, val, best, now, dots, *words, best_word], update)
+    return View([past, *bands, train, val, best, now, dots, *words, best_word], update)
 
 
 def best_epochs(runs):

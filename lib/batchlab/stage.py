@@ -19,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from . import compiled
-from .plots import png
+from .plots import palette, png
 
 FRAME_SECONDS = 0.025  # the least time between two frames
 REST_SECONDS = 0.006  # between two slices of work, so that new settings can come in
@@ -33,7 +33,7 @@ class Picture:
     def __init__(self, width=9.0, height=3.6):
         self.figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
         self.canvas = FigureCanvasAgg(self.figure)
-        self.artists, self.png, self._background = [], b"", None
+        self.artists, self.png, self._background, self._colors = [], b"", None, None
         size = widgets.Layout(width="100%", max_width=f"{width * 100:.0f}px", object_fit="contain")
         self.image = widgets.Image(format="png", layout=size)
 
@@ -47,11 +47,13 @@ class Picture:
             for artist in self.artists:
                 artist.set_animated(True)  # left out by `draw`
             self.canvas.draw()
-            self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+            self._background, self._colors = self.canvas.copy_from_bbox(self.figure.bbox), None
         self.canvas.restore_region(self._background)
         for artist in self.artists:
             artist.draw(self.canvas.get_renderer())
-        self.png = png(self.canvas)
+        if self._colors is None:
+            self._colors = palette(self.canvas)
+        self.png = png(self.canvas, self._colors)
         return self.png
 
     def show(self):
@@ -76,7 +78,8 @@ class Stage(widgets.VBox):
     """A picture, what it says in words, and work that is done in slices until newer work replaces it.
 
     Subclasses put controls above the picture, define `show()` (bring picture and words up to date), and call `start`
-    with a generator that yields after each slice of about 10 ms.
+    with a generator that yields after each slice of about 10 ms. To be watched at a pace it yields the seconds until
+    its next slice; newer work does not wait for them, and `wait` leaves them out.
     """
 
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
@@ -87,6 +90,7 @@ class Stage(widgets.VBox):
         self.status, self.counters, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.error, self.frame_bytes = None, []
         self._work, self._runner, self._closed, self._next_frame = None, None, False, 0.0
+        self._rest, self._alarm = None, None
         try:
             self._loop = None if "google.colab" in sys.modules else asyncio.get_running_loop()
         except RuntimeError:
@@ -129,11 +133,16 @@ class Stage(widgets.VBox):
         super().close()
 
     def _awake(self):
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._runner is None or self._runner.done():
             self._runner = self._loop.create_task(self._run())
 
     async def _run(self):
         while self._step():
+            if self._rest is not None:
+                self._alarm = self._loop.call_later(self._rest, self._awake)
+                return
             await asyncio.sleep(REST_SECONDS)
 
     def _step(self):
@@ -142,7 +151,9 @@ class Stage(widgets.VBox):
         if work is None or self._closed:
             return False
         try:
-            finished = next(work, self) is self
+            rest = next(work, self)
+            finished = rest is self
+            self._rest = None if finished else rest
             if finished and self._work is work:
                 self._work = None
             if self._work is None or time.perf_counter() >= self._next_frame:

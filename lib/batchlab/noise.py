@@ -1,0 +1,338 @@
+"""The live picture of gradient noise: a cloud of batch gradients, its variance against B, the noise scale of a run."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from . import data, measure, plots
+from .data import check_integer
+from .descent import fit
+from .stage import LogIntegerControl, NumberControl, Picture, Stage, in_words
+
+DRAWS, SIZES = 200, 20  # batches of one size, sizes on the curve
+PAIRS, DOTS, STOPS = 20, 5, 25  # pairs in one two-batch estimate, estimates at an epoch, epochs at which they are made
+REACH = 4.0  # the cloud's axes reach this far from the tip of the full gradient, in its lengths
+MEASURED, WITHOUT, WITH, FULL = "#333333", plots.TRAINING, plots.VALIDATION, plots.BEST
+
+# More samples than where the course wants overfitting: there should be something to average over.
+RUNS = {
+    "noisy sine": (
+        lambda: data.noisy_sine(n=256),
+        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.02},
+        250,
+    ),
+    "two moons": (
+        lambda: data.two_moons(n=300),
+        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.1},
+        100,
+    ),
+    "digits": (lambda: data.digits(n=400), {"hidden": (128,), "batch_size": 64, "learning_rate": 0.05}, 50),
+}
+
+
+class NoiseLab(Stage):
+    """Batch gradients around the full gradient, at any batch size and any epoch of a run, live.
+
+    Batches are drawn without replacement, 200 of each size, as the beginnings of the same 200 shuffles at every size.
+    Nothing is trained when a slider moves: the run is trained once, and the gradients are measured along it.
+
+    Args:
+        dataset: "noisy sine", "two moons" or "digits".
+        batch_size, epoch: where the picture starts.
+        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+
+    >>> lab = NoiseLab("noisy sine", epoch=0)
+    >>> lab.batch_size.value = 256
+    >>> lab.words()[:60]
+    'batch size 256, epoch 0: cosine with the full gradient 1.00 '
+    """
+
+    def __init__(self, dataset="noisy sine", *, batch_size=16, epoch=20, locked=False):
+        if dataset not in RUNS:
+            raise ValueError(f"there is no dataset {dataset!r}; choose one of {', '.join(RUNS)}.")
+        self._known, self._taken, self._quiet, self._first = {}, None, False, dataset
+        super().__init__(self._controls(dataset), Picture(width=9.6, height=3.9))
+        self._take(dataset, batch_size, epoch)
+        self.wait_for(self._pursue())
+        self._static = self.picture.png, self.words()
+        self.observe(self._lock, "locked")
+        self.locked = locked
+
+    # ---- controls ----------------------------------------------------------------------------------------------------
+
+    def _controls(self, dataset):
+        style, wide = {"description_width": "6.5em"}, widgets.Layout(width="22em")
+        look = {"readout": False, "style": style, "layout": wide}
+        self.dataset = widgets.Dropdown(
+            options=list(RUNS), value=dataset, description="dataset", style=style, layout=wide
+        )
+        self.batch_size = LogIntegerControl("batch size", self._check_batch_size, self.fail, **look)
+        self.epoch = NumberControl(widgets.IntSlider(description="epoch", **look), self._check_epoch, self.fail)
+        for control in (self.dataset, self.batch_size, self.epoch):
+            control.observe(self._moved, "value")
+        wrap = widgets.Layout(flex_flow="row wrap", overflow="visible")
+        return [widgets.HBox([widgets.VBox([self.batch_size, self.epoch]), self.dataset], layout=wrap)]
+
+    def _check_batch_size(self, value):
+        n = self.batch_size.high
+        return check_integer("batch size", value, 1, n, f"{n} are all samples: the full gradient itself.")
+
+    def _check_epoch(self, value):
+        return check_integer("epoch", value, 0, RUNS[self.dataset.value][2], "The run was trained no longer.")
+
+    @in_words
+    def _moved(self, _change):
+        if not self._quiet:
+            self.start(self._pursue())
+
+    def _lock(self, _change):
+        for control in (self.batch_size, self.epoch):
+            control.disable(self.locked)
+        self.dataset.disabled = self.locked
+        self._hide()
+        self.start(self._pursue())
+
+    # ---- work --------------------------------------------------------------------------------------------------------
+
+    def _take(self, name, batch_size=None, epoch=None):
+        """Bring a dataset onto the stage; what was measured on it before is still known."""
+        make, settings, num_epochs = RUNS[name]
+        if name not in self._known:
+            run = fit(make(), num_epochs=0, **settings)
+            self._known[name] = {"run": run, "inner": {}, "curves": {}, "scale": {}, "dots": {}}
+        self.known, self.run = self._known[name], self._known[name]["run"]
+        n = len(self.run.problem.x)
+        self._sizes, self._shown, self._taken = measure.spread_sizes(n, SIZES), None, name
+        stops = np.linspace(0, num_epochs, STOPS).round().astype(int)
+        self._stops = [int(stop) for stop in stops]
+        self._quiet = True
+        try:
+            asked = self.batch_size.value if batch_size is None else self._check_size_of(n, batch_size)
+            self.batch_size.set_range(n, min(asked, n))
+            self.batch_size.hint.value = f"1: SGD, {n}: full-batch GD"
+            self.epoch.slider.max = num_epochs
+            self.epoch.value = min(self.epoch.value, num_epochs) if epoch is None else self._check_epoch(epoch)
+            self.epoch.hint.value = f"of a run with batch size {self.run.batch_size}"
+        finally:
+            self._quiet = False
+        self._draw(n, num_epochs)
+
+    def _check_size_of(self, n, batch_size):
+        return check_integer("batch_size", batch_size, 1, n, f"There are {n} training samples.")
+
+    def _pursue(self):
+        """Train the run once; measure what is asked for, then along the run, slice by slice."""
+        if self._taken != self.dataset.value:
+            self.say(f"Preparing {self.dataset.value}: its programs are compiled once.")
+            yield
+            self._take(self.dataset.value)
+        self.say("Make your prediction above, or skip it: then the controls unlock." if self.locked else "")
+        known, epoch, num_epochs = self.known, self.epoch.value, RUNS[self._taken][2]
+        while self.run.num_epochs < num_epochs:
+            self.run.train(min(5, num_epochs - self.run.num_epochs))
+            yield
+        if epoch not in known["inner"]:
+            known["inner"][epoch] = self._inner(epoch)
+            yield
+        inner = known["inner"][epoch]
+        if epoch not in known["curves"]:
+            curves = []
+            for replace in (False, True):
+                measured = []
+                for size in self._sizes:
+                    measured.append(measure.noise_curve(inner, [size], DRAWS, replace=replace)[0])
+                    if len(measured) % 5 == 0:
+                        yield
+                curves.append(np.array(measured))
+            known["curves"][epoch] = curves, measure.plane(inner)
+        self._shown = epoch
+        yield
+        for stop in [] if self.locked else self._stops:
+            if stop not in known["scale"]:
+                inner = known["inner"].get(stop)
+                inner = self._inner(stop) if inner is None else inner
+                known["scale"][stop] = measure.noise_scale(inner)
+                known["dots"][stop] = [self._two_batch(inner, seed) for seed in range(DOTS)]
+                yield
+
+    def _inner(self, epoch):
+        while len(self.known["inner"]) > 8:  # a megabyte each for the digits
+            self.known["inner"].pop(next(iter(self.known["inner"])))
+        return measure.inner_products(self.run.problem, self.run.model, self.run.params_at(epoch))
+
+    def _two_batch(self, inner, seed):
+        n = len(inner)
+        sizes = 8, n // 2
+        batches = [measure.draw_batches(n, size, PAIRS, replace=True, seed=seed) for size in sizes]
+        lengths = [measure.squared_length(inner, rows) for rows in batches]
+        return measure.two_batch_noise_scale(*lengths, *sizes).value
+
+    # ---- what is shown -----------------------------------------------------------------------------------------------
+
+    def _draw(self, n, num_epochs):
+        """Axes that stay as they are while a dataset is shown, and the views in them."""
+        figure = self.picture.figure
+        figure.clear()
+        axes = figure.subplots(1, 3, width_ratios=(1, 1.15, 1))
+        figure.subplots_adjust(left=0.06, right=0.985, top=0.86, bottom=0.14, wspace=0.3)
+        self._views = [cloud(axes[0]), against_batch_size(axes[1], n), along_run(axes[2], n, num_epochs)]
+        self.picture.artists = [artist for view in self._views for artist in view.artists]
+        self._hide()
+
+    def _hide(self):
+        """Before the prediction only the cloud can be seen."""
+        for view in self._views[1:]:
+            for artist in view.artists:
+                artist.set_visible(not self.locked)
+
+    def show(self):
+        """Bring picture and words up to date."""
+        if self._shown is None:
+            return
+        known, n, size = self.known, len(self.run.problem.x), self.batch_size.value
+        inner, (curves, plane) = known["inner"][self._shown], known["curves"][self._shown]
+        weights = measure.draw_batches(n, size, DRAWS)
+        self.cosine, self.points = measure.cosine(inner, weights), weights @ plane
+        self.scale, self.unit = measure.noise_scale(inner), max(inner.mean(), 1e-300)
+        self.length = np.sqrt(measure.squared_length(inner, weights) / self.unit)
+        self.variance = measure.squared_deviation(inner, weights).mean() / self.unit
+        self.expected = measure.expected_deviation(inner, size) / self.unit
+        self._views[0].update(self.points, size, self.cosine, self.length)
+        self._views[1].update(self._sizes, [curve / self.unit for curve in curves], self.scale, size, self.variance)
+        self._views[2].update(known["scale"], known["dots"], self._shown, self.scale)
+        self.picture.show()
+        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.counters.value = (
+            f'<div style="opacity: 0.8; line-height: 1.5">N = {n} training samples &nbsp;·&nbsp; {DRAWS} batches of '
+            f"each size &nbsp;·&nbsp; each dot of the right panel: {PAIRS} pairs of batches of 8 and {n // 2}</div>"
+        )
+
+    def words(self):
+        """What the picture shows, in words."""
+        n, size, low, high = len(self.run.problem.x), self.batch_size.value, *np.percentile(self.cosine, [5, 95])
+        outside = int(np.sum(np.abs(self.points - [1, 0]).max(axis=1) > REACH))
+        text = (
+            f"batch size {size}, epoch {self._shown}: cosine with the full gradient {np.median(self.cosine):.2f} "
+            f"(nine in ten lie between {low:.2f} and {high:.2f}), length {np.median(self.length):.2f} times that of "
+            "the full gradient, in the median."
+        )
+        if outside:
+            text += f" {outside} of {DRAWS} batches lie outside the left panel."
+        if self.locked:
+            return text
+        text += f" Variance in units of |G|²: measured {self.variance:.3g}, theory {self.expected:.3g}."
+        text += f" Noise scale {self.scale:.3g}: "
+        if self.scale >= n:
+            return text + f"more than all {n} samples, so every further sample still counts."
+        beyond = "beyond it, where more samples buy almost nothing."
+        return text + ("this batch is below it, and noise outweighs signal." if size < self.scale else beyond)
+
+    def static_png(self):
+        """The picture with which the lab began, for where no kernel runs."""
+        return self._static[0]
+
+    def static_words(self):
+        """What that picture shows, in words."""
+        return self._static[1]
+
+    def __repr__(self):
+        return f"NoiseLab: {self._first}"
+
+
+# ---- views -----------------------------------------------------------------------------------------------------------
+
+_BOX = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+
+
+def cloud(axes):
+    """Batch gradients as dots in the plane of `measure.plane`; `update(points, batch_size, cosine, length)`."""
+    axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
+    axes.axvline(0, color="0.85", linewidth=0.8, zorder=0)
+    (dots,) = axes.plot([], [], "o", color=WITHOUT, markersize=3, **plots.CRISP)
+    (full,) = axes.plot([0, 1], [0, 0], color=FULL, linewidth=3, solid_capstyle="butt")
+    (tip,) = axes.plot([1], [0], "*", color=FULL, markersize=13, markeredgecolor="white")
+    (one,) = axes.plot([], [], color=WITH, linewidth=1.6)
+    name = axes.text(1.15, -0.25, "full gradient $G$", color="#00644A", fontsize=9, va="top", bbox=_BOX)
+    said = axes.text(0.02, 0.03, "", transform=axes.transAxes, fontsize=9, bbox=_BOX)
+    heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
+    axes.set(xlim=(1 - REACH, 1 + REACH), ylim=(-REACH, REACH))
+    axes.set_xlabel("part along $G$, in units of $|G|$")
+    axes.set_ylabel("part across $G$, where it varies most", labelpad=1)
+
+    def update(points, batch_size, cosine, length):
+        dots.set_data(*points.T)
+        one.set_data([0, points[0, 0]], [0, points[0, 1]])
+        heading.set_text(f"{len(points)} batch gradients, B = {batch_size}\n(orange line: one of them)")
+        said.set_text(f"median cosine {np.median(cosine):.2f}\nmedian length {np.median(length):.2f} $|G|$")
+
+    return plots.View([dots, full, tip, one, name, said, heading], update)
+
+
+def against_batch_size(axes, n):
+    """Variance against B, measured and by theory; `update(sizes, curves, scale, batch_size, variance)`, in |G|^2."""
+    low, high = 1e-3, 1e4
+    axes.axhline(1, color="0.6", linewidth=1, linestyle=(0, (1, 2)))
+    span = axes.axvspan(n, n, color=FULL, alpha=0.13, linewidth=0)
+    fine = np.unique(np.concatenate([np.geomspace(1, n, 60), n - np.geomspace(1e-3, n / 2, 60)]))
+    with_theory = axes.plot([], [], color=WITH, linewidth=1.3, linestyle=(0, (5, 2)))[0]
+    without_theory = axes.plot([], [], color=WITHOUT, linewidth=1.3)[0]
+    with_dots = axes.plot([], [], "s", color=WITH, markersize=4, **plots.CRISP, label="with replacement")[0]
+    without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, **plots.CRISP, label="without (an epoch)")[0]
+    mark = axes.axvline(1, color=FULL, linewidth=1.4)
+    now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
+    dot = axes.plot([], [], "o", color=plots.NOW, markersize=6)[0]
+    word = axes.text(1, 0.03, "", transform=axes.get_xaxis_transform(), fontsize=8, color="#00644A", bbox=_BOX)
+    axes.set(xscale="log", yscale="log", xlim=(1, n * 1.1), ylim=(low, high), xlabel="batch size B")
+    axes.set_title("variance $|g_B - G|^2$, in units of $|G|^2$;\ndots measured, lines theory", loc="left", fontsize=10)
+    axes.legend(loc="upper right", fontsize=8, handletextpad=0.2, borderaxespad=0.2, frameon=False)
+    axes.grid(color="0.94", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_formatter(plots.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
+
+    def update(sizes, curves, scale, batch_size, variance):
+        with_theory.set_data(fine, scale / fine)
+        shrink = (n - fine) / (n - 1)
+        without_theory.set_data(fine, np.where(shrink > 0, scale / fine * shrink, np.nan))
+        for dots, curve in zip((without_dots, with_dots), curves, strict=True):
+            seen = curve > low
+            dots.set_data(sizes[seen], curve[seen])
+        edge = min(max(scale, 1.0), n)
+        span.set(x=edge, width=1.1 * n - edge)
+        mark.set_xdata([edge, edge])
+        left = edge > n**0.45
+        text = f"$B_{{noise}}$ = {scale:.3g}\n" + (
+            "beyond here more samples\nbuy almost nothing" if scale < n else "> N: every sample\nstill counts"
+        )
+        word.set(text=text, x=edge * (0.9 if left else 1.1), horizontalalignment="right" if left else "left")
+        now.set_xdata([batch_size, batch_size])
+        dot.set_data([batch_size], [max(variance, low)])
+
+    artists = [span, with_theory, without_theory, with_dots, without_dots, mark, now, dot, word]
+    return plots.View(artists, update)
+
+
+def along_run(axes, n, num_epochs):
+    """The noise scale at epochs of a run, with two-batch estimates; `update(scale, dots, epoch, here)`."""
+    low, high = 1.0, 1e5
+    axes.axhline(n, color="0.6", linewidth=1, linestyle=(0, (1, 2)))
+    axes.text(num_epochs, n * 1.1, f"N = {n}", fontsize=8, ha="right", va="bottom", color="0.35")
+    (estimates,) = axes.plot([], [], ".", color="#56B4E9", markersize=4, **plots.CRISP, label="two-batch estimate")
+    (line,) = axes.plot([], [], color=FULL, linewidth=1.6, label="$B_{noise}$, all samples")
+    now = axes.axvline(0, color=plots.NOW, linewidth=1, linestyle=":")
+    (dot,) = axes.plot([], [], "o", color=plots.NOW, markersize=6)
+    axes.set(yscale="log", xlim=(-0.02 * num_epochs, 1.02 * num_epochs), ylim=(low, high), xlabel="epoch")
+    axes.set_title("noise scale tr $\\Sigma$ / $|G|^2$\nalong the run", loc="left", fontsize=10)
+    axes.legend(loc="upper left", fontsize=8, handletextpad=0.4, borderaxespad=0.2, frameon=False)
+    axes.grid(color="0.94", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.minorticks_off()
+
+    def update(scale, dots, epoch, here):
+        epochs = sorted(scale)
+        line.set_data(epochs, [scale[epoch] for epoch in epochs])
+        pairs = [(epoch, min(dot, high)) for epoch in epochs for dot in dots[epoch]]
+        estimates.set_data([epoch for epoch, _ in pairs], [dot for _, dot in pairs])
+        now.set_xdata([epoch, epoch])
+        dot.set_data([epoch], [here])
+
+    return plots.View([estimates, line, now, dot], update)
