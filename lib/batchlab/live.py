@@ -20,7 +20,12 @@ BAND = 5  # seeds in a band
 LOST = 10  # times the loss at the start: a run that diverges is not drawn beyond
 CONTROLS = ("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against", "buttons")
 
-jitted = functools.lru_cache(maxsize=64)(jax.jit)
+
+@functools.lru_cache(maxsize=64)
+def predictor(predict, platform):
+    """A model's `predict`, compiled as quickly as it can be, for pictures: its outputs are NumPy arrays."""
+    jitted = jax.jit(predict, compiler_options={"xla_backend_optimization_level": 0} if platform == "cpu" else None)
+    return lambda params, x: np.asarray(jitted(params, x))
 
 
 class Lab(Stage):
@@ -71,7 +76,7 @@ class Lab(Stage):
         self._quiet, self._words_due, self._prepared = False, 0.0, set()
         super().__init__(self._controls(controls), Picture())
         self._take(first)
-        self.wait_for(self._pursue())
+        self.wait_for(self._pursue(prepare=False))  # the first picture does not wait for other widths' programs
         self._static = self.picture.png, self.words()
         if locked:
             self.observe(self._lock, "locked")
@@ -206,17 +211,20 @@ class Lab(Stage):
         figure.clear()
         left, self._axes = figure.subplots(1, 2, width_ratios=(1, 1.4))
         figure.subplots_adjust(left=0.06, right=0.97, top=0.9, bottom=0.13, wspace=0.14)
-        self._left = plots.fit_view(left, self.problem, lambda params, x: jitted(self.run.model.predict)(params, x))
+        self._left = plots.fit_view(left, self.problem, self._predict)
         self._right = plots.loss_curves(self._axes, self.problem)
         self.picture.artists = [*self._left.artists, *self._right.artists]
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
+
+    def _predict(self, params, x):
+        return predictor(self.run.model.predict, jax.default_backend())(params, x)
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
     def _target(self):
         return 0 if self.locked else max(self._horizon, self.epochs.value)
 
-    def _pursue(self):
+    def _pursue(self, prepare=True):
         """Train what the controls ask for, slice by slice."""
         self._buttons[0].description = "pause"
         if self._loaded != (self.dataset.value, self.noise.value):
@@ -245,7 +253,8 @@ class Lab(Stage):
             yield
         self._buttons[0].description = "run"
         self.say(*self._verdict())
-        yield from self._prepare()
+        if prepare:
+            yield from self._prepare()
 
     def _prepare(self):
         """Once for a problem and model: compile what other batch sizes need, before they are asked for."""
