@@ -58,6 +58,165 @@ def test_s06_no_number_of_epochs_is_right_for_every_dataset(default_runs):
 
 # ---- chapter 01 ------------------------------------------------------------------------------------------------------
 
+COUNTED = [(50, 1), (50, 6), (50, 7), (50, 10), (50, 50), (150, 64), (150, 75), (150, 149)]  # dividing N and not
+
+
+@pytest.mark.parametrize(("n", "batch_size"), COUNTED)
+def test_s01_an_epoch_uses_every_sample_once(n, batch_size):
+    for seed in range(3):
+        run, shares = bl.counting.watch(n, batch_size, num_epochs=2, seed=seed)
+        epochs = np.split(shares > 0, run.num_epochs)
+        # Observed inside the run: in each epoch each sample was in exactly one update.
+        assert all((epoch.sum(axis=0) == 1).all() for epoch in epochs)
+        # The other side: without the ragged last batch, n mod B samples would be in none.
+        for epoch in epochs:
+            whole = epoch[epoch.sum(axis=1) == batch_size]
+            assert (whole.sum(axis=0) == 0).sum() == n % batch_size
+
+
+def test_s01_also_beyond_the_first_block_of_shuffles():
+    run, shares = bl.counting.watch(n=7, batch_size=3, num_epochs=130)
+    assert all(((epoch > 0).sum(axis=0) == 1).all() for epoch in np.split(shares, run.num_epochs))
+
+
+@pytest.mark.parametrize(("n", "batch_size"), COUNTED)
+def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size):
+    for seed in range(3):
+        run, shares = bl.counting.watch(n, batch_size, num_epochs=2, seed=seed)
+        orders = []
+        for epoch, updates in enumerate(np.split(shares, run.num_epochs), start=1):
+            cut = bl.counting.batches(epoch, n, batch_size, seed)
+            # The run took just the batches that the picture shows, in this order; they overlap nowhere.
+            assert [set(np.flatnonzero(update)) for update in updates] == [set(batch.tolist()) for batch in cut]
+            orders.append(np.concatenate(cut).tolist())
+            assert sorted(orders[-1]) == list(range(n))
+            # And they are the chapter's exercise, done on the epoch's order.
+            loop = bl.chapters.ch01.epoch_batches(orders[-1], batch_size)
+            assert [batch.tolist() for batch in cut] == list(loop)
+        # Shuffled afresh, but for the full batch, where there is nothing to shuffle.
+        assert (orders[0] != orders[1]) == (batch_size < n)
+
+
+@pytest.mark.parametrize(("n", "batch_size"), COUNTED)
+def test_s03_batch_size_is_the_number_of_samples_in_a_step(n, batch_size):
+    _, shares = bl.counting.watch(n, batch_size, num_epochs=2)
+    sizes = (shares > 0).sum(axis=1)
+    assert (sizes[:-1] <= batch_size).all()
+    # All batches but the last of an epoch have B samples, and a batch of b weighs each of its samples by 1 / b.
+    assert (sizes != batch_size).sum() == (2 if n % batch_size else 0)
+    np.testing.assert_allclose(shares, (shares > 0) / sizes[:, None], rtol=1e-6)
+
+
+def test_s03_batch_size_6_is_not_6_batches():
+    made = {size: len(bl.counting.batches(1, 50, size)) for size in range(1, 51)}
+    assert made[6] == 9
+    assert [size for size, number in made.items() if number == 6] == [9]
+    # The two are the same only where size times number happens to hold all samples.
+    assert [size for size, number in made.items() if size == number] == []
+
+
+@pytest.mark.parametrize(("n", "batch_size"), COUNTED)
+def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size):
+    run, shares = bl.counting.watch(n, batch_size, num_epochs=2)
+    each = -(-n // batch_size)
+    # Updates counted by the optimizer itself, by the history, and by the chapter's exercise.
+    assert len(shares) == run.iterations[-1] == bl.chapters.ch01.count_updates(n, batch_size, 2) == 2 * each
+    assert run.iterations.tolist() == [0, each, 2 * each]
+    # A counter of passes, labelled "iterations", is right for the full batch only.
+    assert (run.num_epochs == len(shares)) == (batch_size == n)
+
+
 # ---- chapter 02 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def line():
+    """The straight line of the chapter: its surface, and its lowest loss."""
+    scene, minima = bl.descending.surface("straight line")
+    return scene, float(scene.losses(minima)[0])
+
+
+def distances(scene, batch_size, learning_rate):
+    """How far twenty seeds travel in one epoch: along the path, and from its start to its end."""
+    run = scene.fit(batch_size=batch_size, learning_rate=learning_rate, num_epochs=1, seeds=20)
+    path = bl.descending.path(run)
+    return np.linalg.norm(np.diff(path, axis=1), axis=-1).sum(axis=1), np.linalg.norm(path[:, -1] - path[:, 0], axis=-1)
+
+
+def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line):
+    sizes = [1, 2, 4, 8, 16, 32, 64]
+    travelled, moved = zip(*[distances(line[0], size, 0.05) for size in sizes], strict=True)
+    # With every doubling of the batch the path of an epoch is shorter by at least 15 %; from 1 to 64 by a factor 8.
+    assert all(np.median(fewer) > 1.15 * np.median(more) for fewer, more in itertools.pairwise(travelled))
+    assert np.median(travelled[0]) > 8 * np.median(travelled[-1])
+    # Nor does a larger batch come further from the start as the crow flies.
+    assert all(np.median(fewer) > np.median(more) for fewer, more in itertools.pairwise(moved))
+
+
+def test_s12_not_if_the_rate_grows_with_the_batch(line):
+    # The other side of the condition: at rate 0.002 B an epoch is as long for every batch size, within a factor 1.4.
+    travelled = [np.median(distances(line[0], size, 0.002 * size)[0]) for size in (1, 2, 4, 8, 16, 32, 64)]
+    assert max(travelled) < 1.4 * min(travelled)
+
+
+def late_excess(line, **settings):
+    """How far the loss of twenty seeds lies above the lowest, mean over epochs 200 to 400: (20,)."""
+    run = line[0].fit(num_epochs=400, seeds=20, **settings)
+    return run.train_loss[:, 200:].mean(axis=1) - line[1]
+
+
+def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
+    # With every seed the floor of SGD lies 5 % of the lowest loss above it or more; GD at the same rate has no floor.
+    floor = late_excess(line, batch_size=1)
+    assert floor.min() > 0.05 * line[1]
+    assert late_excess(line, batch_size=64).max() < 1e-4
+    # The floor is made by the rate: half the rate, hardly more than half the floor.
+    assert np.median(late_excess(line, batch_size=1, learning_rate=0.025)) < 0.6 * np.median(floor)
+
+
+def test_s14_a_decayed_rate_converges(line):
+    # The other side of the condition: the same descent with a decaying rate comes a thousand times closer.
+    decayed = late_excess(line, batch_size=1, optimizer=bl.descending.decayed_sgd)
+    assert decayed.max() < 1e-3 * late_excess(line, batch_size=1).min()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_s18_gd_ends_in_the_minimum_nearest_its_start(seed):
+    scene = bl.descending.two_bumps(seed=seed)
+    minima = scene.minima()
+    starts, reached = bl.descending.basins(scene, minima, shape=(12, 6))
+    apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
+    # Every start ends in a minimum: in the nearest for nearly all, and for all that are not about half-way between.
+    assert (reached >= 0).all()
+    nearest = apart.argmin(axis=1)
+    assert np.mean(reached == nearest) > 0.85
+    clear = apart.min(axis=1) < 0.75 * apart.max(axis=1)
+    assert (reached == nearest)[clear].all()
+    # So many starts end in a minimum that is a good deal poorer than the other.
+    assert np.mean(reached == 1) > 0.25
+    assert scene.losses(minima[1]) > 1.3 * scene.losses(minima[0])
+
+
+def test_s18_on_a_convex_loss_the_start_does_not_matter(line):
+    scene, minima = bl.descending.surface("straight line")
+    _, reached = bl.descending.basins(scene, minima, learning_rate=0.3, shape=(8, 6))
+    assert (reached == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_s19_the_rate_of_sgd_must_be_lower(seed):
+    scene = bl.descending.straight_line(seed=seed)
+    lowest = scene.losses(scene.minima())[0]
+    rates, stable, close = np.geomspace(0.02, 1, 35), {}, {}
+    for batch_size in (1, 64):
+        settings = {"batch_size": batch_size, "num_epochs": 60, "seeds": 10}
+        losses = [scene.fit(learning_rate=rate, **settings).train_loss for rate in rates]
+        stable[batch_size] = max(r for r, loss in zip(rates, losses, strict=True) if (loss[:, -1] < loss[:, 0]).all())
+        near = [np.median(loss[:, -20:]) < 1.1 * lowest for loss in losses]
+        close[batch_size] = max(rates[near])
+    # The largest rate at which all ten seeds come down at all, and the largest that comes within 10 % of the lowest loss.
+    assert stable[1] < 0.8 * stable[64]
+    assert close[1] < 0.4 * close[64]
+
 
 # ---- chapter 04 ------------------------------------------------------------------------------------------------------

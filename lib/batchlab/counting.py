@@ -32,7 +32,7 @@ def batches(epoch, n, batch_size, seed=0):
     """Return the batches of an epoch, counted from 1, as `fit` uses them: arrays of sample numbers, the last ragged.
 
     >>> [batch.tolist() for batch in batches(epoch=1, n=7, batch_size=3)]
-    [[4, 5, 2], [1, 3, 6], [0]]
+    [[1, 3, 6], [0, 4, 2], [5]]
     """
     block, row = divmod(epoch - 1, SHUFFLES)
     order = shuffles(seed, block, n)[row] if batch_size < n else np.arange(n)
@@ -101,7 +101,7 @@ class Counting(Stage):
 
     >>> counting = Counting(samples=50, batch_size=6, epochs=3)
     >>> _ = counting.go_to(9)
-    >>> counting.words()[:59]
+    >>> counting.words()[:60]
     'batch size 6, epoch 1, iteration 9: this batch is the 9th of'
     """
 

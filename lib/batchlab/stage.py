@@ -99,6 +99,8 @@ class Stage(widgets.VBox):
 
     def start(self, work):
         """Do this work from now on, in place of any other."""
+        if self._closed:
+            return
         self._work, self.error = work, None
         if self._loop is None:
             self.wait()
@@ -129,7 +131,9 @@ class Stage(widgets.VBox):
 
     def close(self):
         """Stop all work and take the widget away."""
-        self._closed = True
+        self._closed, self._work = True, None
+        if self._alarm is not None:
+            self._alarm.cancel()
         super().close()
 
     def _awake(self):
@@ -146,7 +150,7 @@ class Stage(widgets.VBox):
             await asyncio.sleep(REST_SECONDS)
 
     def _step(self):
-        """One slice of the newest work and, when it is due, a frame; False when nothing is left to do."""
+        """One slice of the newest work and, if due before the next one, a frame; False when nothing is left to do."""
         work = self._work
         if work is None or self._closed:
             return False
@@ -156,7 +160,7 @@ class Stage(widgets.VBox):
             self._rest = None if finished else rest
             if finished and self._work is work:
                 self._work = None
-            if self._work is None or time.perf_counter() >= self._next_frame:
+            if self._work is None or time.perf_counter() + (self._rest or 0) >= self._next_frame:
                 self.show()
                 self.frame_bytes = [*self.frame_bytes[-999:], len(self.picture.png)]
                 self._next_frame = time.perf_counter() + max(
@@ -232,7 +236,7 @@ class NumberControl(widgets.HBox):
         tip = f"{slider.description}: type a value and press Enter"
         size = widgets.Layout(width="5em")
         self.box = widgets.Text(continuous_update=False, layout=size, **{TIP: tip})
-        self.hint = widgets.Label(layout=widgets.Layout(opacity="0.75"))
+        self.hint = widgets.Label()
         super().__init__([slider, self.box, self.hint], layout=widgets.Layout(overflow="visible"))
         slider.observe(self._slid, "value")
         self.box.observe(self._typed, "value")
@@ -298,15 +302,17 @@ class NumberControl(widgets.HBox):
 class LogIntegerControl(NumberControl):
     """Every whole number from 1 to `high` on a logarithmic slider: dragging scales, an arrow key steps by one.
 
-    The slider's own step is so fine that a pointer always moves it by many; a move of a few steps can only come from
-    keys, and counts as so many whole numbers.
+    The slider's own step is so fine that a pointer always moves it by many. So a place within a few steps of one where the
+    slider has just been can only come from keys, and counts as so many whole numbers, after which the slider is put where
+    that number belongs. Keys that were pressed before it got there tell their steps from an earlier place.
     """
 
     STEPS, KEYS = 20_000, 20  # steps along the slider; the most of them that keys make between two events
+    SECONDS = 2.0  # for which an earlier place may still be the origin of a step
 
     def __init__(self, label, check, complain, **look):
         slider = widgets.FloatLogSlider(description=label, base=10, min=0, max=1, value=1, step=1 / self.STEPS, **look)
-        self.high, self._exponent = 10, 0.0
+        self.high, self._places = 10, [(0, 0.0)]  # where the slider was, in steps, and when; the last is where it is
         super().__init__(slider, check, complain)
         self.value = 1
 
@@ -326,19 +332,28 @@ class LogIntegerControl(NumberControl):
     def _slid(self, change):
         if self._source is not None:
             return
-        exponent = math.log10(change["new"])
-        steps = round((exponent - self._exponent) / self.slider.step)
-        self._exponent = exponent
-        by_keys = 0 < abs(steps) <= self.KEYS
-        value = self.value + steps if by_keys else round(change["new"])
-        self._set(min(max(value, 1), self.high), None if by_keys else self.slider)
-        if by_keys:
+        place = round(math.log10(change["new"]) / self.slider.step)
+        nearest, _ = min(self._places, key=lambda earlier: abs(place - earlier[0]))
+        steps = place - nearest
+        if steps == 0:
+            return  # the page repeats what it was told
+        self._been(place)
+        if abs(steps) <= self.KEYS:
+            self._set(min(max(self.value + steps, 1), self.high), None)
             self._place()
+        else:
+            self._set(min(max(round(change["new"]), 1), self.high), self.slider)
+
+    def _been(self, place):
+        now = time.monotonic()
+        recent = [earlier for earlier in self._places[-32:] if now - earlier[1] < self.SECONDS]
+        self._places = [*recent, (place, now)]
 
     def _place(self):
-        self._exponent = round(math.log10(self.value) / self.slider.step) * self.slider.step
+        place = round(math.log10(self.value) / self.slider.step)
+        self._been(place)
         source, self._source = self._source, self
         try:
-            self.slider.value = 10**self._exponent
+            self.slider.value = 10 ** (place * self.slider.step)
         finally:
             self._source = source

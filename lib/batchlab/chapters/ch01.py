@@ -150,7 +150,7 @@ def _what_is_wrong(found, right, order, batch_size):
         return "these are positions. Take what stands there: a part of order."
     if found == right[:-1]:
         return f"the last batch is forgotten, so samples {missing} are not used in this epoch."
-    if len(found) == batch_size != len(right) or (not missing and not twice and len(found) == batch_size):
+    if len(found) == batch_size and len(max(found, key=len)) - len(min(found, key=len)) <= 1:
         return "batch_size is the number of samples in a batch, not the number of batches."
     if found[:-1] == right[:-1] and len(found[-1]) > len(right[-1]):
         return "the last batch is filled up with samples that were used already. It may be smaller than the others."
