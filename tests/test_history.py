@@ -75,7 +75,7 @@ def test_five_thousand_epochs_of_digits_stay_within_a_hundred_megabytes():
     run = bl.fit(problem, hidden=(128,), batch_size=len(problem.x), num_epochs=0).train(5000)
     state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(run.kept_state(0)[0]))
     assert 5001 * state_bytes > 150e6  # so that something had to go
-    assert 20e6 < kept_bytes(run) < 100e6
+    assert 5e6 < kept_bytes(run) < 100e6
     for values in (run.train_loss, run.val_loss, run.train_accuracy, run.val_accuracy, run.seconds):
         assert values.shape == (5001,)
         assert np.isfinite(values).all()
@@ -216,7 +216,8 @@ def test_the_csv_file_of_a_lost_regression_says_nan(tmp_path):
     assert math.isnan(float(rows[60]["train_loss"]))
 
 
-def test_a_long_run_shows_a_bar_and_a_short_one_does_not(capsys):
+def test_a_long_run_shows_a_bar_and_a_short_one_does_not(capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE")
     problem = bl.data.noisy_sine(n=4000)
     run, quiet = (bl.fit(problem, hidden=(), batch_size=1, num_epochs=0) for _ in range(2))
     num_epochs, took = 1, 0.0

@@ -45,9 +45,9 @@ class Lab(Stage):
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
 
     >>> lab = Lab("noisy sine", epochs=50)
-    >>> lab.batch_size.value = 16
-    >>> lab.words()[:24]
-    'batch size 16, epoch 50:'
+    >>> lab.batch_size.value = 6
+    >>> lab.words()[:23]
+    'batch size 6, epoch 50:'
     """
 
     def __init__(

@@ -144,7 +144,7 @@ def decision_regions(axes, problem, predict):
     heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=9, bbox=box)
 
     def update(params, epoch):
-        logits = np.asarray(predict(params, grid))
+        logits = np.nan_to_num(np.asarray(predict(params, grid)))  # what is no number decides for neither
         image.set_data((1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -50, 50)))).reshape(blank.shape))
         heading.set_text(f"the decision after {epoch} epochs")
 
@@ -246,8 +246,9 @@ def overfits(run, margin=1.05):
     in some lucky epoch, and everything after that one looks like a rise.
     """
     loss, best = middle(run.val_loss), best_epoch(run)
+    loss = np.where(np.isfinite(loss), loss, np.inf)
     width = max(1, len(loss) // 40)
-    return bool(np.nanmedian(loss[-width:]) > margin * np.nanmedian(loss[max(0, best - width) : best + width + 1]))
+    return bool(np.median(loss[-width:]) > margin * np.median(loss[max(0, best - width) : best + width + 1]))
 
 
 def kept_curves(axes, kept, axis, color):

@@ -247,11 +247,11 @@ class NumberControl(widgets.HBox):
             self._set(change["new"], self.slider)
 
     def _same_place(self, position):
-        """Whether the slider, which only knows whole steps, is as near to the value as it can be."""
-        values = (position, self.value)
-        if isinstance(self.slider, widgets.FloatLogSlider):
-            values = [math.log10(max(value, 1e-300)) for value in values]
-        return abs(values[0] - values[1]) < 0.6 * self.slider.step
+        """Whether this is the step next to the value: a page can only place its slider on a step, and reports it."""
+        scale = math.log10 if isinstance(self.slider, widgets.FloatLogSlider) else float
+        low = self.slider.min  # of a logarithmic slider an exponent
+        nearest = round((scale(self.value) - low) / self.slider.step)
+        return abs((scale(position) - low) / self.slider.step - nearest) < 0.01
 
     def _typed(self, change):
         if self._source is None:
@@ -302,9 +302,9 @@ class NumberControl(widgets.HBox):
 class LogIntegerControl(NumberControl):
     """Every whole number from 1 to `high` on a logarithmic slider: dragging scales, an arrow key steps by one.
 
-    The slider's own step is so fine that a pointer always moves it by many. So a place within a few steps of one where the
-    slider has just been can only come from keys, and counts as so many whole numbers, after which the slider is put where
-    that number belongs. Keys that were pressed before it got there tell their steps from an earlier place.
+    The slider's own step is so fine that a pointer always moves it by many. So a place within a few steps of one where
+    the slider has just been can only come from keys, and counts as so many whole numbers, after which the slider is put
+    where that number belongs. Keys that were pressed before it got there tell their steps from an earlier place.
     """
 
     STEPS, KEYS = 20_000, 20  # steps along the slider; the most of them that keys make between two events
@@ -333,16 +333,26 @@ class LogIntegerControl(NumberControl):
         if self._source is not None:
             return
         place = round(math.log10(change["new"]) / self.slider.step)
-        nearest, _ = min(self._places, key=lambda earlier: abs(place - earlier[0]))
-        steps = place - nearest
+        steps = self._steps(place)
         if steps == 0:
             return  # the page repeats what it was told
         self._been(place)
-        if abs(steps) <= self.KEYS:
+        if steps is not None:
             self._set(min(max(self.value + steps, 1), self.high), None)
             self._place()
         else:
             self._set(min(max(round(change["new"]), 1), self.high), self.slider)
+
+    def _steps(self, place):
+        """How many steps keys have made to get here; None if it was no keys."""
+        steps = place - self._places[-1][0]
+        if abs(steps) <= self.KEYS:
+            return steps
+        if place in (0, self.STEPS):
+            return None  # Home and End
+        earlier = [place - at for at, when in self._places if time.monotonic() - when < self.SECONDS]
+        steps = min(earlier, key=abs, default=0)
+        return steps if 0 < abs(steps) <= self.KEYS else None
 
     def _been(self, place):
         now = time.monotonic()
