@@ -308,6 +308,21 @@ def test_the_words_stay_within_the_picture_and_apart(axes, turn):
     assert not any(one.overlaps(other) for one, other in pairs)
 
 
+@pytest.mark.parametrize("points", [1, 2, 361, 1000, 3001, 100_001])
+def test_a_long_curve_is_drawn_with_few_points_between_the_same_heights(points):
+    x = np.arange(points)
+    y = RNG.normal(size=points).cumsum()
+    few_x, few_y = plots.thinned(x, y)
+    assert len(few_x) == len(few_y) <= max(360 + points // 180, points if points < 541 else 0)
+    assert (np.diff(few_x) >= 0).all()
+    assert (few_x[-1], few_y[-1]) == (x[-1], y[-1]) or points > 541
+    assert x[-1] - few_x[-1] <= points // 180
+    assert (few_y.min(), few_y.max()) == (y.min(), y.max())
+    for at in (few_x[0], few_x[len(few_x) // 2], few_x[-1]):  # what is drawn at a place was near it
+        near = y[max(0, at - points // 180 - 1) : at + points // 180 + 2]
+        assert near.min() <= few_y[few_x == at].min() <= few_y[few_x == at].max() <= near.max()
+
+
 def test_training_and_validation_differ_in_colour_and_in_style(axes, curves):
     train, val = (line(axes, f"{name} loss") for name in ("training", "validation"))
     assert to_hex(train.get_color()) != to_hex(val.get_color())

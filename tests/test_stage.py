@@ -406,7 +406,7 @@ def test_waiting_on_a_loop_finishes_the_work_in_the_cell():
 
 def number_control(slider, check=float):
     complaints, values = [], []
-    control = stage.NumberControl(slider, check, complaints.append)
+    control = stage.NumberControl(slider, check, lambda error: complaints.append(error) if error else None)
     control.observe(lambda change: values.append(change["new"]), "value")
     return control, values, complaints
 
@@ -547,6 +547,21 @@ def test_page_keys_step_by_five_and_merged_presses_by_their_number():
     press(control.slider, -5)
     press(control.slider, 5)
     assert control.value == 34
+
+
+@pytest.mark.parametrize(("high", "start"), [(12, 3), (400, 10), (400, 395), (1787, 1)])
+@pytest.mark.parametrize("step", [1, -1])
+def test_keys_count_though_the_page_has_not_yet_heard_where_the_handle_was_put(high, start, step):
+    control, _ = log_control(high, start)
+    begin, end = place(control.slider), round(control.slider.max / control.slider.step)
+    value = start
+    for at in range(begin + step, begin + 8 * step, step):
+        if 0 <= at <= end:
+            put(control.slider, at)  # from where the page still has its handle
+            value = min(max(value + step, 1), high)
+            assert control.value == value
+    press(control.slider, -step)  # now it has heard
+    assert control.value == min(max(value - step, 1), high)
 
 
 def test_keys_stop_at_the_ends():
