@@ -19,6 +19,7 @@ from .models import LOSSES
 
 PIECE_BYTES = 32 * 2**20  # bound on the per-sample gradients that exist at one time
 POWERS = 100  # steps of the power iteration
+FEWEST = 10  # values that an interval is computed from; fewer tell nothing of their own scatter
 
 
 class Estimate(NamedTuple):
@@ -86,7 +87,9 @@ def batch_gradient(problem, model, params, rows=None):
     """The gradient of the mean loss over some samples, (1/B) sum_i g_i: (P,) float32.
 
     Args:
-        problem, model, params: what is trained, and where.
+        problem: the samples.
+        model: the model that is trained on them.
+        params: where in training.
         rows: positions of the B samples in the training set; None takes all, which gives the full gradient G.
     """
     n = len(check_problem(problem).x)
@@ -189,7 +192,7 @@ def plane(inner):
 
 
 def variance(inner):
-    """tr Sigma = (1/N) sum_i |g_i - G|^2: the variance of one sample's gradient, summed over all P directions."""
+    """The variance of one sample's gradient, all P directions together: tr Sigma = (1/N) sum_i |g_i - G|^2."""
     return float(np.trace(inner) / len(inner) - inner.mean())
 
 
@@ -242,7 +245,8 @@ def two_batch_noise_scale(small, large, batch_size, large_batch_size):
     out one pair at a time, see `estimate_noise_scale`. Source: McCandlish et al. 2018, appendix A.1.
 
     Args:
-        small: |g_B|^2 of batches of the small size, (pairs,), two pairs or more for an interval.
+        small: |g_B|^2 of batches of the small size, (pairs,); fewer than ten tell nothing of an interval, which is
+            then from 0 to infinity.
         large: |g_B|^2 of batches of the large size, (pairs,).
         batch_size: the small size.
         large_batch_size: the large size.
@@ -264,7 +268,7 @@ def _turned_over(ratios):
     """The `Estimate` of 1 / ratio, from the ratio of all samples and those that leave one out."""
     ratio, others = ratios[0], ratios[1:]
     n = len(others)
-    half = 1.96 * np.sqrt((n - 1) / n * np.sum((others - others.mean()) ** 2)) if n > 1 else np.inf
+    half = 1.96 * np.sqrt((n - 1) / n * np.sum((others - others.mean()) ** 2)) if n >= FEWEST else np.inf
     value, low, high = (1 / bound if bound > 0 else np.inf for bound in (ratio, ratio + half, ratio - half))
     return Estimate(float(value), float(low), float(high))
 
@@ -281,9 +285,11 @@ def noise_curve(inner, batch_sizes, draws=200, *, replace=False, seed=0):
 
 
 def spread_sizes(n, count=20):
-    """At most `count` batch sizes from 1 to n, evenly spread on a logarithmic axis, each once.
+    """Batch sizes from 1 to n, `count` of them where n allows, nearly evenly spread on a logarithmic axis.
 
     >>> spread_sizes(100, 5).tolist()
     [1, 3, 10, 32, 100]
     """
-    return np.unique(np.round(np.geomspace(1, n, count)).astype(int))
+    points = range(count, 10 * count)  # rounded to whole numbers, the smallest sizes coincide: so try a few more
+    trials = (np.unique(np.round(np.geomspace(1, n, number)).astype(int)) for number in points)
+    return next((sizes for sizes in trials if len(sizes) >= count), np.arange(1, n + 1))
