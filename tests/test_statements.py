@@ -186,11 +186,11 @@ def test_s18_gd_ends_in_the_minimum_nearest_its_start(seed):
     minima = scene.minima()
     starts, reached = bl.descending.basins(scene, minima, shape=(12, 6))
     apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
-    # Every start ends in a minimum: in the nearest for nearly all, and for all that are not about half-way between.
+    # Every start ends in a minimum: most in the nearest, and all that are twice as far from the other one.
     assert (reached >= 0).all()
     nearest = apart.argmin(axis=1)
     assert np.mean(reached == nearest) > 0.85
-    clear = apart.min(axis=1) < 0.75 * apart.max(axis=1)
+    clear = apart.min(axis=1) < 0.5 * apart.max(axis=1)
     assert (reached == nearest)[clear].all()
     # So many starts end in a minimum that is a good deal poorer than the other.
     assert np.mean(reached == 1) > 0.25
@@ -214,7 +214,7 @@ def test_s19_the_rate_of_sgd_must_be_lower(seed):
         stable[batch_size] = max(r for r, loss in zip(rates, losses, strict=True) if (loss[:, -1] < loss[:, 0]).all())
         near = [np.median(loss[:, -20:]) < 1.1 * lowest for loss in losses]
         close[batch_size] = max(rates[near])
-    # The largest rate at which all ten seeds come down at all, and the largest that comes within 10 % of the lowest loss.
+    # The largest rate at which all ten seeds come down at all, and the largest that comes within 10 % of the lowest.
     assert stable[1] < 0.8 * stable[64]
     assert close[1] < 0.4 * close[64]
 

@@ -1,7 +1,23 @@
 """See what epochs and batch size do: small models trained by gradient descent, and a lab with sliders to watch it."""
 
-from . import chapters, compiled, counting, data, descent, history, live, measure, models, noise, plots, quiz, stage
+from . import (
+    chapters,
+    compiled,
+    counting,
+    data,
+    descending,
+    descent,
+    history,
+    live,
+    measure,
+    models,
+    noise,
+    plots,
+    quiz,
+    stage,
+)
 from .data import Problem
+from .descending import Descents
 from .descent import fit
 from .history import History
 from .live import Lab
@@ -9,6 +25,7 @@ from .models import Model
 from .noise import NoiseLab
 
 __all__ = [
+    "Descents",
     "History",
     "Lab",
     "Model",
@@ -18,6 +35,7 @@ __all__ = [
     "compiled",
     "counting",
     "data",
+    "descending",
     "descent",
     "fit",
     "history",

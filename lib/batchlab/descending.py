@@ -213,24 +213,24 @@ class Walk:
 # Who descends: a name, a colour, a line, the mark at its end.
 LOOKS = {
     "SGD": (VALIDATION, {"linewidth": 0.8, "antialiased": False}, "s"),
-    "mini-batch": (BEST, {"linewidth": 1.4, "linestyle": (0, (4, 1))}, "D"),
+    "mini-batch": (BEST, {"linewidth": 1.4, "linestyle": (0, (4, 1)), "antialiased": False}, "D"),
     "GD": (plots.TRAINING, {"linewidth": 1.8}, "o"),
 }
 
 
 def contours(axes, surface, minima):
-    """The loss of a surface as contour lines, each half an octave above the last, and its minima: the grid's losses, the marks."""
+    """Contour lines, each twice as far above the lowest loss as the last, and the minima: losses of a grid, marks."""
     across, up = (np.linspace(*limits, 90) for limits in surface.window)
     losses = surface.losses(np.stack(np.meshgrid(across, up), axis=-1))
     lowest = surface.losses(minima)[0]
-    levels = lowest + (losses.max() - lowest) * 2.0 ** np.arange(-9, 0.5, 1.0)
-    axes.contour(across, up, losses, levels, colors="0.6", linewidths=0.8, antialiased=False)
+    levels = lowest + (losses.max() - lowest) * 2.0 ** np.arange(-8, 0.5, 1.0)
+    axes.contour(across, up, losses, levels, colors="0.6", linewidths=0.6, antialiased=False)
     stars = []
     for at, point in enumerate(minima):
         look = {"marker": "X" if at else "*", "markersize": 9 if at else 13, "markeredgecolor": "white"}
         stars += axes.plot(*point, color="black", zorder=3, **look)
-        words = "minimum" if len(minima) == 1 else ("lowest minimum" if at == 0 else "poorer minimum")
-        axes.annotate(words, point, (0, -9), textcoords="offset points", ha="center", va="top", fontsize=8)
+        words = "" if len(minima) == 1 else ("poorer" if at else "lowest")
+        axes.annotate(words, point, (0, -40), textcoords="offset points", ha="center", va="top", fontsize=9)
     names = surface.names
     axes.set(xlim=surface.window[0], ylim=surface.window[1], xlabel=names[0], ylabel=names[1])
     return losses, stars
@@ -304,7 +304,7 @@ class Descents(Stage):
         self._given = name, batch_size, learning_rate, start, amount, check_integer("seed", seed, 0, 2**31 - 1)
         self._quiet, self._share, self._words_due, self._loaded, self._prepared = False, 1.0, 0.0, None, set()
         surface(name)
-        super().__init__(self._controls(), Picture(height=4.4))
+        super().__init__(self._controls(), Picture(8.6, 4.0))
         self._reset_controls()
         self.wait_for(self._pursue())
         self._static = self.picture.png, self.words()
@@ -317,11 +317,11 @@ class Descents(Stage):
     # ---- controls ----------------------------------------------------------------------------------------------------
 
     def _controls(self):
-        style, wide = {"description_width": "6.5em"}, widgets.Layout(width="22em")
+        style, wide = {"description_width": "7.5em"}, widgets.Layout(width="23em")
         look = {"readout": False, "style": style, "layout": wide}
         menu = {"style": style, "layout": wide}
         self.surface = widgets.Dropdown(options=list(SURFACES), description="surface", **menu)
-        self.same = widgets.Dropdown(options=list(UNITS), description="same", **menu)
+        self.same = widgets.Dropdown(options=list(UNITS), description="at equal", **menu)
         self.batch_size = LogIntegerControl("batch size", self._check_batch_size, self.fail, **look)
         self.batch_size.set_range(N, 8)
         self.batch_size.hint.value = "of the mini-batch path"
@@ -436,22 +436,25 @@ class Descents(Stage):
         self._loaded, self.walks, self._paces, problem = name, {}, {}, self.scene.problem
         figure = self.picture.figure
         figure.clear()
-        grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1), left=0.08, right=0.98, top=0.86, bottom=0.11)
-        grid.update(wspace=0.2, hspace=0.72)
-        plane, data, self._curves = (figure.add_subplot(part) for part in (grid[:, 0], grid[0, 1], grid[1, 1]))
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1), left=0.08, right=0.98, top=0.85, bottom=0.115)
+        grid.update(wspace=0.2, hspace=0.75)
+        plane, data, curves = self._axes = [figure.add_subplot(part) for part in (grid[:, 0], grid[0, 1], grid[1, 1])]
         losses, stars = contours(plane, self.scene, self.minima)
-        plane.set_title("the loss surface, and three descents from one start", loc="left", fontsize=10)
+        plane.set_title("three descents on one loss surface", loc="left", fontsize=10)
         data.plot(problem.x, problem.y, "s", color="0.6", markersize=3, **plots.CRISP)
         data.set(xlabel="x", ylabel="y")
-        data.set_title("what each has learnt, on the training samples", loc="left", fontsize=10)
+        for axes in (plane, data, curves):
+            axes.tick_params(labelsize=9)
+            axes.locator_params(axis="x", nbins=5)
+        data.set_title("what each has learnt", loc="left", fontsize=10)
         self._grid = np.linspace(problem.x.min(), problem.x.max(), 100, dtype=np.float32)[:, None]
         self._floor = float(self.scene.losses(self.minima)[0])
-        self._curves.set(yscale="log", ylim=(1e-4, losses.max()))
-        self._curves.set_title("training loss above its lowest value", loc="left", fontsize=10)
-        self._curves.grid(color="0.93", linewidth=0.8)
+        curves.set(yscale="log", ylim=(1e-4, losses.max()))
+        curves.set_title("training loss above its lowest value", loc="left", fontsize=10)
+        curves.grid(color="0.93", linewidth=0.8)
         self._artists, artists = {}, []
         for role, (color, line, mark) in LOOKS.items():
-            lines = [axes.plot([], [], color=color, **line)[0] for axes in (plane, data, self._curves)]
+            lines = [axes.plot([], [], color=color, **line)[0] for axes in (plane, data, curves)]
             end = plane.plot([], [], mark, color=color, markersize=6, markeredgecolor="white", zorder=4)[0]
             self._artists[role] = [*lines, end]
             artists += [*lines, end]
@@ -563,7 +566,7 @@ class Descents(Stage):
         horizon = next(most * part for part in (0.05, 0.1, 0.2, 0.5, 1.0) if most * part >= self.amount.value - 1e-9)
         if self._horizon != (horizon, self._loaded):
             self._horizon = horizon, self._loaded
-            self._curves.set(xlim=(0, horizon), xlabel=self.same.value)
+            self._axes[2].set(xlim=(0, horizon), xlabel=self.same.value)
             self.picture.redraw()
 
     def _verdict(self):
@@ -624,7 +627,7 @@ def _outputs(model):
     return jax.jit(model.predict)
 
 
-def lowest_and_highest(x, y, most=100):
+def lowest_and_highest(x, y, most=40):
     """At most 2 `most` points that draw the same curve: of each group of neighbours the lowest and the highest."""
     group = -(-len(y) // most)
     if group <= 2:

@@ -69,9 +69,12 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
         mean_loss = LOSSES[kind](outputs, y).mean()
         return jnp.stack([mean_loss, accuracy(outputs, y) if kind == "classification" else jnp.nan])
 
-    def start(key, learning_rate, params):
-        params = model.init(key) if params is None else params
-        return params, optimizer(learning_rate).init(params)
+    def start(key, learning_rate, params=None):
+        def one(key):
+            begin = model.init(key) if params is None else params
+            return begin, optimizer(learning_rate).init(begin)
+
+        return jax.vmap(one)(key) if many else one(key)
 
     def measure(states, data, num_epochs):
         def epoch(e, values):
@@ -91,7 +94,7 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
 
     trains = {width: functools.partial(train, width=width) for width in WIDTHS}
     if many:
-        start, measure = jax.vmap(start, in_axes=(0, None, None)), jax.vmap(measure, in_axes=(0, None, None))
+        measure = jax.vmap(measure, in_axes=(0, None, None))
         trains = {width: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for width, train in trains.items()}
     # On the CPU, level 1 compiles in two thirds of the time, and these small loops run a fifth quicker.
     options = {"xla_backend_optimization_level": 1} if platform == "cpu" else None
