@@ -341,9 +341,9 @@ def test_no_setting_compiles_after_the_first_fit(compilations):
     assert compilations == []
 
 
-def test_no_setting_compiles_after_the_first_fit_of_several_seeds(compilations):
+def test_no_setting_compiles_after_a_run_of_several_seeds_is_prepared(compilations):
     problem, model = make_problem(90), bl.models.mlp((3, 2))
-    bl.fit(problem, model=model, num_epochs=1, seeds=3)
+    bl.fit(problem, model=model, num_epochs=1, seeds=3).prepare()
     assert len(compilations) >= 3
     compilations.clear()
     for batch_size in (1, 16, 17, 64, 90):

@@ -1,5 +1,7 @@
 """Compiled programs, kept between sessions in the user's own cache folder."""
 
+import contextlib
+import ctypes
 import hashlib
 import pathlib
 import platform
@@ -26,6 +28,12 @@ def keep():
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_raise_persistent_cache_errors", False)
     return folder
+
+
+def release():
+    """Give memory that the compiler has used and freed back to the system; glibc would keep it, some 50 MB a model."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc: nothing to do
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _processor():

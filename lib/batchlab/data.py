@@ -7,6 +7,7 @@ standardised with the mean and deviation of the training part alone. Labels of c
 import csv
 import dataclasses
 import functools
+import importlib.util
 import math
 import numbers
 import pathlib
@@ -222,7 +223,7 @@ def noisy_sine(n=12, noise=0.3, seed=0, n_val=256):
 
 
 def two_moons(n=100, noise=0.35, seed=0, n_val=500):
-    """Two interleaved half circles with Gaussian noise, two classes (`sklearn.datasets.make_moons`).
+    """Two interleaved half circles of radius 1 with Gaussian noise, one class each.
 
     Args:
         n: number of training samples, 2 or more.
@@ -230,14 +231,23 @@ def two_moons(n=100, noise=0.35, seed=0, n_val=500):
         seed: which draw, 0 or more.
         n_val: number of validation samples.
     """
-    from sklearn.datasets import make_moons  # takes a second to import, so not before it is needed
-
     n, n_val = check_integer("n", n, 2), check_integer("n_val", n_val, 1)
     noise, seed = check_number("noise", noise, 0), check_integer("seed", seed, 0)
-    x, label = make_moons(n + n_val, noise=noise, random_state=seed)
-    y = np.eye(2)[label]
+    rng = np.random.default_rng(seed)
+    label = rng.permutation(np.arange(n + n_val) % 2)
+    angle, side = rng.uniform(0, np.pi, size=n + n_val), 1 - 2 * label  # the lower moon is turned, and moved inwards
+    x = np.stack([side * np.cos(angle) + label, side * np.sin(angle) + 0.5 * label], axis=1)
+    x, y = x + noise * rng.normal(size=x.shape), np.eye(2)[label]
     classes = ("upper moon", "lower moon")
     return _standardised(x[:n], y[:n], x[n:], y[n:], name="two moons", kind="classification", classes=classes)
+
+
+@functools.cache
+def _scanned_digits():
+    """Images (1797, 64) and labels of the digits in scikit-learn, whose import would take a second and 60 MB."""
+    folder = pathlib.Path(importlib.util.find_spec("sklearn").submodule_search_locations[0])
+    table = np.loadtxt(folder / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    return table[:, :-1], table[:, -1].astype(int)
 
 
 def digits(n=400, label_noise=0.3, seed=0, n_val=500):
@@ -252,9 +262,7 @@ def digits(n=400, label_noise=0.3, seed=0, n_val=500):
         seed: which samples, and which labels are replaced.
         n_val: number of validation samples; at most the 1,797 - n others.
     """
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
+    images, labels = _scanned_digits()
     n = check_integer("n", n, 10, len(images) - 10)
     n_val = min(check_integer("n_val", n_val, 1), len(images) - n)
     label_noise = check_number("label_noise", label_noise, 0, 1, remedy="It is a fraction of the labels.")

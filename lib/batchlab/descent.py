@@ -10,18 +10,15 @@ added up from pieces of that width, "micro-batches", which also bounds the memor
 """
 
 import functools
-import os
-import time
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from tqdm.auto import tqdm
 
-from .data import SHUFFLES, check_integer, check_number, check_problem, shuffles
-from .history import KEEP_BYTES, History
+from . import compiled
+from .data import check_integer, check_number, check_problem
 from .models import LOSSES, accuracy, check_model, check_optimizer, check_params
+from .run import Run
 
 WIDTHS = (1, 4, 16, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
 
@@ -102,75 +99,12 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
     return start, measure, {width: jax.jit(train, compiler_options=options) for width, train in trains.items()}
 
 
-class Run(History):
-    """A run of gradient descent that can go on."""
-
-    def __init__(self, problem, model, optimizer, batch_size, learning_rate, seed, seeds, params=None):
-        super().__init__(problem, batch_size, learning_rate, seed, seeds)
-        self.model, self.optimizer = model, optimizer
-        self._data = tuple(jnp.asarray(array) for array in (problem.x, problem.y, problem.x_val, problem.y_val))
-        platform = next(iter(self._data[0].devices())).platform
-        start, self._measure, self._trains = programs(model, problem.kind, optimizer, seeds is not None, platform)
-        keys = jax.random.key(seed) if seeds is None else jax.vmap(jax.random.key)(np.arange(seed, seed + seeds))
-        self._state = start(keys, np.float32(learning_rate), params)
-        state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
-        self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
-        states = jax.tree.map(lambda leaf: np.stack([leaf] * self._chunk, self._axis), self._state)
-        self.add(states, self._measured(states, 1), np.zeros(1))
-        self._train(self._state, 0, 0)  # compiles, so that `seconds` never counts it
-
-    def train(self, num_epochs, progress=False):
-        """Train num_epochs more. However a run is cut into calls, it is the same, bit for bit."""
-        end = self.num_epochs + check_integer("num_epochs", num_epochs, 0)
-        silent = not progress or "TQDM_DISABLE" in os.environ
-        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, disable=silent) as bar:
-            while self.num_epochs < end:
-                began = time.perf_counter()
-                state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
-                values = self._measured(states, count)
-                spent = (time.perf_counter() - began) * np.arange(1, count + 1) / count
-                self.add(states, values, self.seconds[-1] + spent)
-                self._state = state  # last, so that an interrupted run can go on
-                bar.update(count)
-        return self
-
-    def prepare(self, widths=WIDTHS):
-        """Compile what the other batch sizes need, so that no later change of a setting compiles."""
-        for width in widths:
-            self._train(self._state, 0, 0, width)
-
-    def params_at(self, epoch):
-        """Parameters after `epoch` epochs, as the model's pytree; retrained from the nearest state that was kept."""
-        epoch = check_integer("epoch", epoch, 0, self.num_epochs, "Train further to look further.")
-        state, reached = self.kept_state(epoch)
-        while reached < epoch:
-            state, _, count = self._train(state, reached, epoch - reached)
-            reached += count
-        return jax.tree.map(np.asarray, state[0])
-
-    def _measured(self, states, count):
-        return np.take(np.asarray(self._measure(states, self._data, np.int32(count))), range(count), self._axis)
-
-    def _train(self, state, first, count, width=None):
-        """At most `count` epochs after the `first`, within one block of shuffles: last state, all states, how many."""
-        block, offset = divmod(first, SHUFFLES)
-        count, n = min(count, SHUFFLES - offset, self._chunk), len(self.problem.x)
-        orders = np.tile(np.arange(n, dtype=np.int32), (self.seeds or 1, self._chunk, 1))
-        if count and self.batch_size < n:  # the full batch takes no shuffle, and so cannot depend on it
-            for run, order in enumerate(orders):
-                order[:count] = shuffles(self.seed + run, block, n)[offset : offset + count]
-        orders = orders[0] if self.seeds is None else orders
-        width = width or next((width for width in WIDTHS if width >= self.batch_size), WIDTHS[-1])
-        settings = np.int32(self.batch_size), np.float32(self.learning_rate), np.int32(count)
-        return *self._trains[width](state, self._data, orders, *settings), count
-
-
 def fit(
     problem,
     *,
     hidden=(32, 32),
     model=None,
-    batch_size=16,
+    batch_size=8,
     num_epochs=100,
     learning_rate=0.05,
     optimizer=optax.sgd,
@@ -191,7 +125,8 @@ def fit(
         optimizer: an optax factory that takes a learning rate, such as `optax.adam`; use `functools.partial(optax.sgd,
             momentum=0.9)` for further settings.
         seed: start and shuffles, a whole number. Runs that differ in other settings share both.
-        seeds: train this many runs at once, from the seeds seed, seed + 1, ...; None trains one, without the axis.
+        seeds: train this many runs at once, from the seeds seed, seed + 1, ...; None trains one, without the axis. What
+            other batch sizes need is compiled when they come, or by `history.prepare()`.
         params: start from these parameters, a pytree as `model.init` makes it, in place of those that the seed draws.
         progress: show a progress bar when the run takes longer than a second.
 
@@ -215,8 +150,13 @@ def fit(
     seeds = None if seeds is None else check_integer("seeds", seeds, 1)
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
-    history = Run(problem, model, optimizer, batch_size, learning_rate, seed, seeds, params)
+    known = programs.cache_info().misses
+    made = programs(model, problem.kind, optimizer, seeds is not None, jax.default_backend())
+    history = Run(problem, model, made, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)
-        history.prepare()
+        if seeds is None:
+            history.prepare()
+        if programs.cache_info().misses > known:
+            compiled.release()
     return history

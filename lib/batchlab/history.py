@@ -5,7 +5,7 @@ import csv
 import jax
 import numpy as np
 
-KEEP_BYTES = 16 * 2**20  # bound on the states that a history keeps; others are trained again when asked for
+KEEP_BYTES = 8 * 2**20  # bound on the states that a history keeps; others are trained again when asked for
 
 
 class History:
