@@ -285,3 +285,17 @@ def test_playing_takes_its_time_and_pauses(quick):
         lab.close()
 
     asyncio.run(main())
+
+
+def test_a_picture_is_of_one_setting_though_controls_move_on():
+    async def main():
+        lab = bl.counting.Counting()
+        await until(lambda: not lab.busy)
+        lab.samples.value, lab.epochs.value = 51, 4  # as another thread would, in the middle of a frame
+        lab.show()
+        assert lab.total == 27
+        await until(lambda: not lab.busy)
+        assert lab.total == 4 * 9
+        lab.close()
+
+    asyncio.run(main())

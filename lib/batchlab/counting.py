@@ -5,6 +5,7 @@
 
 import functools
 import time
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import jax.numpy as jnp
@@ -88,6 +89,15 @@ def watch(n, batch_size, num_epochs, seed=0):
     return run, params["shares"][: int(params["updates"])]
 
 
+class Plan(NamedTuple):
+    """What is counted."""
+
+    samples: int
+    batch_size: int
+    epochs: int
+    locked: bool
+
+
 class Counting(Stage):
     """The samples as a grid, used up batch by batch, beside all batches of all epochs; played, or step by step.
 
@@ -110,23 +120,26 @@ class Counting(Stage):
         check_integer("batch size", batch_size, 1, samples)
         check_integer("epochs", epochs, 1, MOST_EPOCHS)
         self.seed, self.done, self._steps = check_integer("seed", seed, 0), 0, 0
-        self._quiet, self._playing, self._words_due, self._plan = True, False, 0.0, None
+        self._quiet, self._playing, self._words_due = True, False, 0.0
         super().__init__(self._controls(), Picture())
         self.samples.value, self.epochs.value = samples, epochs
         self.batch_size.set_range(samples, batch_size)
         self._quiet = False
+        self._lay_out()
         self.go_to(2 * self.per_epoch if epochs > 1 else self.per_epoch)
         self._static = self.picture.png, self.words()  # in the middle of the course, where there is something to see
         self.observe(self._lock, "locked")
         self.go_to(0)
         self.locked = locked
 
-    per_epoch = property(lambda self: -(-self.samples.value // self.batch_size.value), doc="Iterations in an epoch.")
-    total = property(lambda self: self.epochs.value * self.per_epoch, doc="Iterations in all epochs.")
+    # What is shown is the plan, which the controls, moved on another thread maybe, may already have left behind.
+    per_epoch = property(lambda self: -(-self._plan.samples // self._plan.batch_size), doc="Iterations in an epoch.")
+    total = property(lambda self: self._plan.epochs * self.per_epoch, doc="Iterations in all epochs.")
 
     def go_to(self, iteration):
         """Show the state after this many iterations."""
-        self.done, self._steps = 0, check_integer("iteration", iteration, 0, self.total)
+        self.wait_for(self._pursue(play=False, anew=True))
+        self._steps = check_integer("iteration", iteration, 0, self.total)
         return self.wait_for(self._pursue(play=False))
 
     # ---- controls ----------------------------------------------------------------------------------------------------
@@ -156,7 +169,7 @@ class Counting(Stage):
             "start over": (self._start_over, "before the first iteration"),
         }
         self._buttons = [
-            widgets.Button(description=name, tooltip=tip, layout={"width": "7em"}) for name, (_, tip) in actions.items()
+            widgets.Button(description=name, tooltip=tip, layout={"width": "8em"}) for name, (_, tip) in actions.items()
         ]
         for button, (action, _) in zip(self._buttons, actions.values(), strict=True):
             button.on_click(action)
@@ -180,7 +193,7 @@ class Counting(Stage):
 
     @in_words
     def _play_or_pause(self, _button):
-        self._pursue_from_here(not (self._playing and self.busy), again=True)
+        self._pursue_from_here(not (self._playing and self.busy), anew=self.done == self.total)
 
     @in_words
     def _step_once(self, _button):
@@ -195,12 +208,11 @@ class Counting(Stage):
 
     @in_words
     def _start_over(self, _button):
-        self._plan = None
-        self._pursue_from_here(play=False)
+        self._pursue_from_here(play=False, anew=True)
 
-    def _pursue_from_here(self, play, again=False):
+    def _pursue_from_here(self, play, anew=False):
         self._playing = play
-        self.start(self._pursue(play, again))
+        self.start(self._pursue(play, anew))
 
     def _lock(self, _change):
         for control in (self.samples, self.batch_size, self.epochs):
@@ -211,25 +223,26 @@ class Counting(Stage):
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
-    def _pursue(self, play, again=False):
+    def _pursue(self, play, anew=False):
         """Go the steps that were asked for, and play on if that was asked for."""
-        locked = "Make your prediction above, or skip it: then the controls unlock."
-        self.say(locked if self.locked else "")
-        plan = self.samples.value, self.batch_size.value, self.epochs.value, self.locked
-        if self._plan != plan:
-            self._steps = 0 if self._plan else self._steps
-            self._plan, self.done = plan, 0
+        self.say("Make your prediction above, or skip it: then the controls unlock." if self.locked else "")
+        if self._plan != self._settings():
             self._lay_out()
-        if play and again and self.done == self.total:
-            self.done = 0
-        self.done, self._steps = min(self.done + self._steps, self.total), 0
+        elif anew:
+            self.done, self._steps = 0, 0
+        steps, self._steps = self._steps, 0
+        self.done = min(self.done + steps, self.total)
         while play and self.done < self.total:
             self.done += 1
             yield min(STEP_SECONDS, PLAY_SECONDS / self.total)
 
+    def _settings(self):
+        return Plan(self.samples.value, self.batch_size.value, self.epochs.value, self.locked)
+
     def _lay_out(self):
-        """Draw what stands still, and make what moves."""
-        n, batch_size, epochs, per_epoch = self.samples.value, self.batch_size.value, self.epochs.value, self.per_epoch
+        """Make a new plan: draw what stands still, and make what moves."""
+        self._plan, self.done, self._steps = self._settings(), 0, 0
+        (n, batch_size, epochs, locked), per_epoch = self._plan, self.per_epoch
         figure = self.picture.figure
         figure.clear()
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
@@ -249,7 +262,7 @@ class Counting(Stage):
 
         # The plan: row e - 1 is epoch e, and the length of a block is the size of its batch.
         sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
-        shown = 0 if self.locked else epochs
+        shown = 0 if locked else epochs
         places = [(i * batch_size, e + 0.1, size, 0.8) for e in range(shown) for i, size in enumerate(sizes)]
         ragged = sizes[-1] < batch_size
         self._blocks = _boxes(right, places)
@@ -267,7 +280,7 @@ class Counting(Stage):
         for side in ("top", "right", "left"):
             right.spines[side].set_visible(False)
         self._tally = right.set_title("", loc="left", fontsize=10, pad=5)
-        if self.locked:
+        if locked:
             right.text(0.5, 0.5, "the batches: predict first", transform=right.transAxes, ha="center", color="0.4")
         moving = [self._grid, *self._marks, self._heading, self._blocks, self._ragged, *self._numbers, self._tally]
         self.picture.artists = moving
@@ -283,8 +296,8 @@ class Counting(Stage):
         """Bring picture and words up to date."""
         epoch, at = self.position()
         before = self.done - at - 1  # iterations of earlier epochs
-        used = np.full(self.samples.value, -1)
-        for i, batch in enumerate(batches(max(epoch, 1), self.samples.value, self.batch_size.value, self.seed)):
+        used = np.full(self._plan.samples, -1)
+        for i, batch in enumerate(batches(max(epoch, 1), self._plan.samples, self._plan.batch_size, self.seed)):
             used[batch] = i if i <= at else -1
         self._grid.set_facecolor([WAITING if i < 0 else NOW if i == at else USED for i in used])
         for mark, i in zip(self._marks, used, strict=True):
@@ -295,8 +308,8 @@ class Counting(Stage):
             mark.set(text=f"{i + 1}", weight="bold" if i + 1 == self.done else "normal")
         count = f"{(used >= 0).sum()} of {len(used)} samples used"
         self._heading.set_text(f"epoch {epoch}: {count}" if epoch else f"{len(used)} samples, none used yet")
-        self._tally.set_text("" if self.locked else f"iteration {self.done} of {self.total}: each block is one batch, "
-                             "one update")  # fmt: skip
+        tally = f"iteration {self.done} of {self.total}: each block is one batch, one update"
+        self._tally.set_text("" if self._plan.locked else tally)
         self.picture.show()
         self._buttons[0].description = "pause" if self._playing and self.busy else "play"
         if not self.busy or time.perf_counter() >= self._words_due:
@@ -306,9 +319,9 @@ class Counting(Stage):
 
     def words(self):
         """What the picture shows, in words."""
-        (epoch, at), n, each = self.position(), self.samples.value, self.batch_size.value
-        if self.locked:
-            epochs = self.epochs.value
+        (epoch, at), n, each = self.position(), self._plan.samples, self._plan.batch_size
+        if self._plan.locked:
+            epochs = self._plan.epochs
             return f"batch size {each}, {epochs} epochs, {n} samples: the batches are shown once you have predicted."
         where = f"batch size {each}, epoch {epoch}, iteration {self.done}: "
         if not epoch:
@@ -322,9 +335,9 @@ class Counting(Stage):
         return text + (" This is the last iteration." if self.done == self.total else "")
 
     def _count(self):
-        if self.locked:
+        if self._plan.locked:
             return ""
-        n, each, epochs = self.samples.value, self.batch_size.value, self.epochs.value
+        n, each, epochs = self._plan.samples, self._plan.batch_size, self._plan.epochs
         cells = (
             f"\u2308{n} / {each}\u2309 = {_plural(self.per_epoch, 'iteration', 'iterations')} per epoch",
             f"{_plural(epochs, 'epoch', 'epochs')} = {_plural(self.total, 'iteration', 'iterations')}",
@@ -347,7 +360,7 @@ class Counting(Stage):
 def _boxes(axes, places, facecolor=WAITING, edgecolor=EDGE, **look):
     """Rectangles (x, y, width, height) as one artist."""
     corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y, w, h in places]
-    boxes = PolyCollection(corners, facecolors=facecolor, edgecolors=edgecolor, linewidths=0.8, **look)
+    boxes = PolyCollection(corners, facecolors=facecolor, edgecolors=edgecolor, linewidths=0.8, clip_on=False, **look)
     return axes.add_collection(boxes, autolim=False)
 
 
