@@ -26,8 +26,8 @@ def default_runs():
 def test_s05_with_more_epochs_from_underfitting_to_overfitting(default_runs, name):
     runs = default_runs[name]
     lowest = np.array([run.val_loss.min() for run in runs])
-    # Underfitting: after one epoch the validation loss is well above its lowest value, in the median by a quarter.
-    assert np.median([run.val_loss[1] for run in runs] / lowest) > 1.25
+    # Underfitting: after one epoch the validation loss is above its lowest value, in the median by a tenth.
+    assert np.median([run.val_loss[1] for run in runs] / lowest) > 1.1
     # Overfitting: at the end it is at least 1.5 times that value again, in the median.
     assert np.median([run.val_loss[-1] for run in runs] / lowest) >= 1.5
     # The turn lies neither at the start nor at the end: in the median between 2 % and 80 % of the epochs.
@@ -220,3 +220,123 @@ def test_s19_the_rate_of_sgd_must_be_lower(seed):
 
 
 # ---- chapter 04 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def noisy_gradients():
+    """Inner products of per-sample gradients in the chapter's runs: dataset -> five seeds -> four epochs."""
+    known = {}
+    for name, (_, settings, num_epochs) in bl.noise.RUNS.items():
+        n = len(bl.noise.RUNS[name][0]().x)
+        known[name] = []
+        for seed in range(5):
+            problem = bl.data.load(name, n=n, seed=seed)
+            run = bl.fit(problem, seed=seed, num_epochs=num_epochs, **settings)
+            epochs = [0, num_epochs // 20, num_epochs // 5, num_epochs]
+            inner = [bl.measure.inner_products(problem, run.model, run.params_at(epoch)) for epoch in epochs]
+            known[name].append(inner)
+    return known
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradients, name):
+    for inner in itertools.chain(*noisy_gradients[name]):
+        n = len(inner)
+        cosines = [bl.measure.cosine(inner, bl.measure.draw_batches(n, size, 500)) for size in (1, 64, n)]
+        medians = [np.median(cosine) for cosine in cosines]
+        # At every epoch of every seed: 64 samples point better than one, by 0.05 or more, and all samples exactly
+        # the right way. (Smaller steps can be flat where B is far below the noise scale.)
+        for fewer, more in itertools.pairwise(medians):
+            assert more > min(fewer + 0.05, 0.995)
+        assert cosines[-1].min() > 1 - 1e-6
+        # And one sample is a poor guide: its median cosine is below 0.85.
+        assert medians[0] < 0.85
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+def test_s14_at_batch_size_1_the_gradient_jumps_about(noisy_gradients, name):
+    for run in noisy_gradients[name]:
+        for inner in run[1:]:  # after the start
+            n = len(inner)
+            one = bl.measure.draw_batches(n, 1, n)
+            # The error is longer than the gradient itself, more than twofold, and some steps point uphill: one in
+            # forty or more.
+            assert np.sqrt(bl.measure.squared_deviation(inner, one).mean() / inner.mean()) > 2
+            assert np.mean(bl.measure.cosine(inner, one) < 0) > 1 / 40
+            # The other side: a batch of half the samples errs less than a quarter of that.
+            half = bl.measure.draw_batches(n, n // 2, 500)
+            ratio = bl.measure.squared_deviation(inner, half).mean() / bl.measure.variance(inner)
+            assert np.sqrt(ratio) < 1 / 4
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("replace", [True, False])
+def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace):
+    sizes = bl.measure.spread_sizes(len(noisy_gradients[name][0][0]), 8)
+    ratios = []
+    for run in noisy_gradients[name]:
+        for inner in (run[0], run[-1]):
+            measured = bl.measure.noise_curve(inner, sizes, draws=500, replace=replace)
+            theory = bl.measure.expected_deviation(inner, sizes, replace=replace)
+            if not replace:  # exactly zero at B = N, and only there
+                assert measured[-1] == theory[-1] == 0
+                measured, theory = measured[:-1], theory[:-1]
+            assert (measured > 0).all()
+            ratios.append(measured / theory)
+    # Each curve of 500 draws lies within 40 % of the theory; the mean over ten curves within 10 %.
+    assert np.abs(np.array(ratios) - 1).max() < 0.4
+    assert np.abs(np.mean(ratios, axis=0) - 1).max() < 0.1
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+def test_s15_no_power_of_b_holds_up_to_the_full_batch(noisy_gradients, name):
+    for run in noisy_gradients[name]:
+        n = len(run[0])
+        small, large = np.array([1, 2, 4, 8]), n - np.array([n // 2, n // 4, n // 8])
+        slopes = []
+        for sizes in (small, large):
+            measured = bl.measure.noise_curve(run[0], sizes, draws=500)
+            slopes.append(np.polyfit(np.log(sizes), np.log(measured), 1)[0])
+        # 1/B among small batches, within 0.25; beyond half of the samples steeper than 1/B squared.
+        assert abs(slopes[0] + 1) < 0.25
+        assert slopes[1] < -2
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+def test_s16_at_the_noise_scale_noise_equals_signal(noisy_gradients, name):
+    ratios = []
+    for run in noisy_gradients[name]:
+        scale = bl.measure.noise_scale(run[1])
+        size = max(1, round(scale))
+        batches = bl.measure.draw_batches(len(run[1]), size, 1000, replace=True)
+        ratios.append(bl.measure.squared_deviation(run[1], batches).mean() / run[1].mean() * size / scale)
+        # Ten times as large a batch is hardly better: the direction is right within a cosine of 0.93, in the median.
+        beyond = bl.measure.draw_batches(len(run[1]), 10 * size, 200, replace=True)
+        assert np.median(bl.measure.cosine(run[1], beyond)) > 0.93
+    assert np.abs(np.array(ratios) - 1).max() < 0.2
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+def test_s16_the_noise_scale_rises_along_the_run(noisy_gradients, name):
+    for run in noisy_gradients[name]:
+        first, last = (bl.measure.noise_scale(inner) for inner in (run[0], run[-1]))
+        # At least fivefold with every seed, since the signal fades at least three times as much as the noise.
+        assert last > 5 * first
+        signal, noise = run[0].mean() / run[-1].mean(), bl.measure.variance(run[0]) / bl.measure.variance(run[-1])
+        assert signal > 3 * noise
+
+
+@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
+    held = []
+    for seed, run in enumerate(noisy_gradients[name]):
+        inner, n = run[0], len(run[0])
+        batches = [bl.measure.draw_batches(n, size, 2000, replace=True, seed=seed) for size in (8, n // 2)]
+        lengths = [bl.measure.squared_length(inner, rows) for rows in batches]
+        value, low, high = bl.measure.two_batch_noise_scale(*lengths, 8, n // 2)
+        truth = bl.measure.noise_scale(inner)
+        # 2,000 pairs: within 20 % of the value from all per-sample gradients.
+        assert abs(value / truth - 1) < 0.2
+        assert bl.chapters.ch04.two_batch(*lengths, 8, n // 2) == pytest.approx(value)
+        held.append(low <= truth <= high)
+    assert sum(held) >= 4  # of five 95 % intervals
