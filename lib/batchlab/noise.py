@@ -8,31 +8,31 @@ from .data import check_integer
 from .descent import fit
 from .stage import LogIntegerControl, NumberControl, Picture, Stage, in_words
 
-DRAWS, SIZES = 200, 20  # batches of one size, sizes on the curve
-PAIRS, DOTS, STOPS = 20, 5, 25  # pairs in one two-batch estimate, estimates at an epoch, epochs at which they are made
+DRAWS, SIZES, DOTS = 200, 20, 80  # batches of one size and sizes on the curve; batches in the cloud
+PAIRS, TRIES, STOPS = 20, 4, 21  # pairs in one two-batch estimate, estimates at an epoch, epochs where they are made
 REACH = 4.0  # the cloud's axes reach this far from the tip of the full gradient, in its lengths
 MEASURED, WITHOUT, WITH, FULL = "#333333", plots.TRAINING, plots.VALIDATION, plots.BEST
 
 # More samples than where the course wants overfitting: there should be something to average over.
 RUNS = {
     "noisy sine": (
-        lambda: data.noisy_sine(n=256),
-        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.02},
-        250,
+        lambda: data.noisy_sine(n=400),
+        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.001},
+        200,
     ),
     "two moons": (
         lambda: data.two_moons(n=300),
-        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.1},
+        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.01},
         100,
     ),
-    "digits": (lambda: data.digits(n=400), {"hidden": (128,), "batch_size": 64, "learning_rate": 0.05}, 50),
+    "digits": (lambda: data.digits(n=400), {"hidden": (128,), "batch_size": 64, "learning_rate": 0.01}, 50),
 }
 
 
 class NoiseLab(Stage):
     """Batch gradients around the full gradient, at any batch size and any epoch of a run, live.
 
-    Batches are drawn without replacement, 200 of each size, as the beginnings of the same 200 shuffles at every size.
+    The cloud is drawn without replacement: its batches are the beginnings of the same 80 shuffles at every size.
     Nothing is trained when a slider moves: the run is trained once, and the gradients are measured along it.
 
     Args:
@@ -41,16 +41,16 @@ class NoiseLab(Stage):
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
 
     >>> lab = NoiseLab("noisy sine", epoch=0)
-    >>> lab.batch_size.value = 256
+    >>> lab.batch_size.value = 400
     >>> lab.words()[:60]
-    'batch size 256, epoch 0: cosine with the full gradient 1.00 '
+    'batch size 400, epoch 0: cosine with the full gradient 1.00 '
     """
 
-    def __init__(self, dataset="noisy sine", *, batch_size=16, epoch=20, locked=False):
+    def __init__(self, dataset="noisy sine", *, batch_size=16, epoch=5, locked=False):
         if dataset not in RUNS:
             raise ValueError(f"there is no dataset {dataset!r}; choose one of {', '.join(RUNS)}.")
         self._known, self._taken, self._quiet, self._first = {}, None, False, dataset
-        super().__init__(self._controls(dataset), Picture(width=9.6, height=3.9))
+        super().__init__(self._controls(dataset), Picture(width=9.0, height=3.1))
         self._take(dataset, batch_size, epoch)
         self.wait_for(self._pursue())
         self._static = self.picture.png, self.words()
@@ -151,7 +151,7 @@ class NoiseLab(Stage):
                 inner = known["inner"].get(stop)
                 inner = self._inner(stop) if inner is None else inner
                 known["scale"][stop] = measure.noise_scale(inner)
-                known["dots"][stop] = [self._two_batch(inner, seed) for seed in range(DOTS)]
+                known["dots"][stop] = [self._two_batch(inner, seed) for seed in range(TRIES)]
                 yield
 
     def _inner(self, epoch):
@@ -173,7 +173,7 @@ class NoiseLab(Stage):
         figure = self.picture.figure
         figure.clear()
         axes = figure.subplots(1, 3, width_ratios=(1, 1.15, 1))
-        figure.subplots_adjust(left=0.06, right=0.985, top=0.86, bottom=0.14, wspace=0.3)
+        figure.subplots_adjust(left=0.065, right=0.985, top=0.84, bottom=0.15, wspace=0.28)
         self._views = [cloud(axes[0]), against_batch_size(axes[1], n), along_run(axes[2], n, num_epochs)]
         self.picture.artists = [artist for view in self._views for artist in view.artists]
         self._hide()
@@ -190,7 +190,7 @@ class NoiseLab(Stage):
             return
         known, n, size = self.known, len(self.run.problem.x), self.batch_size.value
         inner, (curves, plane) = known["inner"][self._shown], known["curves"][self._shown]
-        weights = measure.draw_batches(n, size, DRAWS)
+        weights = measure.draw_batches(n, size, DOTS)
         self.cosine, self.points = measure.cosine(inner, weights), weights @ plane
         self.scale, self.unit = measure.noise_scale(inner), max(inner.mean(), 1e-300)
         self.length = np.sqrt(measure.squared_length(inner, weights) / self.unit)
@@ -201,10 +201,15 @@ class NoiseLab(Stage):
         self._views[2].update(known["scale"], known["dots"], self._shown, self.scale)
         self.picture.show()
         self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
-        self.counters.value = (
-            f'<div style="opacity: 0.8; line-height: 1.5">N = {n} training samples &nbsp;·&nbsp; {DRAWS} batches of '
-            f"each size &nbsp;·&nbsp; each dot of the right panel: {PAIRS} pairs of batches of 8 and {n // 2}</div>"
+        pairs = f"{PAIRS} pairs of batches of 8 and {n // 2}; at the upper edge no signal was found"
+        cells = (
+            f"N = {n} training samples",
+            f"left: {DOTS} batches",
+            f"middle: {DRAWS} of each size",
+            f"a dot on the right: {pairs}",
         )
+        line = " &nbsp;·&nbsp; ".join(cells)
+        self.counters.value = f'<div style="opacity: 0.8; line-height: 1.5">{line}</div>'
 
     def words(self):
         """What the picture shows, in words."""
@@ -216,7 +221,7 @@ class NoiseLab(Stage):
             "the full gradient, in the median."
         )
         if outside:
-            text += f" {outside} of {DRAWS} batches lie outside the left panel."
+            text += f" {outside} of {DOTS} batches lie outside the left panel."
         if self.locked:
             return text
         text += f" Variance in units of |G|²: measured {self.variance:.3g}, theory {self.expected:.3g}."
@@ -240,54 +245,53 @@ class NoiseLab(Stage):
 
 # ---- views -----------------------------------------------------------------------------------------------------------
 
-_BOX = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+_BOX = {"boxstyle": "round,pad=0.2", "facecolor": "white", "linewidth": 0}
 
 
 def cloud(axes):
     """Batch gradients as dots in the plane of `measure.plane`; `update(points, batch_size, cosine, length)`."""
     axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
     axes.axvline(0, color="0.85", linewidth=0.8, zorder=0)
-    (dots,) = axes.plot([], [], "o", color=WITHOUT, markersize=3, **plots.CRISP)
+    (dots,) = axes.plot([], [], "s", color=WITHOUT, markersize=2.2, **plots.CRISP)
     (full,) = axes.plot([0, 1], [0, 0], color=FULL, linewidth=3, solid_capstyle="butt")
     (tip,) = axes.plot([1], [0], "*", color=FULL, markersize=13, markeredgecolor="white")
     (one,) = axes.plot([], [], color=WITH, linewidth=1.6)
-    name = axes.text(1.15, -0.25, "full gradient $G$", color="#00644A", fontsize=9, va="top", bbox=_BOX)
-    said = axes.text(0.02, 0.03, "", transform=axes.transAxes, fontsize=9, bbox=_BOX)
+    axes.text(0.97, 0.97, "★ full gradient G", transform=axes.transAxes, fontsize=9, ha="right", va="top")
+    said = axes.text(0.03, 0.03, "", transform=axes.transAxes, fontsize=8)
     heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
     axes.set(xlim=(1 - REACH, 1 + REACH), ylim=(-REACH, REACH))
-    axes.set_xlabel("part along $G$, in units of $|G|$")
-    axes.set_ylabel("part across $G$, where it varies most", labelpad=1)
+    axes.set_xlabel("part along G, in units of |G|")
+    axes.set_ylabel("part across G", labelpad=1)
 
     def update(points, batch_size, cosine, length):
         dots.set_data(*points.T)
         one.set_data([0, points[0, 0]], [0, points[0, 1]])
-        heading.set_text(f"{len(points)} batch gradients, B = {batch_size}\n(orange line: one of them)")
-        said.set_text(f"median cosine {np.median(cosine):.2f}\nmedian length {np.median(length):.2f} $|G|$")
+        heading.set_text(f"batch gradients, B = {batch_size}\n(orange: one of them)")
+        said.set_text(f"median cosine {np.median(cosine):.2f}\nmedian length {np.median(length):.2f} |G|")
 
-    return plots.View([dots, full, tip, one, name, said, heading], update)
+    return plots.View([dots, full, one, tip, said, heading], update)
 
 
 def against_batch_size(axes, n):
     """Variance against B, measured and by theory; `update(sizes, curves, scale, batch_size, variance)`, in |G|^2."""
     low, high = 1e-3, 1e4
-    axes.axhline(1, color="0.6", linewidth=1, linestyle=(0, (1, 2)))
-    span = axes.axvspan(n, n, color=FULL, alpha=0.13, linewidth=0)
+    span = axes.axvspan(n, n, color="0.93", linewidth=0)
     fine = np.unique(np.concatenate([np.geomspace(1, n, 60), n - np.geomspace(1e-3, n / 2, 60)]))
+    signal = axes.axhline(1, color="0.6", linewidth=1, antialiased=False)
     with_theory = axes.plot([], [], color=WITH, linewidth=1.3, linestyle=(0, (5, 2)))[0]
     without_theory = axes.plot([], [], color=WITHOUT, linewidth=1.3)[0]
     with_dots = axes.plot([], [], "s", color=WITH, markersize=4, **plots.CRISP, label="with replacement")[0]
     without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, **plots.CRISP, label="without (an epoch)")[0]
     mark = axes.axvline(1, color=FULL, linewidth=1.4)
-    now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
+    now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=6)[0]
-    word = axes.text(1, 0.03, "", transform=axes.get_xaxis_transform(), fontsize=8, color="#00644A", bbox=_BOX)
+    word = axes.text(0.03, 0.03, "", transform=axes.transAxes, fontsize=8, bbox=_BOX)
     axes.set(xscale="log", yscale="log", xlim=(1, n * 1.1), ylim=(low, high), xlabel="batch size B")
-    axes.set_title("variance $|g_B - G|^2$, in units of $|G|^2$;\ndots measured, lines theory", loc="left", fontsize=10)
+    axes.set_title("variance |g − G|² / |G|²\n(grey: noise = signal)", loc="left", fontsize=10)
     axes.legend(loc="upper right", fontsize=8, handletextpad=0.2, borderaxespad=0.2, frameon=False)
-    axes.grid(color="0.94", linewidth=0.8)
-    axes.set_axisbelow(True)
     axes.xaxis.set_major_formatter(plots.FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
+    axes.set_yticks([1e-3, 1e-2, 1e-1, 1, 10, 100, 1e3, 1e4], ["0.001", "0.01", "0.1", "1", "10", "100", "1000", "10⁴"])
 
     def update(sizes, curves, scale, batch_size, variance):
         with_theory.set_data(fine, scale / fine)
@@ -299,33 +303,29 @@ def against_batch_size(axes, n):
         edge = min(max(scale, 1.0), n)
         span.set(x=edge, width=1.1 * n - edge)
         mark.set_xdata([edge, edge])
-        left = edge > n**0.45
-        text = f"$B_{{noise}}$ = {scale:.3g}\n" + (
-            "beyond here more samples\nbuy almost nothing" if scale < n else "> N: every sample\nstill counts"
-        )
-        word.set(text=text, x=edge * (0.9 if left else 1.1), horizontalalignment="right" if left else "left")
+        beyond = "shaded: beyond here more\nsamples buy almost nothing"
+        word.set_text(f"noise scale {scale:.3g}\n{beyond if scale < n else 'more than N: every sample counts'}")
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [max(variance, low)])
 
-    artists = [span, with_theory, without_theory, with_dots, without_dots, mark, now, dot, word]
+    artists = [span, signal, with_theory, without_theory, with_dots, without_dots, mark, now, dot, word]
     return plots.View(artists, update)
 
 
 def along_run(axes, n, num_epochs):
     """The noise scale at epochs of a run, with two-batch estimates; `update(scale, dots, epoch, here)`."""
     low, high = 1.0, 1e5
-    axes.axhline(n, color="0.6", linewidth=1, linestyle=(0, (1, 2)))
-    axes.text(num_epochs, n * 1.1, f"N = {n}", fontsize=8, ha="right", va="bottom", color="0.35")
+    axes.axhline(n, color="0.6", linewidth=1, antialiased=False)
+    axes.text(num_epochs, 1.3, f"grey: N = {n}", fontsize=8, ha="right", va="bottom")
     (estimates,) = axes.plot([], [], ".", color="#56B4E9", markersize=4, **plots.CRISP, label="two-batch estimate")
-    (line,) = axes.plot([], [], color=FULL, linewidth=1.6, label="$B_{noise}$, all samples")
-    now = axes.axvline(0, color=plots.NOW, linewidth=1, linestyle=":")
+    (line,) = axes.plot([], [], color=FULL, linewidth=1.6, label="from all samples")
+    now = axes.axvline(0, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
     (dot,) = axes.plot([], [], "o", color=plots.NOW, markersize=6)
     axes.set(yscale="log", xlim=(-0.02 * num_epochs, 1.02 * num_epochs), ylim=(low, high), xlabel="epoch")
-    axes.set_title("noise scale tr $\\Sigma$ / $|G|^2$\nalong the run", loc="left", fontsize=10)
+    axes.set_title("noise scale tr Σ / |G|²\nalong the run", loc="left", fontsize=10)
     axes.legend(loc="upper left", fontsize=8, handletextpad=0.4, borderaxespad=0.2, frameon=False)
-    axes.grid(color="0.94", linewidth=0.8)
-    axes.set_axisbelow(True)
     axes.minorticks_off()
+    axes.set_yticks([1, 10, 100, 1e3, 1e4, 1e5], ["1", "10", "100", "1000", "10⁴", "10⁵"])
 
     def update(scale, dots, epoch, here):
         epochs = sorted(scale)

@@ -1,0 +1,108 @@
+"""Chapter 4, measure the gradient noise: what it asks, and its exercise."""
+
+import numpy as np
+
+from .. import quiz
+
+quiz.question(
+    "04.hundredfold",
+    "At batch size 1 the batch gradients scatter around the full gradient at some typical distance. At batch size 100 "
+    "that distance is",
+    {
+        "100 times smaller.": "The variance is: it falls like 1/B. The distance is its square root. Of 100 errors that "
+        "point in all directions most of the sum cancels, but not all of it.",
+        "10 times smaller.": "The variance of a mean of B samples is 1/B of that of one sample, and the distance is "
+        "its square root. A hundred times the work buys ten times the accuracy.",
+        "nearly the same: each batch is random.": "Each is, but it is a mean, and the errors of its samples partly "
+        "cancel. More samples, more cancelling.",
+        "zero: 100 samples agree.": "Only the batch of all samples has no error. Until then some of it is left over.",
+    },
+    answer=1,
+)
+
+quiz.question(
+    "04.along_the_run",
+    "The noise scale is the batch size at which noise and signal are equally long. While training goes on, it",
+    {
+        "stays: it belongs to the dataset.": "The samples stay, but their gradients are taken at other weights. The "
+        "signal |G| fades as the loss comes down; the samples go on pulling in different directions.",
+        "falls: a trained model gets clearer gradients.": "The other way round. What all samples agree on is learnt "
+        "first; what is left to learn is what they disagree on.",
+        "rises.": "The full gradient G gets shorter as the loss comes down, while the samples go on disagreeing. So "
+        "the ratio of noise to signal rises, and larger batches pay later in training.",
+    },
+    answer=2,
+)
+
+
+def two_batch(small, large, batch_size, large_batch_size):
+    """Return the noise scale from |g_B|^2 of batches of two sizes."""
+    small, large = np.mean(small), np.mean(large)
+    signal = (large_batch_size * large - batch_size * small) / (large_batch_size - batch_size)
+    noise = (small - large) / (1 / batch_size - 1 / large_batch_size)
+    return noise / signal
+
+
+def _wrong_ways(small, large, b, big):
+    """What comes out of typical mistakes, and what is said about each."""
+    s, m = np.mean(small), np.mean(large)
+    signal, noise = (big * m - b * s) / (big - b), (s - m) / (1 / b - 1 / big)
+    # One pair at a time: the mean of the ratios. A pair without signal makes it anything.
+    pair_signal = (big * large - b * small) / (big - b)
+    pair_noise = (small - large) / (1 / b - 1 / big)
+    return [
+        (1 / (noise / signal), "this is |G|² / tr Σ; the noise scale is the other way up."),
+        (noise, "this is tr Σ alone. Divide it by |G|²."),
+        (signal, "this is |G|² alone. The noise scale is tr Σ divided by it."),
+        (noise / np.sqrt(signal), "tr Σ is divided by |G|, not by |G|²."),
+        (np.mean(pair_noise / pair_signal), "average tr Σ and |G|² over the pairs first, and divide once: the mean "
+         "of ratios is biased."),
+        (noise / m, "the large batch has noise of its own, so |g_large|² is too long for |G|². Solve for |G|²."),
+        ((s - m) / signal, "|g_small|² - |g_large|² is tr Σ times (1/B_small - 1/B_large): divide by that."),
+        ((s - m) / (1 / big - 1 / b) / signal, "the sign of tr Σ is wrong: 1/B_small is the larger one."),
+        (noise / ((b * m - big * s) / (b - big)), "in |G|² each size belongs to its own length: B_large |g_large|²."),
+        (two_batch(np.sqrt(small), np.sqrt(large), b, big), "the lengths come squared already: do not take the root."),
+        (two_batch(small**2, large**2, b, big), "the lengths come squared already: do not square them again."),
+        (two_batch(large, small, b, big), "small and large are swapped."),
+    ]  # fmt: skip
+
+
+_CASES = (
+    (np.array([9.5, 5.5, 8.5, 12.5]), np.array([2.75, 3.25, 2.5, 3.5]), 2, 16),
+    (np.array([30.0, 50.0, 41.0]), np.array([4.0, 6.5, 5.25]), 1, 10),
+    (np.array([7.0, 6.0]), np.array([3.25, 2.75]), 4, 64),
+)
+
+
+@quiz.register(
+    "04.two_batch",
+    title="The two-batch estimate",
+    hints=[
+        "At each size the mean squared length is |G|² + tr Σ / B. Take the means over the pairs: two equations.",
+        "Subtract one equation from the other, and |G|² drops out: what is left is tr Σ times a number.",
+        "Multiply each equation by its B and subtract: tr Σ drops out, and what is left is |G|² times a number.",
+    ],
+    solution=two_batch,
+)
+def check_two_batch(answer):
+    """Check `two_batch(small, large, batch_size, large_batch_size)` on lengths whose noise scale is known.
+
+    `small` and `large` hold |g_B|^2 of pairs of batches, as arrays. The noise scale tr Sigma / |G|^2 is returned.
+    """
+    for small, large, batch_size, large_batch_size in _CASES:
+        result = quiz.filled_in(answer(small.copy(), large.copy(), batch_size, large_batch_size))
+        case = f"for {small.tolist()} at B = {batch_size} and {large.tolist()} at B = {large_batch_size} it returned"
+        try:
+            value = float(result)
+        except (TypeError, ValueError):
+            if np.ndim(result) == 1 and len(result) == len(small):
+                raise quiz.Wrong(f"{case} one number a pair. Take the mean over the pairs before dividing.") from None
+            raise quiz.Wrong(f"{case} {result!r}. Return one number, the noise scale.") from None
+        right = two_batch(small, large, batch_size, large_batch_size)
+        if abs(value - right) <= 1e-6 * abs(right):
+            continue
+        with np.errstate(all="ignore"):
+            ways = _wrong_ways(small, large, batch_size, large_batch_size)
+        told = [advice for wrong, advice in ways if abs(value - wrong) <= 1e-6 * abs(wrong)]
+        advice = told[0] if told else "write the two equations down and solve them for tr Σ and |G|²."
+        raise quiz.Wrong(f"{case} {value:.4g}; right is {right:.4g}. Look: {advice}")
