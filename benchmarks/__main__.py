@@ -1,4 +1,4 @@
-"""Run the benchmarks and print their tables: python -m benchmarks [speed] [startup] [memory] [latency]."""
+"""Run the benchmarks and print their tables: python -m benchmarks [speed] [startup] [memory] [latency] [noise]."""
 
 import argparse
 import importlib
@@ -6,7 +6,7 @@ import os
 
 from .tables import machine
 
-PARTS = ("speed", "startup", "memory", "latency")
+PARTS = ("speed", "startup", "memory", "latency", "noise")
 
 
 def main():
