@@ -307,7 +307,7 @@ class LogIntegerControl(NumberControl):
     where that number belongs. Keys that were pressed before it got there tell their steps from an earlier place.
     """
 
-    STEPS, KEYS = 20_000, 20  # steps along the slider; the most of them that keys make between two events
+    STEPS, KEYS = 500_000, 20  # steps along the slider; the most of them that keys make between two events
     SECONDS = 2.0  # for which an earlier place may still be the origin of a step
 
     def __init__(self, label, check, complain, **look):
