@@ -1,12 +1,12 @@
-"""A notebook in a real browser, as a reader has it: a server, a Chromium, and what hands and eyes do there."""
+"""A notebook in a real browser, as a reader has it: a server, a Chromium, and what hands, eyes and ears do there."""
 
 import contextlib
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -16,106 +16,239 @@ import urllib.request
 from playwright.sync_api import sync_playwright
 
 APPS = {"JupyterLab": ("jupyterlab", "doc/tree"), "Notebook 7": ("notebook", "notebooks")}
-QUIET = (
+SWITCHES = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
     "--disable-sync",
     "--no-first-run",
 )
-SETTINGS = {
-    "notification": {"fetchNews": "false", "checkForUpdates": False},
-}
+# Notebook 7 raises this when any notebook is opened, whatever is in it.
+NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
+
+HASH = """async (image) => {
+  const bytes = await (await fetch(image.src)).arrayBuffer();
+  const hash = await crypto.subtle.digest('SHA-256', bytes);
+  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}"""
+WORDS = """() => {
+  const regions = [...document.querySelectorAll('[aria-live]')].filter((region) => region.getClientRects().length);
+  const words = regions.map((region) => region.innerText.trim()).filter((text) => text.startsWith('batch size'));
+  return words.length ? words[words.length - 1] : '';
+}"""
 
 
-@contextlib.contextmanager
-def server(app, folder, scratch):
-    """Serve a folder with one of APPS, with settings and progress of its own; the address of a notebook in it."""
-    module, route = APPS[app]
-    settings = scratch / "config/lab/user-settings/@jupyterlab/apputils-extension"
-    settings.mkdir(parents=True)
-    for name, values in SETTINGS.items():
-        (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
-    places = {f"JUPYTER_{name.upper()}_DIR": str(scratch / name) for name in ("config", "data", "runtime")}
-    token = secrets.token_hex(16)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
-    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0"]
-    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    log = scratch / "server.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(command, env={**os.environ, **places}, stdout=file, stderr=subprocess.STDOUT)
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/api/status?token={token}", process), log.read_text)
-        yield lambda notebook: f"http://127.0.0.1:{port}/{route}/{notebook}?token={token}"
-    finally:
-        process.send_signal(signal.SIGTERM)  # takes its kernels along
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def answers(url, process):
-    assert process.poll() is None, "the server ended"
-    try:
-        with urllib.request.urlopen(url, timeout=5) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
-
-
-def wait_until(condition, report, seconds=60):
+def wait_until(condition, what, seconds=60):
+    """Wait until the condition holds; its value."""
     end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not so after {seconds} s: {report()}"
-        time.sleep(0.2)
+    while not (value := condition()):
+        assert time.monotonic() < end, f"{what() if callable(what) else what} (waited {seconds} s)"
+        time.sleep(0.1)
+    return value
 
 
-def copy_notebook(source, folder, kernel):
-    """Put a notebook (a path, or its cells) into a folder, to be run by the kernel of that name."""
+class Server:
+    """JupyterLab or Notebook 7 on a folder, with settings of its own, in a scratch folder that need not exist yet."""
+
+    def __init__(self, app, folder, scratch):
+        module, self._route = APPS[app]
+        self.app = app
+        settings = scratch / "config/lab/user-settings/@jupyterlab/apputils-extension"
+        settings.mkdir(parents=True)
+        quiet = {"fetchNews": "false", "checkForUpdates": False}
+        (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self._root, self._token, self._log = f"http://127.0.0.1:{port}", secrets.token_hex(16), scratch / "server.log"
+        command = [sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+        command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={self._token}"]
+        command += [f"--ServerApp.root_dir={folder}"]
+        command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        places = {f"JUPYTER_{name.upper()}_DIR": str(scratch / name) for name in ("config", "data", "runtime")}
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(command, env={**os.environ, **places}, stdout=log, stderr=log)
+
+    def __enter__(self):
+        try:
+            wait_until(self._answers, lambda: f"the server is not up: {self._log.read_text()[-2000:]}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()  # takes its kernels along
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def url(self, notebook):
+        return f"{self._root}/{self._route}/{notebook}?token={self._token}"
+
+    def ask(self, path, method="GET"):
+        headers = {"Authorization": f"token {self._token}"}
+        request = urllib.request.Request(f"{self._root}/api/{path}", method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return json.loads(reply.read() or "null")
+
+    def _answers(self):
+        assert self._process.poll() is None, f"the server ended: {self._log.read_text()[-2000:]}"
+        with contextlib.suppress(OSError):
+            return bool(self.ask("status"))
+
+    def kernel(self, notebook):
+        """The kernel of an open notebook: its id and its state; an empty dictionary before there is one."""
+        sessions = (session for session in self.ask("sessions") if session["path"] == notebook)
+        return next((session["kernel"] for session in sessions), {})
+
+
+def put_notebook(source, folder, kernel):
+    """Put a copy of a notebook (a path, or its cells) into a folder, to be run by the kernel of that name; its name."""
+    folder.mkdir(exist_ok=True)
     if isinstance(source, pathlib.Path):
         shutil.copytree(source.parent, folder, dirs_exist_ok=True)
-        path, notebook = folder / source.name, json.loads(source.read_text(encoding="utf-8"))
+        stem, notebook = source.stem, json.loads(source.read_text(encoding="utf-8"))
     else:
-        cells = [
-            {"cell_type": "code", "id": f"c{i}", "source": code, "metadata": {}, "outputs": [], "execution_count": None}
-            for i, code in enumerate(source)
-        ]
-        path, notebook = folder / "small.ipynb", {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+        cells = [{**cell, "id": f"cell-{i}", "source": code} for i, code in enumerate(source)]
+        stem, notebook = "small", {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     notebook["metadata"]["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
-    folder.mkdir(exist_ok=True)
-    path.write_text(json.dumps(notebook), encoding="utf-8")
-    return path.name
+    name = f"{stem}-{kernel}.ipynb"
+    (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
+    return name
 
 
 @contextlib.contextmanager
-def browser(executable):
+def chromium_at(path):
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
+        chromium = playwright.chromium.launch(executable_path=path, args=list(SWITCHES))
         yield chromium
         chromium.close()
 
 
 class Reader:
-    """Someone in front of an open notebook."""
+    """Someone in front of an open notebook, who uses no mouse once it runs."""
 
-    def __init__(self, chromium, url):
-        self.errors = []
-        self.page = chromium.new_page(viewport={"width": 1300, "height": 1600})
-        self.page.set_default_timeout(90_000)
-        self.page.on("pageerror", lambda error: self.errors.append(f"page: {error}"))
-        self.page.on("console", self._console)
-        self.page.goto(url, wait_until="domcontentloaded")
+    def __init__(self, chromium, server, notebook, height=1400):
+        self.errors, self._server, self._notebook = [], server, notebook
+        self.page = chromium.new_page(viewport={"width": 1300, "height": height})
+        self.page.set_default_timeout(60_000)
+        self.page.on("pageerror", lambda error: self._heard(f"page: {error}"))
+        self.page.on("console", lambda message: message.type == "error" and self._heard(f"console: {message.text}"))
+        self.page.goto(server.url(notebook), wait_until="domcontentloaded")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+        self.wait_for_kernel()
 
-    def _console(self, message):
-        if message.type == "error":
-            self.errors.append(f"console: {message.text} {message.location.get('url', '')}")
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.page.close()
+        self._server.ask(f"kernels/{self._server.kernel(self._notebook)['id']}", "DELETE")
+
+    def _heard(self, text):
+        if NOT_OURS not in text:
+            self.errors.append(text)
+
+    def wait_for_kernel(self, seconds=120):
+        """Wait until the kernel has nothing to do."""
+        wait_until(lambda: self.state() == "idle", lambda: f"the kernel is {self.state()}", seconds)
+
+    def state(self):
+        return self._server.kernel(self._notebook).get("execution_state")
 
     def run_all(self):
         self.page.click(".lm-MenuBar-itemLabel:text-is('Run')")
         self.page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+
+    def run_cell(self, number):
+        """Run one code cell, counted from 0; the text that it prints."""
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+        cell.locator(".jp-InputArea-prompt").click()
+        self.page.keyboard.press("Control+Enter")
+        prompt = cell.locator(".jp-InputArea-prompt")
+        wait_until(lambda: re.search(r"\[\d+\]", prompt.inner_text()), "the cell does not end", 120)
+        return cell.locator(".jp-OutputArea").inner_text()
+
+    def saved(self):
+        """When the notebook was saved last."""
+        return self._server.ask(f"contents/{self._notebook}?content=0")["last_modified"]
+
+    # ---- hands
+
+    def line(self, label):
+        """The line of the lab in which a slider with this label stands: slider, box, hint."""
+        name = self.page.locator(".widget-slider > .widget-label", has_text=re.compile(f"^{label}$"))
+        return name.locator("xpath=ancestor::*[contains(@class, 'widget-hbox')][1]").filter(visible=True)
+
+    def slider(self, label):
+        return self.line(label).locator("[role=slider]")
+
+    def box(self, label):
+        return self.line(label).locator("input")
+
+    def press(self, label, *keys):
+        """Focus the slider with this label and press keys, as quickly as they come."""
+        self.slider(label).focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, label, text):
+        """Type a value into the box beside the slider with this label."""
+        self.box(label).focus()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+
+    def push(self, name, key="Enter"):
+        """Push a button by a key."""
+        self.page.get_by_role("button", name=name, exact=True).filter(visible=True).focus()
+        self.page.keyboard.press(key)
+
+    # ---- eyes and ears
+
+    def words(self):
+        """What the live region says of the picture."""
+        return self.page.evaluate(WORDS)
+
+    def hears(self, beginning, seconds=30):
+        """Wait until the words of the picture begin so; all of them."""
+        wait_until(
+            lambda: self.words().startswith(beginning), lambda: f"{beginning!r} is not {self.words()!r}", seconds
+        )
+        return self.words()
+
+    def alarm(self):
+        return "\n".join(self.page.locator("[role=alert]").filter(visible=True).all_inner_texts())
+
+    def picture(self):
+        """A fingerprint of the lab's picture."""
+        image = self.page.locator("img.widget-image").filter(visible=True)
+        for _ in range(20):
+            try:
+                return image.evaluate(HASH)
+            except Exception as error:  # replaced while it was fetched
+                last = error
+        raise last
+
+    def trouble(self):
+        """Tracebacks and what was written to stderr, on the page, and errors of the page itself."""
+        selector = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
+        return [*self.errors, *(output.inner_text() for output in self.page.locator(selector).all())]
+
+    def names(self, root):
+        """What a screen reader calls everything below that can be focused, and every image: pairs of role and name."""
+        session = self.page.context.new_cdp_session(self.page)
+        handle = session.send("Runtime.evaluate", {"expression": f"document.querySelector({root!r})"})
+        tree = session.send("Accessibility.queryAXTree", {"objectId": handle["result"]["objectId"]})
+        session.detach()
+        found = []
+        for node in tree["nodes"]:
+            about = {part["name"]: part["value"].get("value") for part in node.get("properties", ())}
+            role = node.get("role", {}).get("value")
+            if not node["ignored"] and (about.get("focusable") or role == "image"):
+                found.append((role, node.get("name", {}).get("value", "")))
+        return found
