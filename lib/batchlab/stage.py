@@ -8,6 +8,7 @@ running loop (plain Python, tests) or none that shows updates between cells (Col
 import asyncio
 import functools
 import html
+import importlib.resources
 import math
 import os
 import sys
@@ -24,6 +25,7 @@ from .plots import palette, png
 FRAME_SECONDS = 0.025  # the least time between two frames
 REST_SECONDS = 0.006  # between two slices of work, so that new settings can come in
 LINK_BYTES_PER_SECOND = 90e3 if "BINDER_SERVICE_HOST" in os.environ or "BINDER_REPO_URL" in os.environ else 2e6
+PAGE = importlib.resources.files(__package__).joinpath("page.js").read_text(encoding="utf-8")
 TIP = "tooltip" if hasattr(widgets.Text, "tooltip") else "description_tooltip"  # ipywidgets 8, or 7 on Colab
 
 
@@ -95,7 +97,11 @@ class Stage(widgets.VBox):
             self._loop = None if "google.colab" in sys.modules else asyncio.get_running_loop()
         except RuntimeError:
             self._loop = None
-        super().__init__([*controls, self.message, picture.image, self.status, self.counters], **traits)
+        # An event handler is the one kind of script that every front end runs in a widget without an extension.
+        page = widgets.HTML(f'<style onload="{html.escape(PAGE)}"></style>', layout=widgets.Layout(display="none"))
+        super().__init__([*controls, self.message, picture.image, self.status, self.counters, page], **traits)
+        self.add_class("batchlab")
+        self.status.add_class("batchlab-status")
 
     def start(self, work):
         """Do this work from now on, in place of any other."""
@@ -238,6 +244,7 @@ class NumberControl(widgets.HBox):
         self.box = widgets.Text(continuous_update=False, layout=size, **{TIP: tip})
         self.hint = widgets.Label()
         super().__init__([slider, self.box, self.hint], layout=widgets.Layout(overflow="visible"))
+        self.add_class("batchlab-number")
         slider.observe(self._slid, "value")
         self.box.observe(self._typed, "value")
         self.value = slider.value

@@ -1,0 +1,42 @@
+// What the page does for a stage: names and values for screen readers, and keys that reach the controls.
+// `this` is an element inside the stage; it runs once for each view of it.
+
+const stage = this.closest(".batchlab");
+
+function put(element, name, value) {
+  if (element && value && element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function describe() {
+  for (const row of stage.querySelectorAll(".batchlab-number")) {
+    const label = row.querySelector(".widget-label")?.textContent.trim();
+    const box = row.querySelector("input");
+    put(row.querySelector("[role=slider]"), "aria-label", label);
+    put(row.querySelector("[role=slider]"), "aria-valuetext", box?.value);
+    put(box, "aria-label", `${label}, typed`);
+  }
+  // The region that speaks must stay while its words change.
+  const region = stage.querySelector(".batchlab-status .widget-html-content");
+  put(region, "role", "status");
+  put(region, "aria-live", "polite");
+  for (const inner of region?.querySelectorAll("[aria-live]") ?? []) {
+    inner.removeAttribute("aria-live");
+    inner.removeAttribute("role");
+  }
+  put(stage.querySelector("img"), "alt", region?.innerText.trim());
+}
+
+const changes = { subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext"] };
+new MutationObserver(describe).observe(stage, changes);
+describe();
+
+// Notebook 7 takes the arrow keys for itself before a slider sees them. A plain key that is pressed in a control belongs
+// to the control; keys with Ctrl, Alt or Cmd, and Shift + Enter, remain the notebook's.
+if (!window.batchlabKeys) {
+  window.batchlabKeys = true;
+  window.addEventListener("keydown", (event) => {
+    if (!event.target.closest?.(".batchlab, .batchlab-quiz")) return;
+    const shortcut = event.ctrlKey || event.altKey || event.metaKey || (event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
+  }, true);
+}
