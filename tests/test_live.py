@@ -524,7 +524,6 @@ OWN = {
     ),
     "two targets": bl.Problem.from_arrays(np.arange(30.0), np.random.default_rng(0).normal(size=(30, 2))),
     "three classes": bl.Problem.from_arrays(np.arange(60).reshape(30, 2), np.arange(30) % 3, name="thirds"),
-    "two classes": bl.Problem.from_arrays(np.arange(60).reshape(30, 2) % 7, np.arange(30) % 2),
     "two samples": bl.Problem([[0.0], [1.0]], [[0.0], [1.0]], [[0.5]], [[0.4]]),
     "one sample": bl.Problem([[0.0]], [[1.0]], [[0.5]], [[0.4]]),
 }

@@ -564,6 +564,24 @@ def test_keys_count_though_the_page_has_not_yet_heard_where_the_handle_was_put(h
     assert control.value == min(max(value - step, 1), high)
 
 
+def test_on_a_running_kernel_the_slider_is_not_moved_under_the_keys():
+    """What the page has not sent yet is lost when it is told another place: 5 quick presses came to 2 or 3."""
+
+    async def main():
+        control, _ = log_control(400, 10)
+        begin = place(control.slider)
+        for presses in range(1, 8):
+            await asyncio.to_thread(put, control.slider, begin + presses)
+            await asyncio.sleep(0.01)
+            assert control.value == 10 + presses
+            assert place(control.slider) == begin + presses
+        await until(lambda: place(control.slider) == round(math.log10(17) / control.slider.step))  # when they rest
+        press(control.slider)
+        assert control.value == 18
+
+    asyncio.run(main())
+
+
 def test_keys_stop_at_the_ends():
     control, _ = log_control(12, 10)
     press(control.slider, 5)
