@@ -268,3 +268,23 @@ def test_the_main_notebook_from_prediction_to_sliders(server, kernel, chromium_o
         reader.press("epochs", "Home")
         reader.hears(f"batch size {B + 5}, epoch 0: ")
         assert reader.trouble() == []
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOK.parent.glob("*.ipynb")) if path != NOTEBOOK])
+def test_the_first_picture_of_every_other_chapter_moves(server, chromium_open, name):
+    notebook = browser.put_notebook(NOTEBOOK.with_name(name), server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook, height=9000) as reader:
+        for cell in itertools.takewhile(lambda _: not reader.words(), itertools.count()):
+            reader.run_cell(cell)
+        skip = reader.page.get_by_role("button", name="Skip", exact=True).filter(visible=True)
+        if skip.count():
+            skip.first.focus()
+            reader.page.keyboard.press("Enter")
+        browser.wait_until(lambda: not reader.box("batch size").first.is_disabled(), "it stays locked")
+        image = reader.page.locator("img.widget-image").filter(visible=True).first
+        words, picture = reader.words(), image.evaluate(browser.HASH)
+        reader.slider("batch size").first.focus()
+        reader.page.keyboard.press("ArrowRight")
+        browser.wait_until(lambda: reader.words() != words, "the words stay")
+        browser.wait_until(lambda: image.evaluate(browser.HASH) != picture, "the picture stays")
+        assert reader.trouble() == []
