@@ -241,7 +241,8 @@ class Lab(Stage):
             "seed": self.seed.value,
             "seeds": BAND if self.band.value else None,
         }
-        if self.run is None or any(getattr(self.run, name) != value for name, value in settings.items()):
+        stale = self.run is None or any(getattr(self.run, name) != value for name, value in settings.items())
+        if stale or (self.locked and self.run.num_epochs):  # a locked lab keeps the outcome to itself
             self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
         if not self.locked:
             self.say("")
