@@ -154,15 +154,16 @@ class Lab(Stage):
     @in_words
     def _run_or_pause(self, _button):
         if self.busy:
+            self._buttons[0].description = "run"
             self.pause()
-        elif self.run.num_epochs >= self._target() or self.run.num_epochs < self.epochs.value:
+        elif self.run.num_epochs >= self._target():
             self.epochs.value = self.run.num_epochs + self._horizon
         else:
             self.start(self._pursue())
 
     @in_words
     def _keep(self, _button):
-        self.start(self._keeping())
+        self.start(self._keeping(go_on=self.busy))
 
     @in_words
     def _reset(self, _button):
@@ -265,14 +266,17 @@ class Lab(Stage):
             yield
         self._prepared.add(signature)
 
-    def _keeping(self):
+    def _keeping(self, go_on):
         if self.run is not None and self.run.num_epochs:
             noise = f", noise {self.noise.value:.3g}" if self.noise.layout.display is None else ""
-            label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, seed {self.run.seed}"
+            seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
+            label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
             names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
             curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
             self.kept = [*self.kept, curves][-len(plots.KEPT) :]
         yield
+        if go_on:
+            yield from self._pursue()
 
     def _resetting(self):
         self._quiet = True

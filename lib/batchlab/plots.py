@@ -89,6 +89,8 @@ def fitted_curve(axes, problem, predict):
     axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, **CRISP, label="validation sample")
     axes.plot(problem.x, problem.y, "o", color=TRAINING, markersize=6, label="training sample")
     low, high = np.min(problem.x_val), np.max(problem.x_val)
+    if low == high:
+        low, high = low - 1, high + 1
     grid = np.linspace(low, high, 400, dtype=np.float32)[:, None]
     (curve,) = axes.plot(grid, np.zeros_like(grid), color=NOW, linewidth=2, label="fit")
     y = np.concatenate([problem.y, problem.y_val])

@@ -84,6 +84,8 @@ class Stage(widgets.VBox):
     its next slice; newer work does not wait for them, and `wait` leaves them out.
     """
 
+    _loop = _work = _runner = _alarm = None  # a stage that was never finished can be closed, too
+    _closed = False
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
 
     def __init__(self, controls, picture, **traits):
@@ -191,7 +193,10 @@ class Stage(widgets.VBox):
             self.message.value = value
 
     def fail(self, error):
-        """Say an error in words; what the reader had set and seen stays."""
+        """Say an error in words, or nothing for None; what the reader had set and seen stays."""
+        if error is None:
+            self.say("")
+            return
         self.error = error
         ours = isinstance(error, ValueError | TypeError) and str(error)
         self.say(str(error) if ours else f"This did not work: {type(error).__name__}: {error}.", alarm=True)
@@ -232,7 +237,7 @@ class NumberControl(widgets.HBox):
     Args:
         slider: a slider with a description.
         check: takes a number (or whatever was typed), returns the value, or raises an error that says what is allowed.
-        complain: takes that error.
+        complain: takes that error, and None when what was typed is in order.
     """
 
     value = traitlets.Any()
@@ -263,7 +268,9 @@ class NumberControl(widgets.HBox):
     def _typed(self, change):
         if self._source is None:
             try:
-                self._set(self.check(number(change["new"])), self.box)
+                value = self.check(number(change["new"]))
+                self._complain(None)
+                self._set(value, self.box)
             except (TypeError, ValueError) as error:
                 self._complain(error)
 
