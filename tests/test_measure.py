@@ -192,6 +192,8 @@ def test_nothing_compiles_for_other_parameters_or_batches():
     problem = bl.data.noisy_sine(n=30)
     run = bl.fit(problem, hidden=(8,), num_epochs=3)
     inner = measure.programs(run.model, problem.kind)[2]
+    sizes = set()  # other tests may have left programs for data of other shapes
     for epoch in range(4):
         measure.inner_products(problem, run.model, run.params_at(epoch))
-    assert inner._cache_size() == 1
+        sizes.add(inner._cache_size())
+    assert len(sizes) == 1

@@ -76,6 +76,14 @@ def in_words(callback):
     return wrapped
 
 
+def running_loop():
+    """The kernel's loop, or None where there is none, or none that shows what it does between cells (Colab)."""
+    try:
+        return None if "google.colab" in sys.modules else asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Stage(widgets.VBox):
     """A picture, what it says in words, and work that is done in slices until newer work replaces it.
 
@@ -95,10 +103,7 @@ class Stage(widgets.VBox):
         self.error, self.frame_bytes = None, []
         self._work, self._runner, self._closed, self._next_frame = None, None, False, 0.0
         self._rest, self._alarm = None, None
-        try:
-            self._loop = None if "google.colab" in sys.modules else asyncio.get_running_loop()
-        except RuntimeError:
-            self._loop = None
+        self._loop = running_loop()
         # An event handler is the one kind of script that every front end runs in a widget without an extension.
         page = widgets.HTML(f'<style onload="{html.escape(PAGE)}"></style>', layout=widgets.Layout(display="none"))
         super().__init__([*controls, self.message, picture.image, self.status, self.counters, page], **traits)
@@ -323,10 +328,12 @@ class LogIntegerControl(NumberControl):
 
     STEPS, KEYS = 500_000, 20  # steps along the slider; the most of them that keys make between two events
     SECONDS = 2.0  # for which an earlier place may still be the origin of a step
+    PAUSE = 0.4  # seconds without a key after which the slider is put in its place
 
     def __init__(self, label, check, complain, **look):
         slider = widgets.FloatLogSlider(description=label, base=10, min=0, max=1, value=1, step=1 / self.STEPS, **look)
         self.high, self._places = 10, [(0, 0.0)]  # where the slider was, in steps, and when; the last is where it is
+        self._loop, self._timer = running_loop(), None
         super().__init__(slider, check, complain)
         self.value = 1
 
@@ -352,10 +359,18 @@ class LogIntegerControl(NumberControl):
             return  # the page repeats what it was told
         self._been(place)
         if steps is not None:
-            self._set(min(max(self.value + steps, 1), self.high), None)
-            self._place()
+            self._set(min(max(self.value + steps, 1), self.high), self.slider)
+            if self._loop is None:
+                self._place()
+            else:  # a slider that is moved under the keys loses those that the page has not sent yet
+                self._loop.call_soon_threadsafe(self._place_soon)
         else:
             self._set(min(max(round(change["new"]), 1), self.high), self.slider)
+
+    def _place_soon(self):
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self.PAUSE, self._place)
 
     def _steps(self, place):
         """How many steps keys have made to get here; None if it was no keys."""
