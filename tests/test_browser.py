@@ -149,7 +149,7 @@ def test_the_epochs_slider_goes_back_to_the_start(lab):
 def test_divergence_is_said(lab):
     lab.press("learning rate", "End")
     browser.wait_until(lambda: "lower it" in lab.alarm(), "nothing is said")
-    assert "The run diverged" in lab.words()
+    browser.wait_until(lambda: "The run diverged" in lab.words(), lab.words)
     lab.press("learning rate", "PageDown")
     lab.push("reset", "Space")
     browser.wait_until(lambda: lab.alarm() == "", "the alarm goes on")
