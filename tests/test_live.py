@@ -520,10 +520,10 @@ def test_frames_are_small(tour, name):
 OWN = {
     "one input": bl.Problem.from_arrays(np.linspace(0, 1, 20), np.linspace(0, 1, 20) ** 2, name="squares"),
     "four inputs": bl.Problem.from_arrays(
-        np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) / 7, name="of 4"
+        np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) / 7, name="of 4"
     ),
-    "two targets": bl.Problem.from_arrays(np.arange(30.0), np.random.default_rng(0).normal(size=(30, 2))),
-    "three classes": bl.Problem.from_arrays(np.arange(60).reshape(30, 2), np.arange(30) % 3, name="thirds"),
+    "two targets": bl.Problem.from_arrays(np.arange(20.0), np.random.default_rng(0).normal(size=(20, 2))),
+    "three classes": bl.Problem.from_arrays(np.arange(36).reshape(18, 2), np.arange(18) % 3, name="thirds"),
     "two samples": bl.Problem([[0.0], [1.0]], [[0.0], [1.0]], [[0.5]], [[0.4]]),
     "one sample": bl.Problem([[0.0]], [[1.0]], [[0.5]], [[0.4]]),
 }
