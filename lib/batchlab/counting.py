@@ -19,7 +19,7 @@ from . import plots
 from .data import SHUFFLES, Problem, check_integer, shuffles
 from .descent import fit
 from .models import Model
-from .stage import LogIntegerControl, NumberControl, Picture, Stage, in_words
+from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
 
 STEP_SECONDS, PLAY_SECONDS = 0.35, 20  # an iteration lasts the one, a run at most the other
 MOST_SAMPLES, MOST_EPOCHS = 100, 8
@@ -343,15 +343,7 @@ class Counting(Stage):
             f"{_plural(epochs, 'epoch', 'epochs')} = {_plural(self.total, 'iteration', 'iterations')}",
             f"last batch of an epoch: {_plural(n - (self.per_epoch - 1) * each, 'sample', 'samples')}",
         )
-        return '<div style="opacity: 0.8; line-height: 1.5">' + " &nbsp;\u00b7&nbsp; ".join(cells) + "</div>"
-
-    def static_png(self):
-        """The picture after two epochs, for where no kernel runs."""
-        return self._static[0]
-
-    def static_words(self):
-        """What that picture shows, in words."""
-        return self._static[1]
+        return facts(cells)
 
     def __repr__(self):
         return "Counting epochs, batches and iterations"

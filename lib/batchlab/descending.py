@@ -16,7 +16,7 @@ from .data import Problem, check_integer, check_number
 from .descent import WIDTHS, fit
 from .models import LOSSES, Model
 from .plots import BEST, VALIDATION, Still
-from .stage import LogIntegerControl, NumberControl, Picture, Stage, in_words
+from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
 
 N = 64  # training samples of a surface
 BLOCK = 256  # points whose losses are computed together
@@ -552,7 +552,7 @@ class Descents(Stage):
             fit_.set_data(self._grid[:, 0], np.clip(outputs[:, 0], -1e6, 1e6))
             unit = {"epochs": 1 / walk.run.iterations_per_epoch, "iterations": 1.0}
             x = np.arange(last + 1) * (unit[self.same.value] if self.same.value in unit else self._pace(role))
-            curve.set_data(*lowest_and_highest(x, np.clip(losses - self._floor, 1e-5, 1e9)))
+            curve.set_data(*plots.thinned(x, np.clip(losses - self._floor, 1e-5, 1e9), most=40))
         self._origin.set_data(*[[control.value] for control in self.begin])
         self.picture.show()
         if not self.busy or time.perf_counter() >= self._words_due:
@@ -608,15 +608,7 @@ class Descents(Stage):
             each = walk.run.iterations_per_epoch
             pace = f", {self._pace(role) * 1e3:.2g} µs per update" if self.same.value == "milliseconds" else ""
             cells.append(f"{role}: {each} iteration{'s' if each > 1 else ''} per epoch{pace}")
-        return '<div style="opacity: 0.8; line-height: 1.5">' + " &nbsp;·&nbsp; ".join(cells) + "</div>"
-
-    def static_png(self):
-        """The picture with which the lab began, for where no kernel runs."""
-        return self._static[0]
-
-    def static_words(self):
-        """What that picture shows, in words."""
-        return self._static[1]
+        return facts(cells)
 
     def __repr__(self):
         return f"Descents: {self._given[0]}"
@@ -625,15 +617,3 @@ class Descents(Stage):
 @functools.lru_cache(maxsize=16)
 def _outputs(model):
     return jax.jit(model.predict)
-
-
-def lowest_and_highest(x, y, most=40):
-    """At most 2 `most` points that draw the same curve: of each group of neighbours the lowest and the highest."""
-    group = -(-len(y) // most)
-    if group <= 2:
-        return x, y
-    whole = len(y) // group * group
-    parts = y[:whole].reshape(-1, group)
-    ends = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()
-    places = np.repeat(x[:whole].reshape(-1, group)[:, 0], 2)
-    return np.append(places, x[whole:]), np.append(ends, y[whole:])

@@ -13,7 +13,7 @@ import optax
 from . import data, plots
 from .data import check_integer, check_number
 from .descent import WIDTHS, fit
-from .stage import LogIntegerControl, NumberControl, Picture, Stage, in_words
+from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
 
 SLICE_SECONDS = 0.010  # of training between two looks at the controls
 BAND = 5  # seeds in a band
@@ -390,15 +390,7 @@ class Lab(Stage):
             f"{run.num_epochs} epochs = {run.iterations[-1]:,} iterations = {run.samples_seen[-1]:,} samples seen",
             each,
         )
-        return '<div style="opacity: 0.8; line-height: 1.5">' + " &nbsp;·&nbsp; ".join(cells) + "</div>"
-
-    def static_png(self):
-        """The picture with which the lab began, for where no kernel runs."""
-        return self._static[0]
-
-    def static_words(self):
-        """What that picture shows, in words."""
-        return self._static[1]
+        return facts(cells)
 
     def __repr__(self):
         return f"Lab: {self._first}"

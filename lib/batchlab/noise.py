@@ -231,14 +231,6 @@ class NoiseLab(Stage):
         beyond = "beyond it, where more samples buy almost nothing."
         return text + ("this batch is below it, and noise outweighs signal." if size < self.scale else beyond)
 
-    def static_png(self):
-        """The picture with which the lab began, for where no kernel runs."""
-        return self._static[0]
-
-    def static_words(self):
-        """What that picture shows, in words."""
-        return self._static[1]
-
     def __repr__(self):
         return f"NoiseLab: {self._first}"
 

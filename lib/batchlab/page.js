@@ -31,12 +31,13 @@ new MutationObserver(describe).observe(stage, changes);
 describe();
 
 // Notebook 7 takes the arrow keys for itself before a slider sees them. A plain key that is pressed in a control belongs
-// to the control; keys with Ctrl, Alt or Cmd, and Shift + Enter, remain the notebook's.
+// to the control; keys with Ctrl, Alt or Cmd, Escape, and Shift + Enter, remain the notebook's.
 if (!window.batchlabKeys) {
   window.batchlabKeys = true;
   window.addEventListener("keydown", (event) => {
     if (!event.target.closest?.(".batchlab, .batchlab-quiz")) return;
-    const shortcut = event.ctrlKey || event.altKey || event.metaKey || (event.shiftKey && event.key === "Enter");
+    const shortcut = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape" ||
+      (event.shiftKey && event.key === "Enter");
     event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
   }, true);
 }

@@ -84,6 +84,11 @@ def running_loop():
         return None
 
 
+def facts(cells):
+    """Short facts side by side, as HTML for `Stage.counters`."""
+    return '<div style="opacity: 0.8; line-height: 1.5">' + " &nbsp;·&nbsp; ".join(cells) + "</div>"
+
+
 class Stage(widgets.VBox):
     """A picture, what it says in words, and work that is done in slices until newer work replaces it.
 
@@ -92,6 +97,7 @@ class Stage(widgets.VBox):
     its next slice; newer work does not wait for them, and `wait` leaves them out.
     """
 
+    _static = None  # (picture as PNG bytes, its words), set aside by a subclass
     _loop = _work = _runner = _alarm = None  # a stage that was never finished can be closed, too
     _closed = False
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
@@ -215,12 +221,12 @@ class Stage(widgets.VBox):
         return bundle, {"image/png": {"alt": self.static_words()}}
 
     def static_png(self):
-        """The picture for where no kernel runs."""
-        return self.picture.png
+        """The picture for where no kernel runs: the one that a subclass has set aside, or the present one."""
+        return self._static[0] if self._static else self.picture.png
 
     def static_words(self):
         """What that picture shows, in words."""
-        return self.words()
+        return self._static[1] if self._static else self.words()
 
     def words(self):
         """What the picture shows now, in words."""
