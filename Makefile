@@ -49,6 +49,10 @@ format: .venv/.ready ## put code and notebooks in the agreed style
 notebooks: .venv/.ready ## run the notebooks and write them with their outputs
 	$(PY) tests/execute_notebooks.py
 
+.PHONY: verdicts
+verdicts: .venv/.ready ## test the twenty statements and write what is measured into the README
+	$(PY) -m pytest tests/test_statements.py --write-verdicts
+
 .PHONY: pins
 pins: .venv-pins/.ready ## resolve the ranges of pyproject.toml into requirements.txt afresh
 	.venv-pins/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra lab --extra test \

@@ -18,6 +18,8 @@ import matplotlib
 import pytest
 from jax.experimental.compilation_cache import compilation_cache as jax_compilation_cache
 
+from . import verdicts
+
 # Catches the loss that broadcasts (n,) against (n, 1) to (n, n) and still goes down.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
@@ -51,3 +53,19 @@ def chromium():
     if os.environ.get("BATCHLAB_BROWSER") == "required":
         pytest.fail(f"{reason}, and BATCHLAB_BROWSER=required")
     pytest.skip(reason)
+
+
+def pytest_addoption(parser):
+    """The option with which `make verdicts` runs the tests of the statements."""
+    parser.addoption("--write-verdicts", action="store_true", help="put what is measured into the README's table")
+
+
+@pytest.fixture(scope="session")
+def verdict(request):
+    """`verdict("S15", "what was measured")`: the README must say the same of this statement."""
+    if not request.config.getoption("--write-verdicts"):
+        yield verdicts.check
+        return
+    sentences = {}
+    yield sentences.__setitem__
+    verdicts.write(sentences)
