@@ -1,13 +1,17 @@
 """What every test stands on: strict shapes, no compilation cache, and a browser or a reason why not."""
 
+import atexit
 import os
 import shutil
+import tempfile
 
 # In the environment, so that the kernels which run the notebooks inherit it, and before jax is imported.
 # What a test measures or proves must not depend on what an earlier run left in the user's cache folder,
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 # nor on the reader's progress, nor change it;
 os.environ["BATCHLAB_PROGRESS"] = "off"
+# sweeps are kept, as the reader's are, but for these tests alone;
+os.environ["BATCHLAB_CACHE"] = tempfile.mkdtemp(prefix="batchlab-tests-")
 # no progress bar may stand among the outputs that are compared;
 os.environ["TQDM_DISABLE"] = "1"
 # and what goes wrong in a widget's callback must be heard.
@@ -20,6 +24,7 @@ from jax.experimental.compilation_cache import compilation_cache as jax_compilat
 
 from . import verdicts
 
+atexit.register(shutil.rmtree, os.environ["BATCHLAB_CACHE"], ignore_errors=True)
 # Catches the loss that broadcasts (n,) against (n, 1) to (n, n) and still goes down.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")

@@ -15,6 +15,7 @@ from . import (
     plots,
     quiz,
     stage,
+    sweeps,
 )
 from .data import Problem
 from .descending import Descents
@@ -46,4 +47,5 @@ __all__ = [
     "plots",
     "quiz",
     "stage",
+    "sweeps",
 ]

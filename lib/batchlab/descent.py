@@ -38,8 +38,11 @@ def batch_gradient(loss, params, x, y, start, stop, width):
     return jax.lax.fori_loop(0, pieces, lambda i, total: jax.tree.map(jnp.add, total, piece(start + i * width)), zero)
 
 
-def train_epoch(loss, optimizer, state, x, y, order, batch_size, width):
-    """One epoch: every sample once, in the given order, one update a batch; the last batch may be smaller."""
+def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, updates=None):
+    """One epoch: every sample once, in the given order, one update a batch; the last batch may be smaller.
+
+    `updates` = (first, last) makes only these of its updates, from the first up to, not including, the last.
+    """
     n = len(x)
     order = jnp.pad(order, (0, width))
     x, y = x[order], y[order]
@@ -51,7 +54,7 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width):
         updates, optimizer_state = optimizer.update(grads, optimizer_state, params)
         return optax.apply_updates(params, updates), optimizer_state
 
-    return jax.lax.fori_loop(0, -(-n // batch_size), update, state)
+    return jax.lax.fori_loop(*(updates or (0, -(-n // batch_size))), update, state)
 
 
 @functools.lru_cache(maxsize=64)

@@ -16,7 +16,10 @@ import numpy as np
 
 from .data import check_integer, check_problem
 from .models import LOSSES
+from .sweeps import Sweep as Sweep
+from .sweeps import sweep as sweep
 
+__all__ = ["Estimate", "Sweep", "sweep"]  # and all below
 PIECE_BYTES = 32 * 2**20  # bound on the per-sample gradients that exist at one time
 POWERS = 100  # steps of the power iteration
 FEWEST = 10  # values that an interval is computed from; fewer tell nothing of their own scatter
