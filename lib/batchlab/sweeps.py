@@ -205,7 +205,7 @@ class Sweep:
         state = jax.tree.map(lambda leaf: jnp.zeros((lanes, *leaf.shape), leaf.dtype), shapes)
         orders = np.tile(np.arange(n, dtype=np.int32), (lanes, MOST_PARTS, 1))
         updates = np.zeros((lanes, MOST_PARTS, 2), np.int32)
-        pace = SLICE_SECONDS  # seconds of a part, measured from the first slice on
+        pace = np.inf  # seconds of a part, not yet measured
         while waiting or any(runs):
             free = [lane for lane, run in enumerate(runs) if run is None][: len(waiting)]
             if free:
@@ -342,7 +342,7 @@ class Sweep:
     def _load(self):
         """Take from the file what answers the present question; a file that cannot be read counts as none."""
         try:
-            with np.load(self._file) as kept:
+            with open(self._file, "rb") as file, np.load(file) as kept:
                 runs, ends, values = kept["runs"], kept["ends"], kept["values"]
             names = [(int(size), float(rate), int(seed)) for size, rate, seed in runs]
             self._kept = dict(zip(names, np.split(values, ends[:-1]), strict=True))
