@@ -11,7 +11,8 @@ os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 # nor on the reader's progress, nor change it;
 os.environ["BATCHLAB_PROGRESS"] = "off"
 # sweeps are kept, as the reader's are, but for these tests alone;
-os.environ["BATCHLAB_CACHE"] = tempfile.mkdtemp(prefix="batchlab-tests-")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers have it from the process that started them
+    os.environ["BATCHLAB_CACHE"] = tempfile.mkdtemp(prefix="batchlab-tests-")
 # no progress bar may stand among the outputs that are compared;
 os.environ["TQDM_DISABLE"] = "1"
 # and what goes wrong in a widget's callback must be heard.
@@ -24,7 +25,8 @@ from jax.experimental.compilation_cache import compilation_cache as jax_compilat
 
 from . import verdicts
 
-atexit.register(shutil.rmtree, os.environ["BATCHLAB_CACHE"], ignore_errors=True)
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    atexit.register(shutil.rmtree, os.environ["BATCHLAB_CACHE"], ignore_errors=True)
 # Catches the loss that broadcasts (n,) against (n, 1) to (n, n) and still goes down.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
