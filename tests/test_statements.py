@@ -37,15 +37,25 @@ def test_s05_with_more_epochs_from_underfitting_to_overfitting(default_runs, nam
     assert np.median([run.train_loss[-1] / run.train_loss[run.best_epoch] for run in runs]) < 0.8
 
 
-def test_s05_not_with_plenty_of_data():
+def test_s05_not_with_plenty_of_data(default_runs, verdict):
     # The other side of the condition: 256 samples of the same sine leave little to overfit. The chapter's run.
     run = bl.fit(
         bl.data.noisy_sine(n=256), seeds=5, hidden=(32, 32), batch_size=64, learning_rate=0.05, num_epochs=3000
     )
-    assert np.median(run.val_loss[:, -1] / run.val_loss.min(axis=1)) < 1.2
+    plenty = np.median(run.val_loss[:, -1] / run.val_loss.min(axis=1))
+    assert plenty < 1.2
+    rise = {
+        name: np.median([run.val_loss[-1] / run.val_loss.min() for run in runs]) for name, runs in default_runs.items()
+    }
+    each = ", ".join(f"≈ {np.median(ratios):.1f} ({name})" for name, ratios in rise.items())
+    verdict(
+        "S5",
+        f"final validation loss {each} times its lowest, medians of ten seeds; "
+        f"with 256 samples of the sine ≈ {plenty:.2f}",
+    )
 
 
-def test_s06_no_number_of_epochs_is_right_for_every_dataset(default_runs):
+def test_s06_no_number_of_epochs_is_right_for_every_dataset(default_runs, verdict):
     best = {name: np.array([run.best_epoch for run in runs]) for name, runs in default_runs.items()}
     medians = sorted(np.median(epochs) for epochs in best.values())
     # Three datasets, one of them real: neighbouring medians differ at least by half.
@@ -54,6 +64,8 @@ def test_s06_no_number_of_epochs_is_right_for_every_dataset(default_runs):
     digits = int(np.median(best["digits"]))
     cost = [run.val_loss[digits] / run.val_loss.min() for run in default_runs["noisy sine"]]
     assert np.median(cost) > 1.15
+    each = ", ".join(f"≈ {np.median(epochs):.0f} ({name})" for name, epochs in best.items())
+    verdict("S6", f"lowest validation loss after {each} epochs, medians of ten seeds")
 
 
 # ---- chapter 01 ------------------------------------------------------------------------------------------------------
@@ -74,13 +86,18 @@ def test_s01_an_epoch_uses_every_sample_once(n, batch_size):
             assert (whole.sum(axis=0) == 0).sum() == n % batch_size
 
 
-def test_s01_also_beyond_the_first_block_of_shuffles():
+def test_s01_also_beyond_the_first_block_of_shuffles(verdict):
     run, shares = bl.counting.watch(n=7, batch_size=3, num_epochs=130)
     assert all(((epoch > 0).sum(axis=0) == 1).all() for epoch in np.split(shares, run.num_epochs))
+    verdict(
+        "S1",
+        "7 samples in batches of 3: in each of 130 epochs every sample was used exactly once, the ragged last batch "
+        "included",
+    )
 
 
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
-def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size):
+def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size, verdict):
     for seed in range(3):
         run, shares = bl.counting.watch(n, batch_size, num_epochs=2, seed=seed)
         orders = []
@@ -95,6 +112,10 @@ def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size
             assert [batch.tolist() for batch in cut] == list(loop)
         # Shuffled afresh, but for the full batch, where there is nothing to shuffle.
         assert (orders[0] != orders[1]) == (batch_size < n)
+    if (n, batch_size) == (50, 6):
+        verdict(
+            "S2", f"50 samples at batch size 6 are {len(cut)} batches without overlap, from a fresh shuffle each epoch"
+        )
 
 
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
@@ -107,16 +128,17 @@ def test_s03_batch_size_is_the_number_of_samples_in_a_step(n, batch_size):
     np.testing.assert_allclose(shares, (shares > 0) / sizes[:, None], rtol=1e-6)
 
 
-def test_s03_batch_size_6_is_not_6_batches():
+def test_s03_batch_size_6_is_not_6_batches(verdict):
     made = {size: len(bl.counting.batches(1, 50, size)) for size in range(1, 51)}
     assert made[6] == 9
     assert [size for size, number in made.items() if number == 6] == [9]
     # The two are the same only where size times number happens to hold all samples.
     assert [size for size, number in made.items() if size == number] == []
+    verdict("S3", f"50 samples at batch size 6 are {made[6]} batches; 6 batches need batch size 9")
 
 
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
-def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size):
+def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size, verdict):
     run, shares = bl.counting.watch(n, batch_size, num_epochs=2)
     each = -(-n // batch_size)
     # Updates counted by the optimizer itself, by the history, and by the chapter's exercise.
@@ -124,6 +146,8 @@ def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size):
     assert run.iterations.tolist() == [0, each, 2 * each]
     # A counter of passes, labelled "iterations", is right for the full batch only.
     assert (run.num_epochs == len(shares)) == (batch_size == n)
+    if (n, batch_size) == (50, 6):
+        verdict("S4", f"50 samples at batch size 6: {each} iterations an epoch, {len(shares)} updates in 2 epochs")
 
 
 # ---- chapter 02 ------------------------------------------------------------------------------------------------------
@@ -143,7 +167,7 @@ def distances(scene, batch_size, learning_rate):
     return np.linalg.norm(np.diff(path, axis=1), axis=-1).sum(axis=1), np.linalg.norm(path[:, -1] - path[:, 0], axis=-1)
 
 
-def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line):
+def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line, verdict):
     sizes = [1, 2, 4, 8, 16, 32, 64]
     travelled, moved = zip(*[distances(line[0], size, 0.05) for size in sizes], strict=True)
     # With every doubling of the batch the path of an epoch is shorter by at least 15 %; from 1 to 64 by a factor 8.
@@ -151,6 +175,8 @@ def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line):
     assert np.median(travelled[0]) > 8 * np.median(travelled[-1])
     # Nor does a larger batch come further from the start as the crow flies.
     assert all(np.median(fewer) > np.median(more) for fewer, more in itertools.pairwise(moved))
+    ratio = np.median(travelled[0]) / np.median(travelled[-1])
+    verdict("S12", f"the path of an epoch is ≈ {ratio:.0f} times as long at batch size 1 as at 64, at the same rate")
 
 
 def test_s12_not_if_the_rate_grows_with_the_batch(line):
@@ -174,10 +200,17 @@ def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
     assert np.median(late_excess(line, batch_size=1, learning_rate=0.025)) < 0.6 * np.median(floor)
 
 
-def test_s14_a_decayed_rate_converges(line):
+def test_s14_a_decayed_rate_converges(line, verdict):
     # The other side of the condition: the same descent with a decaying rate comes a thousand times closer.
     decayed = late_excess(line, batch_size=1, optimizer=bl.descending.decayed_sgd)
-    assert decayed.max() < 1e-3 * late_excess(line, batch_size=1).min()
+    fixed = late_excess(line, batch_size=1)
+    assert decayed.max() < 1e-3 * fixed.min()
+    floor = 100 * np.median(fixed) / line[1]
+    verdict(
+        "S14",
+        f"at a fixed rate the loss stays ≈ {floor:.0f} % above its lowest; with a decayed rate under a thousandth of "
+        "that",
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -239,7 +272,8 @@ def noisy_gradients():
 
 
 @pytest.mark.parametrize("name", list(bl.noise.RUNS))
-def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradients, name):
+def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradients, name, verdict):
+    early = []
     for inner in itertools.chain(*noisy_gradients[name]):
         n = len(inner)
         cosines = [bl.measure.cosine(inner, bl.measure.draw_batches(n, size, 500)) for size in (1, 64, n)]
@@ -251,6 +285,10 @@ def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradient
         assert cosines[-1].min() > 1 - 1e-6
         # And one sample is a poor guide: its median cosine is below 0.85.
         assert medians[0] < 0.85
+        early.append(medians)
+    if name == "digits":
+        one, many, _ = np.median(early, axis=0)
+        verdict("S13", f"cosine with the full gradient ≈ {one:.2f} at B = 1, ≈ {many:.2f} at B = 64 (digits, medians)")
 
 
 @pytest.mark.parametrize("name", list(bl.noise.RUNS))
@@ -271,7 +309,7 @@ def test_s14_at_batch_size_1_the_gradient_jumps_about(noisy_gradients, name):
 
 @pytest.mark.parametrize("name", list(bl.noise.RUNS))
 @pytest.mark.parametrize("replace", [True, False])
-def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace):
+def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace, verdict):
     sizes = bl.measure.spread_sizes(len(noisy_gradients[name][0][0]), 8)
     ratios = []
     for run in noisy_gradients[name]:
@@ -286,6 +324,9 @@ def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace)
     # Each curve of 500 draws lies within 40 % of the theory; the mean over ten curves within 10 %.
     assert np.abs(np.array(ratios) - 1).max() < 0.4
     assert np.abs(np.mean(ratios, axis=0) - 1).max() < 0.1
+    if name == "digits" and not replace:
+        mean = np.mean(ratios)
+        verdict("S15", f"variance ≈ {mean:.2f} times tr Σ/B · (N − B)/(N − 1) for B < N, and exactly zero at B = N")
 
 
 @pytest.mark.parametrize("name", list(bl.noise.RUNS))
