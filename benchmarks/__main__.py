@@ -1,4 +1,4 @@
-"""Run the benchmarks and print their tables: python -m benchmarks [speed] [startup] [memory] [latency] [noise]."""
+"""Run the benchmarks and print their tables: python -m benchmarks, with the names of parts to run only these."""
 
 import argparse
 import importlib
@@ -6,7 +6,7 @@ import os
 
 from .tables import machine
 
-PARTS = ("speed", "startup", "memory", "latency", "noise")
+PARTS = ("speed", "startup", "memory", "latency", "noise", "sweep")
 
 
 def main():

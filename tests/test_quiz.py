@@ -602,3 +602,88 @@ def test_exercises_are_registered_and_an_unknown_one_is_said():
         del quiz.EXERCISES["99.double"]
     with pytest.raises(KeyError, match=r"99.double.*03.early_stopping"):
         quiz.exercise("99.double")
+
+
+# ---- the final quiz --------------------------------------------------------------------------------------------------
+
+FINAL = {key: kept for key, kept in quiz.QUESTIONS.items() if key.startswith("final.")}
+
+
+def answers(question, right):
+    """The positions of the right, or of the wrong options."""
+    return [at for at, text in enumerate(question.options) if (text in question.right) == right]
+
+
+def test_it_draws_one_question_from_each_chapter_and_attempts_differ():
+    chapters = [f"{number:02}" for number in range(1, 11)]
+    drawn = [[question.key for question in quiz.Final(attempt).questions] for attempt in range(1, 9)]
+    assert all([key.split(".")[1] for key in keys] == chapters for keys in drawn)
+    stems = [[key.rsplit(".", 1)[0] for key in keys] for keys in drawn]
+    assert stems[0] == [question.key.rsplit(".", 1)[0] for question in quiz.Final(1).questions]
+    # In eight attempts all questions come up.
+    assert {stem for stems_ in stems for stem in stems_} == set(FINAL)
+
+
+def test_every_answer_of_it_is_explained_and_one_is_right():
+    assert len(FINAL) == 20
+    for key, (text, options, answer) in FINAL.items():
+        assert text.strip(), key
+        assert len(options) >= 3, key
+        assert all(len(explanation) > 20 for explanation in options.values()), key
+        assert len(set(options.values())) == len(options), key
+        assert 0 <= answer < len(options), key
+    # The right answer does not stand at one place.
+    assert len({answer for _, _, answer in FINAL.values()}) == 3
+
+
+def test_the_score_is_kept_in_words_and_says_what_to_read_again(progress):
+    final = quiz.Final()
+    assert final.said.text == "0 of 10 right. 10 still open."
+    for number, question in enumerate(final.questions):
+        question.commit(answers(question, right=number not in (2, 5))[0])
+    assert final.said.text == "8 of 10 right. Worth a second look: chapters 03, 06. The course is finished."
+    assert final.said.right
+    assert quiz.load().read()["chapters"] == {"final": True}
+    assert final.said.text in final._score.value
+    # Answers survive a new kernel; another attempt begins empty.
+    assert quiz.Final().said.text == final.said.text
+    assert quiz.Final(2).said.text == "0 of 10 right. 10 still open."
+    assert "final: predicted 10, right 8" in quiz.summary().text
+
+
+def test_too_few_right_answers_do_not_finish_it(progress):
+    final = quiz.Final()
+    for number, question in enumerate(final.questions):
+        question.commit(answers(question, right=number < 7)[0])
+    assert final.said.text == "7 of 10 right. Worth a second look: chapters 08, 09, 10."
+    assert quiz.load().read()["chapters"] == {}
+    final.questions[9]._reopen()
+    final.questions[9].commit(answers(final.questions[9], right=True)[0])
+    assert final.said.text.startswith("8 of 10 right. Worth a second look: chapters 08, 09.")
+    assert quiz.load().read()["chapters"] == {"final": True}
+
+
+def test_a_skipped_question_is_not_open_and_not_right(progress):
+    final = quiz.Final()
+    final.questions[0].skip()
+    assert final.said.text == "0 of 10 right. 9 still open. Worth a second look: chapter 01."
+
+
+def test_no_chapter_waits_for_the_final_quiz(progress):
+    quiz.Final()
+    assert quiz.chapter_done("final").right
+
+
+def test_where_no_kernel_runs_it_shows_the_questions_and_no_answer():
+    final = quiz.Final()
+    bundle = final._repr_mimebundle_()
+    assert bundle["text/plain"] == "Final quiz: 10 questions, one from each chapter"
+    for question in final.questions:
+        assert question.question.split("“")[0][:30] in bundle["text/html"]
+        assert not any(explanation in bundle["text/html"] for explanation in question.options.values())
+
+
+@pytest.mark.parametrize("attempt", [0, 1.5, "2"])
+def test_an_attempt_is_a_whole_number(attempt):
+    with pytest.raises((TypeError, ValueError), match="attempt is"):
+        quiz.Final(attempt)

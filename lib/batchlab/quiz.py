@@ -5,7 +5,8 @@ https://doi.org/10.1119/1.1707018). So a picture stays locked until its reader h
 ends with a few lines to write and a check that answers in words. The story has three parts:
 
 1. `Progress` remembers what was answered, in one small file beside the notebooks.
-2. `Prediction` and `NumberPrediction` ask, explain, keep the answer on view, and unlock the picture.
+2. `Prediction` and `NumberPrediction` ask, explain, keep the answer on view, and unlock the picture; `Final` asks at
+   the end of the course.
 3. `Exercise` runs a checker over the reader's code. A checker is a plain function that raises `Wrong`.
 
 The questions and exercises of a chapter stand in `chapters/`, one file a chapter, and register themselves here. A key
@@ -18,10 +19,14 @@ import inspect
 import json
 import os
 import pathlib
+import random
 import threading
 import traceback
 
 import ipywidgets
+import traitlets
+
+from .data import check_integer
 
 
 class Words:
@@ -237,6 +242,9 @@ class Prediction(ipywidgets.VBox):
     Not so: B is the size of a batch, not a number of uses.
     """
 
+    heading, answered = "Your prediction", "You predicted"
+    state = traitlets.Unicode("open", help="open, skipped, right, wrong, or given: a number not yet compared")
+
     def __init__(self, key, question, options, *, answer, unlocks=()):
         self.options, texts = dict(options), list(options)
         positions = {answer} if isinstance(answer, int) else set(answer)
@@ -252,7 +260,7 @@ class Prediction(ipywidgets.VBox):
         self._skip, self._again = (ipywidgets.Button(description=name) for name in ("Skip", "Answer again"))
         for button, action in (self._commit, self._press), (self._skip, self.skip), (self._again, self._reopen):
             button.on_click(self._in_words(action))
-        asked = ipywidgets.HTML(f"{_STYLE}<b>Your prediction:</b> {html.escape(question)}")
+        asked = ipywidgets.HTML(f"{_STYLE}<b>{self.heading}:</b> {html.escape(question)}")
         self._buttons, self._status = ipywidgets.HBox(), ipywidgets.HTML()
         super().__init__([asked, field, self._buttons, self._status], layout={"max_width": "48em"})
         self.add_class("batchlab-quiz")
@@ -286,6 +294,15 @@ class Prediction(ipywidgets.VBox):
             else:
                 target()
 
+    @property
+    def _standing(self):
+        """How the latest answer stands; see `state`."""
+        answers = self._answers()
+        if not answers:
+            return "open"
+        right = self._judge(answers[-1])[0]
+        return "skipped" if answers[-1] is None else {True: "right", False: "wrong", None: "given"}[right]
+
     def _answers(self):
         """Return the answers so far, oldest first, None for a skip. Answers to another wording do not count."""
         given = [entry["answer"] for entry in load().read()["predictions"].get(self.key, [])]
@@ -303,13 +320,14 @@ class Prediction(ipywidgets.VBox):
     def _show(self):
         """Show the latest answer and what is said about it, controls frozen; without an answer, the open question."""
         answers = self._answers()
+        self.state = self._standing
         self._field.disabled = bool(answers)
         self._buttons.children = [self._again] if answers else [self._commit, self._skip]
         if not answers:
             return self._say(Words(load().notice()))
         first, latest = answers[0], answers[-1]
         right, why = self._judge(latest)
-        lines = ["You skipped this one." if latest is None else f"You predicted: {self._spoken(latest)}", why]
+        lines = ["You skipped this one." if latest is None else f"{self.answered}: {self._spoken(latest)}", why]
         if latest is not None:
             self._field.value = self._typed(latest)
         if first != latest:
@@ -378,7 +396,7 @@ class Prediction(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs):
         """Add the question, never the right answer, as HTML for viewers without a kernel, such as GitHub."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        bundle["text/html"] = f"<p><b>Your prediction:</b> {html.escape(self.question)}</p>{self._choices()}"
+        bundle["text/html"] = f"<p><b>{self.heading}:</b> {html.escape(self.question)}</p>{self._choices()}"
         return bundle
 
 
@@ -474,6 +492,65 @@ def ask(key, unlocks=()):
         raise KeyError(f"There is no question {key!r}. There are: {', '.join(QUESTIONS)}.")
     text, options, answer = QUESTIONS[key]
     return Prediction(key, text, options, answer=answer, unlocks=unlocks)
+
+
+class Question(Prediction):
+    """A question of the final quiz: asked, answered and remembered as a `Prediction` is."""
+
+    heading, answered = "Question", "You answered"
+
+
+class Final(ipywidgets.VBox):
+    """The final quiz: one question from each chapter, explained when answered, with the score and what to read again.
+
+    Args:
+        attempt: which draw, from 1 on; each remembers its own answers.
+    """
+
+    GOOD = 8  # right answers with which it counts as finished
+
+    def __init__(self, attempt=1):
+        attempt = check_integer("attempt", attempt, 1)
+        by_chapter = {}
+        for key in sorted(key for key in QUESTIONS if key.startswith("final.")):
+            by_chapter.setdefault(key.split(".")[1], []).append(key)
+        choose = random.Random(attempt)
+        self.questions = []
+        for keys in by_chapter.values():
+            text, options, answer = QUESTIONS[key := choose.choice(keys)]
+            self.questions.append(Question(f"{key}.{attempt}", text, options, answer=answer))
+        _asked.difference_update(question.key for question in self.questions)  # no chapter waits for them
+        self._score = ipywidgets.HTML()
+        super().__init__([*self.questions, self._score])
+        for question in self.questions:
+            question.observe(lambda _: self._count(), "state")
+        self._count()
+
+    def _count(self):
+        states = {question.key.split(".")[1]: question.state for question in self.questions}
+        left = sum(state == "open" for state in states.values())
+        again = [chapter for chapter, state in states.items() if state not in ("open", "right")]
+        right = sum(state == "right" for state in states.values())
+        text = f"{right} of {len(states)} right."
+        if left:
+            text += f" {left} still open."
+        if again:
+            text += f" Worth a second look: chapter{'s' if len(again) > 1 else ''} {', '.join(again)}."
+        if not left and right >= self.GOOD:
+            with load().change() as record:
+                record["chapters"]["final"] = True
+            text += " The course is finished."
+        self.said = Words(text, right=True if not left and right >= self.GOOD else None)
+        self._score.value = self.said._repr_html_()
+
+    def __repr__(self):
+        return f"Final quiz: {len(self.questions)} questions, one from each chapter"
+
+    def _repr_mimebundle_(self, **kwargs):
+        """Add the questions as HTML for viewers without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        asked = [question._repr_mimebundle_()["text/html"] for question in self.questions]
+        return {**bundle, "text/plain": repr(self), "text/html": "\n".join(asked)}
 
 
 # ---- 3. What is coded ----------------------------------------------------------------------------------------------
