@@ -49,6 +49,10 @@ format: .venv/.ready ## put code and notebooks in the agreed style
 notebooks: .venv/.ready ## run the notebooks and write them with their outputs
 	$(PY) tests/execute_notebooks.py
 
+.PHONY: film
+film: .venv/.ready ## film the lab in a browser for the README
+	$(PY) tests/film.py
+
 .PHONY: verdicts
 verdicts: .venv/.ready ## test the twenty statements and write what is measured into the README
 	$(PY) -m pytest tests/test_statements.py --write-verdicts

@@ -393,7 +393,7 @@ def test_counters_in_words():
     per_epoch = -(-N // 5)
     for words in (
         f"N = {N} training samples",
-        f"{per_epoch} iterations per epoch",
+        f"{per_epoch} iteration{'s' if per_epoch > 1 else ''} per epoch",
         f"{EPOCHS} epochs = {EPOCHS * per_epoch:,} iterations = {EPOCHS * N:,} samples seen",
         "ms per epoch",
     ):

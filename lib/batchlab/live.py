@@ -386,7 +386,7 @@ class Lab(Stage):
         each = f"{run.seconds[-1] / max(run.num_epochs, 1) * 1e3:.3g} ms per epoch"
         cells = (
             f"N = {len(run.problem.x)} training samples",
-            f"{run.iterations_per_epoch} iterations per epoch",
+            f"{run.iterations_per_epoch} iteration{'s' if run.iterations_per_epoch > 1 else ''} per epoch",
             f"{run.num_epochs} epochs = {run.iterations[-1]:,} iterations = {run.samples_seen[-1]:,} samples seen",
             each,
         )
