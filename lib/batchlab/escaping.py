@@ -1,242 +1,21 @@
-"""Escape from a poor minimum: a bumpy loss of one parameter, 200 descents from one start, and where they end.
-
-A wheel with one painted spoke turns v times a second, and 64 noisy photographs say where the spoke was. Most were taken
-early, a quarter about a second later, when a wheel that has made one turn more or less looks nearly the same. So the
-loss over the speed v, a mean over all photographs, has one minimum for every number of turns, and one is the best.
-"""
-
-import functools
-from typing import NamedTuple
+"""Escape from a poor minimum: 200 descents released from one start on the wheel's bumpy loss, and where they end."""
 
 import ipywidgets as widgets
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from . import measure, plots
-from .data import Problem, check_integer, check_number
-from .descent import fit
-from .models import LOSSES, Model
-from .plots import BEST, TRAINING, VALIDATION, Still
+from . import plots
+from .bumps import N, descend, wheel
+from .data import check_integer, check_number
+from .plots import TRAINING, VALIDATION, Still
 from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
 
-N, SPEED, SEEDS = 64, 3.0, 200  # photographs, true turns a second, descents that are released together
+SEEDS = 200  # descents that are released together
 UPDATES, STOP = 512, 16  # updates of a descent, and after how many of them its place is remembered
-WINDOW, REACH = (-0.5, 6.5), (-2.0, 8.0)  # speeds in the picture; where minima are looked for
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes on the curve
 SETTINGS = 8  # starts and rates whose runs are remembered
-NOISES = ("gaussian", "redrawn")
-
-
-# ---- the surface -----------------------------------------------------------------------------------------------------
-
-
-def _spoke(params, x):
-    turn = 2 * jnp.pi * params[0] * x
-    return jnp.concatenate([jnp.cos(turn), jnp.sin(turn)], axis=1)
-
-
-WHEEL = Model(lambda key: jnp.ones(1), _spoke)
-
-
-class Bumps(NamedTuple):
-    """A loss of one parameter, seen whole.
-
-    Attributes:
-        problem: the `Problem`; its mean training loss is the loss.
-        model: a `Model` whose params are an array of shape (1,).
-        grid, losses: parameter values, and the loss there.
-        minima: where the loss is lowest in each basin, from left to right.
-        tops: the borders between them, one fewer.
-        good: the number of the lowest minimum.
-    """
-
-    problem: Problem
-    model: Model
-    grid: np.ndarray
-    losses: np.ndarray
-    minima: np.ndarray
-    tops: np.ndarray
-    good: int
-
-    def basin(self, points):
-        """The number of the basin that each point lies in; between two borders lies one minimum.
-
-        >>> scene = wheel()
-        >>> bool((scene.basin(scene.minima) == np.arange(len(scene.minima))).all())
-        True
-        """
-        return np.searchsorted(self.tops, points)
-
-    def curvature(self, points):
-        """Second derivative of the loss at points of the grid, by differences of the losses."""
-        second = np.gradient(np.gradient(self.losses, self.grid), self.grid)
-        return np.interp(points, self.grid, second)
-
-    def fit(self, start, **settings):
-        """A run of `batchlab.fit` from a point."""
-        return fit(self.problem, model=self.model, params=np.array([start], np.float32), **settings)
-
-
-@functools.lru_cache(maxsize=8)
-def wheel(seed=0, n=N, noise=0.7):
-    """The speed of a wheel from n photographs of its spoke: three quarters early, a quarter about a second later.
-
-    Args:
-        seed: the errors of the photographs; the times are the same for every seed.
-        n: how many, a multiple of 4.
-        noise: standard deviation of the errors, in lengths of the spoke.
-    """
-    n = 4 * (check_integer("n", n, 8) // 4)
-    rng = np.random.default_rng(check_integer("seed", seed, 0))
-    times = np.concatenate([np.linspace(0.0, 0.3, n - n // 4), np.linspace(0.86, 1.14, n // 4)])[:, None]
-    places = np.asarray(_spoke(jnp.array([SPEED]), jnp.asarray(times, jnp.float32)))
-    y, y_val = (places + check_number("noise", noise, 0) * rng.normal(size=places.shape) for _ in range(2))
-    problem = Problem(times, y, times, y_val, name="wheel")
-    grid = np.linspace(*REACH, 4001)
-    losses = np.asarray(_mean_losses(grid.astype(np.float32), problem.x, problem.y), np.float64)
-    rises = np.sign(np.diff(losses))
-    minima, tops = (1 + np.flatnonzero(turn) for turn in ((rises[:-1] < rises[1:]), (rises[:-1] > rises[1:])))
-    tops = tops[(tops > minima[0]) & (tops < minima[-1])]
-    return Bumps(problem, WHEEL, grid, losses, grid[minima], grid[tops], int(losses[minima].argmin()))
-
-
-def _loss(place, x, y):
-    return LOSSES["regression"](WHEEL.predict(place[None], x), y).mean()
-
-
-@jax.jit
-def _mean_losses(points, x, y):
-    return jax.lax.map(lambda place: _loss(place, x, y), points)
-
-
-# ---- full batch plus noise -------------------------------------------------------------------------------------------
-
-
-@functools.partial(jax.jit, static_argnames=("updates", "noise"))
-def _descend(starts, key, x, y, batch_size, learning_rate, updates, noise):
-    n = len(x)
-    shrink = (n - batch_size) / (n - 1)  # a batch drawn without replacement
-    each = jax.vmap(jax.grad(lambda place, x, y: _loss(place, x[None], y[None])), in_axes=(None, 0, 0))
-
-    def one(place, key):
-        def update(place, key):
-            grads = each(place, x, y)
-            if noise == "gaussian":
-                error = jnp.sqrt(grads.var() / batch_size * shrink) * jax.random.normal(key)
-            else:
-                drawn = grads[jax.random.randint(key, (n,), 0, n)]
-                taken = jnp.where(jnp.arange(n) < batch_size, drawn, 0.0).sum() / batch_size
-                error = jnp.sqrt(shrink) * (taken - grads.mean())
-            place = place - learning_rate * (grads.mean() + error)
-            return place, place
-
-        return jax.lax.scan(update, place, jax.random.split(key, updates))[1]
-
-    return jax.vmap(one)(starts, jax.random.split(key, len(starts)))
-
-
-def descend(scene, starts, learning_rate, *, batch_size=N, updates=UPDATES, noise="gaussian", seed=0):
-    """Full-batch descent with artificial noise of the variance that a batch's gradient would have: the control.
-
-    Every update takes the full gradient G and adds an error of mean 0 and variance (tr Sigma / B) (N - B) / (N - 1),
-    with Sigma from the per-sample gradients where the descent stands. At batch_size = N it is gradient descent itself.
-    Every update is as noisy as one of a whole batch; an epoch's last batch, where smaller, has no counterpart.
-
-    Args:
-        scene: the `Bumps`.
-        starts: where the descents begin, (k,).
-        learning_rate: of all.
-        batch_size: the B of the variance.
-        updates: how many.
-        noise: "gaussian", or "redrawn": the error of B samples drawn anew, with replacement, shrunk to that variance,
-            so that not only the variance but the whole shape is that of a batch's error.
-        seed: of the noise.
-
-    Returns:
-        Their places, (k, updates + 1).
-
-    >>> descend(wheel(), [1.0, 2.2], 0.02, updates=100).shape
-    (2, 101)
-    """
-    n = len(scene.problem.x)
-    batch_size = check_integer("batch_size", batch_size, 1, n)
-    learning_rate = check_number("learning_rate", learning_rate, 0, low_allowed=False)
-    if noise not in NOISES:
-        raise ValueError(f"there is no noise {noise!r}; choose one of {', '.join(NOISES)}.")
-    starts, key = np.asarray(starts, np.float32), jax.random.key(check_integer("seed", seed, 0))
-    settings = np.float32(batch_size), np.float32(learning_rate), check_integer("updates", updates, 1), noise
-    places = _descend(starts, key, scene.problem.x, scene.problem.y, *settings)
-    return np.concatenate([starts[:, None], places], axis=1)
-
-
-# ---- where gradient descent ends -------------------------------------------------------------------------------------
-
-
-def ends(scene, starts, rates, updates=400):
-    """In which basin full-batch descent ends, by rate and start: (rates, starts), -1 where it has not come to rest.
-
-    At rest it has moved by less than a thousandth in the last update.
-    """
-    across, up = np.meshgrid(starts, rates)
-    kept = [descend(scene, across[0], rate, updates=updates)[:, -2:] for rate in up[:, 0]]
-    before, last = np.moveaxis(np.array(kept), -1, 0)
-    return np.where(np.abs(last - before) < 1e-3, scene.basin(last), -1)
-
-
-def ends_map(scene, starts, rates, numbers):
-    """The outcome of `ends` as a `Still`: colours are basins, dashes lie half-way between neighbouring minima."""
-    inside = [at for at, place in enumerate(scene.minima) if WINDOW[0] < place < WINDOW[1]]
-    calm = rates < 1 / scene.curvature(scene.grid).max()
-    own = np.mean(numbers[calm] == scene.basin(starts))
-    alt = (
-        f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
-        f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. At higher rates "
-        f"the stripes break up, and {np.mean(numbers == -1):.0%} of all descents do not come to rest."
-    )
-    still = Still(alt, height=4.6)
-    loss, axes = still.figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
-    _landscape(loss, scene)
-    shown = np.full(numbers.shape, len(STRIPES), int)
-    for at in range(len(scene.minima)):
-        shown[numbers == at] = 0 if at == scene.good else 1 + at % (len(STRIPES) - 1)
-    shown[numbers == -1] = len(STRIPES)
-    colours = plots.ListedColormap([*STRIPES, "white"])
-    axes.pcolormesh(starts, rates, shown, cmap=colours, vmin=0, vmax=len(STRIPES), shading="nearest", rasterized=True)
-    for at in inside:
-        words = f"{scene.minima[at]:.1f}" + ("\nbest" if at == scene.good else "")
-        axes.text(scene.minima[at], rates[0] * 1.3, words, ha="center", va="bottom", fontsize=9)
-    for left, right in zip(scene.minima[:-1], scene.minima[1:], strict=True):
-        axes.axvline((left + right) / 2, color="0.2", linewidth=1, linestyle=(0, (4, 3)))
-    edges = {"1 / largest curvature": 1 / scene.curvature(scene.grid).max()}
-    edges["2 / curvature of the best minimum"] = 2 / scene.curvature(scene.minima[scene.good])
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0}
-    for words, edge in edges.items():
-        axes.axhline(edge, color="black", linewidth=1.2)
-        axes.text(WINDOW[0] + 0.05, edge, words, fontsize=8, va="center", bbox=box)
-    axes.set(yscale="log", xlim=WINDOW, ylim=(rates[0], rates[-1]))
-    axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
-    axes.set_title("the minimum in which full-batch descent ends (white: it does not rest)", loc="left", fontsize=10)
-    return still
-
-
+WINDOW = (-0.5, 6.5)  # speeds in the picture
+GOOD = plots.TINTS[1]
 STRIPES = ("#8FD4BC", plots.REGIONS[0], plots.REGIONS[3], plots.REGIONS[1], plots.REGIONS[4])
-
-
-def at_training_loss(run, target):
-    """The first epoch at which each run's training loss is at most `target`, and the validation accuracy there.
-
-    Args:
-        run: a `History` with seeds.
-        target: a training loss.
-
-    Returns:
-        Epochs (seeds,), -1 where it was never reached, and accuracies (seeds,), NaN there.
-    """
-    there = run.train_loss <= target
-    first = there.argmax(axis=1)
-    accuracy = run.val_accuracy[np.arange(len(first)), first]
-    return np.where(there.any(axis=1), first, -1), np.where(there.any(axis=1), accuracy, np.nan)
 
 
 # ---- the lab ---------------------------------------------------------------------------------------------------------
@@ -262,7 +41,7 @@ class EscapeLab(Stage):
     def __init__(self, *, batch_size=4, learning_rate=0.02, start=1.0, updates=UPDATES, locked=False):
         self.scene, self._known, self._quiet = wheel(), {}, True
         self._jitter = 0.3 * np.sin(1.0 + 2.4 * np.arange(SEEDS))  # height in its strip, the same for a seed
-        super().__init__(self._controls(), Picture(9.0, 3.9))
+        super().__init__(self._controls(), Picture(8.6, 3.4))
         asked = batch_size, learning_rate, start, updates
         for control, value in zip(self._numbers, asked, strict=True):
             control.value = control.check(value)
@@ -279,7 +58,10 @@ class EscapeLab(Stage):
         style, wide = {"description_width": "6.5em"}, widgets.Layout(width="22em")
         look = {"readout": False, "style": style, "layout": wide}
         self.batch_size = LogIntegerControl(
-            "batch size", lambda value: check_integer("batch size", value, 1, N, f"{N} are all samples."), self.fail, **look
+            "batch size",
+            lambda value: check_integer("batch size", value, 1, N, f"{N} are all samples."),
+            self.fail,
+            **look,
         )
         self.batch_size.set_range(N, 4)
         self.batch_size.hint.value = f"1: SGD, {N}: full-batch GD"
@@ -353,7 +135,9 @@ class EscapeLab(Stage):
         bottom = self.scene.minima[self.scene.basin(begin)]
         if rate * self.scene.curvature(bottom) > 2:
             edge = 2 / self.scene.curvature(bottom)
-            return (f"Above {edge:.2g}, 2 / curvature, no descent can rest in the minimum of this start, noise or none.",)
+            return (
+                f"Above {edge:.2g}, 2 / curvature, no descent can rest in the minimum of this start, noise or none.",
+            )
         return ("",)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
@@ -377,10 +161,7 @@ class EscapeLab(Stage):
     def share(self, size, kind):
         """The share in the best basin with its interval, an `Estimate`, or None if it is not yet known."""
         places = self._places(size, kind)
-        return None if places is None else measure.share(int(np.sum(self._good(places))), SEEDS)
-
-    def _good(self, places):
-        return self.scene.basin(places) == self.scene.good
+        return None if places is None else self.scene.share(places)
 
     def show(self):
         """Bring picture and words up to date."""
@@ -422,9 +203,9 @@ class EscapeLab(Stage):
         return text + f"Share by batch size: {told}."
 
     def _said(self, places):
-        hits = int(np.sum(self._good(places)))
-        _, low, high = measure.share(hits, len(places))
-        return f"{hits} of {len(places)} (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+        value, low, high = self.scene.share(places)
+        count = f"{round(value * SEEDS)} of {SEEDS}"
+        return f"{count} (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
 
     def __repr__(self):
         return "EscapeLab: wheel"
@@ -433,26 +214,32 @@ class EscapeLab(Stage):
 # ---- views -----------------------------------------------------------------------------------------------------------
 
 
+def _seen(scene):
+    """Numbers of the minima that lie in the window."""
+    return [at for at, place in enumerate(scene.minima) if WINDOW[0] < place < WINDOW[1]]
+
+
 def _landscape(axes, scene):
     """The loss with its minima and the borders of their basins; the best basin is shaded. It stands still."""
     seen = (scene.grid > WINDOW[0]) & (scene.grid < WINDOW[1])
     low, high = ([*scene.tops, WINDOW[1]][at] for at in (scene.good - 1, scene.good))
-    axes.axvspan(low, high, color="#D8EFE6", linewidth=0)
-    axes.plot(scene.grid[seen], scene.losses[seen], color=plots.NOW, linewidth=1.5)
-    for at, place in enumerate(scene.minima):
+    axes.axvspan(low, high, color=GOOD, linewidth=0)
+    axes.plot(scene.grid[seen], scene.losses[seen], color=plots.NOW, linewidth=1.5, antialiased=False)
+    for at in _seen(scene):
         mark, size = ("*", 13) if at == scene.good else ("X", 8)
-        look = {"markersize": size, "markeredgecolor": "white", "clip_on": True}
-        axes.plot([place], np.interp([place], scene.grid, scene.losses), mark, color="black", **look)
+        place = scene.minima[at : at + 1]
+        depth = np.interp(place, scene.grid, scene.losses)
+        axes.plot(place, depth, mark, color="black", markersize=size, markeredgecolor="white")
     for top in scene.tops:
         axes.axvline(top, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
-    axes.set(xlim=WINDOW, ylabel="loss")
+    axes.set(xlim=WINDOW, ylim=(scene.losses.min() - 0.3, None), ylabel="loss")
     axes.set_title("the loss; star and shade: best minimum, its basin", loc="left", fontsize=10)
 
 
 def released(loss, axes, scene, jitter):
     """The start on the loss, and three strips of dots below; `update(start, batch_size, rows)`."""
     low, high = ([*scene.tops, WINDOW[1]][at] for at in (scene.good - 1, scene.good))
-    axes.axvspan(low, high, color="#D8EFE6", linewidth=0)
+    axes.axvspan(low, high, color=GOOD, linewidth=0)
     for top in scene.tops:
         axes.axvline(top, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
     (origin,) = loss.plot([], [], "P", color=VALIDATION, markersize=10, markeredgecolor="white")
@@ -486,9 +273,7 @@ def against_batch_size(axes):
     axes.set_xticks(SIZES, [str(size) for size in SIZES])
     axes.set_yticks(np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
     axes.minorticks_off()
-    axes.grid(color="0.93", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_title("share in the best basin, same number of updates", loc="left", fontsize=10)
+    axes.set_title("share in the best basin", loc="left", fontsize=10)
     axes.legend(loc="upper right", fontsize=8, framealpha=0.9)
 
     def update(batch_size, curves):
@@ -500,3 +285,41 @@ def against_batch_size(axes):
             bar.set_data([at for at, _ in points], [end for _, end in points])
 
     return plots.View([now, *bars, *lines], update)
+
+
+# ---- where gradient descent ends, as a map ---------------------------------------------------------------------------
+
+
+def ends_map(scene, starts, rates, numbers):
+    """The outcome of `ends` as a `Still`: colours are basins, dashes lie half-way between neighbouring minima."""
+    calm = rates < 1 / scene.curvature(scene.grid).max()
+    own = np.mean(numbers[calm] == scene.basin(starts))
+    alt = (
+        f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
+        f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. A stripe ends at "
+        f"2 / curvature of its minimum; {np.mean(numbers == -1):.0%} of all descents do not come to rest."
+    )
+    still = Still(alt, height=4.6)
+    loss, axes = still.figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    _landscape(loss, scene)
+    shown = np.full(numbers.shape, len(STRIPES), int)
+    for at in range(len(scene.minima)):
+        shown[numbers == at] = 0 if at == scene.good else 1 + at % (len(STRIPES) - 1)
+    shown[numbers == -1] = len(STRIPES)
+    colours = plots.ListedColormap([*STRIPES, "white"])
+    axes.pcolormesh(starts, rates, shown, cmap=colours, vmin=0, vmax=len(STRIPES), shading="nearest", rasterized=True)
+    for at in _seen(scene):
+        words = f"{scene.minima[at]:.1f}" + ("\nbest" if at == scene.good else "")
+        axes.text(scene.minima[at], rates[0] * 1.3, words, ha="center", va="bottom", fontsize=9)
+    for left, right in zip(scene.minima[:-1], scene.minima[1:], strict=True):
+        axes.axvline((left + right) / 2, color="0.2", linewidth=1, linestyle=(0, (4, 3)))
+    edges = {"1 / largest curvature": 1 / scene.curvature(scene.grid).max()}
+    edges["2 / curvature of the best minimum"] = 2 / scene.curvature(scene.minima[scene.good])
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0}
+    for words, edge in edges.items():
+        axes.axhline(edge, color="black", linewidth=1.2)
+        axes.text(WINDOW[0] + 0.05, edge, words, fontsize=8, va="center", bbox=box)
+    axes.set(yscale="log", xlim=WINDOW, ylim=(rates[0], rates[-1]))
+    axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
+    axes.set_title("the minimum in which full-batch descent ends (white: it does not rest)", loc="left", fontsize=10)
+    return still

@@ -316,3 +316,19 @@ def share(hits, trials):
     half = z * np.sqrt(p * (1 - p) / trials + (z / trials) ** 2 / 4)
     low, high = ((middle + sign * half) / (1 + z**2 / trials) for sign in (-1, 1))
     return Estimate(p, float(max(low, 0.0) if hits else 0.0), float(min(high, 1.0) if hits < trials else 1.0))
+
+
+def at_training_loss(run, target):
+    """The first epoch at which each run's training loss is at most `target`, and the validation accuracy there.
+
+    Args:
+        run: a `History` with seeds.
+        target: a training loss.
+
+    Returns:
+        Epochs (seeds,), -1 where it was never reached, and accuracies (seeds,), NaN there.
+    """
+    there = run.train_loss <= target
+    first = there.argmax(axis=1)
+    accuracy = run.val_accuracy[np.arange(len(first)), first]
+    return np.where(there.any(axis=1), first, -1), np.where(there.any(axis=1), accuracy, np.nan)
