@@ -39,6 +39,7 @@ class EscapeLab(Stage):
     """
 
     def __init__(self, *, batch_size=4, learning_rate=0.02, start=1.0, updates=UPDATES, locked=False):
+        batch_size = check_integer("batch_size", batch_size, 1, N, f"1 is SGD, {N} is full-batch gradient descent.")
         self.scene, self._known, self._quiet = wheel(), {}, True
         self._jitter = 0.3 * np.sin(1.0 + 2.4 * np.arange(SEEDS))  # height in its strip, the same for a seed
         super().__init__(self._controls(), Picture(8.6, 3.4))
