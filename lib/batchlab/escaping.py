@@ -146,7 +146,7 @@ class EscapeLab(Stage):
     def _draw(self):
         figure = self.picture.figure
         grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1), height_ratios=(1.15, 1))
-        grid.update(left=0.115, right=0.985, top=0.92, bottom=0.125, wspace=0.17, hspace=0.08)
+        grid.update(left=0.115, right=0.985, top=0.92, bottom=0.15, wspace=0.17, hspace=0.08)
         loss, strips, shares = (figure.add_subplot(part) for part in (grid[0, 0], grid[1, 0], grid[:, 1]))
         _landscape(loss, self.scene)
         loss.tick_params(labelbottom=False)
