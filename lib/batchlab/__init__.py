@@ -1,12 +1,14 @@
 """See what epochs and batch size do: small models trained by gradient descent, and a lab with sliders to watch it."""
 
 from . import (
+    bumps,
     chapters,
     compiled,
     counting,
     data,
     descending,
     descent,
+    escaping,
     history,
     live,
     measure,
@@ -20,6 +22,7 @@ from . import (
 from .data import Problem
 from .descending import Descents
 from .descent import fit
+from .escaping import EscapeLab
 from .history import History
 from .live import Lab
 from .models import Model
@@ -27,17 +30,20 @@ from .noise import NoiseLab
 
 __all__ = [
     "Descents",
+    "EscapeLab",
     "History",
     "Lab",
     "Model",
     "NoiseLab",
     "Problem",
+    "bumps",
     "chapters",
     "compiled",
     "counting",
     "data",
     "descending",
     "descent",
+    "escaping",
     "fit",
     "history",
     "live",

@@ -296,3 +296,42 @@ def spread_sizes(n, count=20):
     points = range(count, 10 * count)  # rounded to whole numbers, the smallest sizes coincide: so try a few more
     trials = (np.unique(np.round(np.geomspace(1, n, number)).astype(int)) for number in points)
     return next((sizes for sizes in trials if len(sizes) >= count), np.arange(1, n + 1))
+
+
+# ---- shares ----------------------------------------------------------------------------------------------------------
+
+
+def share(hits, trials):
+    """How large a share of all is, when `hits` of `trials` were seen: an `Estimate` with Wilson's 95 % interval.
+
+    (p + z^2/2n -+ z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n), z = 1.96, p = hits/n. Unlike p -+ z sqrt(p (1 - p)/n)
+    it has a width at p = 0 and p = 1, too: none of 200 does not prove that it never happens. Source: Wilson 1927,
+    "Probable inference, the law of succession, and statistical inference".
+
+    >>> value, low, high = share(0, 200)
+    >>> value, low, round(high, 3)
+    (0.0, 0.0, 0.019)
+    """
+    trials = check_integer("trials", trials, 1)
+    hits = check_integer("hits", hits, 0, trials)
+    z, p = 1.96, hits / trials
+    middle = p + z**2 / (2 * trials)
+    half = z * np.sqrt(p * (1 - p) / trials + (z / trials) ** 2 / 4)
+    low, high = ((middle + sign * half) / (1 + z**2 / trials) for sign in (-1, 1))
+    return Estimate(p, float(max(low, 0.0) if hits else 0.0), float(min(high, 1.0) if hits < trials else 1.0))
+
+
+def at_training_loss(run, target):
+    """The first epoch at which each run's training loss is at most `target`, and the validation accuracy there.
+
+    Args:
+        run: a `History` with seeds.
+        target: a training loss.
+
+    Returns:
+        Epochs (seeds,), -1 where it was never reached, and accuracies (seeds,), NaN there.
+    """
+    there = run.train_loss <= target
+    first = there.argmax(axis=1)
+    accuracy = run.val_accuracy[np.arange(len(first)), first]
+    return np.where(there.any(axis=1), first, -1), np.where(there.any(axis=1), accuracy, np.nan)
