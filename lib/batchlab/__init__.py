@@ -14,6 +14,8 @@ from . import (
     noise,
     plots,
     quiz,
+    rules,
+    signs,
     stage,
 )
 from .data import Problem
@@ -23,6 +25,7 @@ from .history import History
 from .live import Lab
 from .models import Model
 from .noise import NoiseLab
+from .signs import SignLab
 
 __all__ = [
     "Descents",
@@ -31,6 +34,7 @@ __all__ = [
     "Model",
     "NoiseLab",
     "Problem",
+    "SignLab",
     "chapters",
     "compiled",
     "counting",
@@ -45,5 +49,7 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "rules",
+    "signs",
     "stage",
 ]
