@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from . import plots
+from . import measure, plots
 from .data import Problem, check_integer, check_number
 
 NINE_AND_ONE = (0.01,) * 9 + (-0.09,)  # gradients of ten samples; their sum is zero (Hinton's lecture 6e)
@@ -17,14 +17,15 @@ RULES = {"SGD": plots.TRAINING, "Rprop": plots.VALIDATION, "RMSprop": plots.BEST
 STYLES = ((0, ()), (0, (5, 1.5)), (0, (1.5, 1.2)))
 
 
-def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_step_size=50.0):
+def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_step_size=50.0, *, wait=True):
     """Rprop: each weight has a step d of its own, and goes against the sign of its gradient g.
 
     Where g has the sign it had before, d <- min(eta_plus d, max_step_size) and w <- w - d sign(g). Where it has the
-    other one, d <- max(eta_minus d, min_step_size), and the weight waits for one iteration. The first step is
-    `learning_rate`. Source: Riedmiller and Braun 1993, https://doi.org/10.1109/ICNN.1993.298623, in the form "iRprop-"
-    of Igel and Huesken 2003, https://doi.org/10.1016/S0925-2312(01)00700-7, which PyTorch has, too. `optax.rprop`
-    keeps the same steps; up to optax 0.2.8 it hands out each of them one iteration late.
+    other one, d <- max(eta_minus d, min_step_size), and the weight waits for one iteration; with `wait=False` it makes
+    the shorter step ("Rprop-"). The first step is `learning_rate`. Source: Riedmiller and Braun 1993,
+    https://doi.org/10.1109/ICNN.1993.298623, in the form "iRprop-" of Igel and Huesken 2003,
+    https://doi.org/10.1016/S0925-2312(01)00700-7, which PyTorch has, too. `optax.rprop` keeps the same steps, but up to
+    optax 0.2.8 it hands out each of them one iteration late, https://github.com/google-deepmind/optax/pull/1725.
 
     >>> follow(rprop(0.01), (1.0, 1.0, -1.0, -1.0)).round(4).tolist()
     [-0.01, -0.022, -0.022, -0.016]
@@ -43,7 +44,8 @@ def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_st
             return jnp.where(agree == 0, step, jnp.clip(step * factor, min_step_size, max_step_size))
 
         steps = jax.tree.map(resized, agree, steps)
-        signs = jax.tree.map(lambda agree, sign: jnp.where(agree < 0, 0.0, sign), agree, signs)
+        if wait:  # what is forgotten agrees with nothing, so that the step is not halved twice
+            signs = jax.tree.map(lambda agree, sign: jnp.where(agree < 0, 0.0, sign), agree, signs)
         return jax.tree.map(lambda step, sign: -step * sign, steps, signs), (steps, signs)
 
     return optax.GradientTransformation(init, update)
@@ -105,8 +107,39 @@ def drift(cycles=20, learning_rate=0.01, gradients=NINE_AND_ONE):
     for (name, path), color, style in zip(paths.items(), RULES.values(), STYLES, strict=True):
         axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2, label=name)
     axes.set_yscale("symlog", linthresh=0.1)
+    axes.yaxis.set_major_formatter(plots.FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlim=(0, 10 * cycles), xlabel="iteration, each with one of the ten gradients", ylabel="the weight")
     axes.set_title("Ten gradients whose sum is zero, over and over", loc="left", fontsize=10)
     axes.legend(loc="lower left", fontsize=9)
+    axes.grid(color="0.93")
+    return still
+
+
+def gradient_sizes(problem, model, params):
+    """How large the full gradient of each weight is, layer by layer, as a `Still`.
+
+    Args:
+        problem: the samples.
+        model: a perceptron of `models.mlp`.
+        params: its parameters, a list of (weight, bias).
+    """
+    gradient = measure.batch_gradient(problem, model, params)
+    stops = np.cumsum([weight.size + bias.size for weight, bias in params])[:-1]
+    layers = [np.abs(part[part != 0]) for part in np.split(gradient, stops)]
+    medians = "; ".join(
+        f"layer {i}: {len(part)} weights, median {np.median(part):.2g}" for i, part in enumerate(layers, 1)
+    )
+    spread = f"Nine in ten lie within {measure.decades(gradient):.1f} decades, all within "
+    spread += f"{measure.decades(gradient, middle=1.0):.1f}."
+    still = plots.Still(f"Sizes of the full gradient on a logarithmic axis. {medians}. {spread}", height=2.8)
+    axes = still.figure.subplots()
+    low, high = (round_(np.log10(edge)) for round_, edge in
+                 ((np.floor, min(map(np.min, layers))), (np.ceil, max(map(np.max, layers)))))  # fmt: skip
+    bins = np.logspace(low, high, int(6 * (high - low)) + 1)
+    for i, (part, color, style) in enumerate(zip(layers, RULES.values(), STYLES, strict=False), 1):
+        axes.hist(part, bins, histtype="step", color=color, linestyle=style, linewidth=2, label=f"layer {i}")
+    axes.set(xscale="log", yscale="log", xlabel="size of the full gradient of a weight", ylabel="weights")
+    axes.set_title("One network, one full batch: gradients of very different sizes", loc="left", fontsize=10)
+    axes.legend(loc="upper left", fontsize=9)
     axes.grid(color="0.93")
     return still
