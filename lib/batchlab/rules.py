@@ -52,7 +52,7 @@ def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_st
 
 
 def follow(optimizer, gradients):
-    """Where a weight that starts at 0 is after each of these gradients: (T,) -> (T,).
+    """Where a weight that starts at 0 is after each of these gradients: (T,) -> (T,), or (T, k) -> (T, k) for k weights.
 
     The gradients are given beforehand and do not depend on the weight.
 
@@ -65,8 +65,9 @@ def follow(optimizer, gradients):
         change, state = optimizer.update(gradient, state, weight)
         return (weight + change, state), weight + change
 
-    start = jnp.zeros(())
-    _, path = jax.lax.scan(step, (start, optimizer.init(start)), jnp.asarray(gradients, jnp.float32))
+    gradients = jnp.asarray(gradients, jnp.float32)
+    start = jnp.zeros(gradients.shape[1:])
+    _, path = jax.lax.scan(step, (start, optimizer.init(start)), gradients)
     return np.asarray(path) + 0.0  # minus zero is zero
 
 

@@ -55,8 +55,10 @@ def _variant(gradient, before, step, grow=1.2, shrink=0.5, most=50.0, least=1e-6
     sign = np.sign(gradient)
     agree = sign * before
     same, changed = agree > 0, agree < 0
-    if mistake == "no memory":
-        same, changed = agree >= 0, agree < -1
+    if mistake == "always grows":
+        same, changed = agree > -2, agree < -2
+    if mistake == "never shrinks":
+        changed = agree < -2
     if mistake == "grows first":
         same = agree >= 0
     if mistake == "shrinks first":
@@ -98,7 +100,8 @@ _WAYS = (
     ({"mistake": "no forgetting"}, "where the sign has changed, remember 0, or the next step is resized once more."),
     ({"mistake": "old sign"}, "the signs to remember are the old ones: the next call would compare with the wrong "
      "gradient. Remember those of this one."),
-    ({"mistake": "no memory"}, "no step ever shrinks. Compare the sign with the one before."),
+    ({"mistake": "always grows"}, "every step grows. Compare the sign with the one before."),
+    ({"mistake": "never shrinks"}, "no step ever shrinks. Where the sign has changed it is halved."),
     ({"mistake": "grows first"}, "a step has grown though nothing was remembered (0): then it stays as it is."),
     ({"mistake": "shrinks first"}, "a step has shrunk though nothing was remembered (0): then it stays as it is."),
     ({"mistake": "one step for all"}, "all steps grew or shrank together. Each weight decides for itself."),
