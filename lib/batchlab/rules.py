@@ -52,7 +52,7 @@ def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_st
 
 
 def follow(optimizer, gradients):
-    """Where a weight that starts at 0 is after each of these gradients: (T,) -> (T,), or (T, k) -> (T, k) for k weights.
+    """Where a weight that starts at 0 is after each of these gradients: (T,) -> (T,); of k weights (T, k) -> (T, k).
 
     The gradients are given beforehand and do not depend on the weight.
 
@@ -102,7 +102,7 @@ def drift(cycles=20, learning_rate=0.01, gradients=NINE_AND_ONE):
     """A weight under the ten gradients, over and over, by three rules, as a `Still`."""
     made = {"SGD": optax.sgd(learning_rate), "Rprop": rprop(learning_rate), "RMSprop": optax.rmsprop(learning_rate)}
     paths = {name: follow(rule, tuple(gradients) * cycles) for name, rule in made.items()}
-    said = ", ".join(f"{name} {path[-1]:.3g}" for name, path in paths.items())
+    said = ", ".join(f"{name} {path[-1]:,.2f}" for name, path in paths.items())
     still = plots.Still(f"Where the weight is after {cycles} cycles of the ten gradients, from 0: {said}.", height=3.0)
     axes = still.figure.subplots()
     for (name, path), color, style in zip(paths.items(), RULES.values(), STYLES, strict=True):

@@ -299,7 +299,10 @@ def losses(axes):
 
     def update(losses, epoch, batch_size):
         for line, loss in zip(lines, losses, strict=True):
-            line.set_data(*plots.thinned(np.arange(len(loss)), np.clip(loss, LOW, HIGH), 40))
+            loss = np.clip(loss, LOW, HIGH)
+            line.set_data(*plots.thinned(np.arange(len(loss)), loss, 40))
+            rises = np.diff(np.log(loss)).clip(0)  # a curve that jumps about costs many bytes with soft edges
+            line.set_antialiased(bool(rises.sum() < 10))
         now.set_xdata([epoch, epoch])
         heading.set_text(f"training loss, nats\nbatch size {batch_size}")
 
