@@ -20,7 +20,7 @@ RATE = 0.01  # the first step of Rprop and the rate of RMSprop in the picture, a
 HIDDEN, EPOCHS, DRAWS, SIZES = 8, 200, 200, 8
 DATA = {
     "one in ten": {},
-    "one in ten, columns standardised": {"scales": (1.0, 1.0, 1.0, 1.0)},
+    "one in ten, standardised": {"scales": (1.0, 1.0, 1.0, 1.0)},
     "one in two": {"share": 0.5},
 }
 LOW, HIGH = 0.001, 100.0  # what the axes of the loss show
