@@ -60,7 +60,7 @@ def report():
     ((metric, value),) = ASKED["target"].items()
     heading(
         "Sweep",
-        f"{len(SIZES)} batch sizes x {len(RATES)} rates x {ASKED['seeds']} seeds = {runs} runs of a perceptron 64-32-10 "
+        f"{len(SIZES)} batch sizes x {len(RATES)} rates x {ASKED['seeds']} seeds = {runs} runs of 64-32-10 "
         f"on {len(problem.x)} digits, each until {metric} = {value}, or for {ASKED['num_epochs']} epochs. "
         f"`bl.measure.sweep`: all runs, compilation included. PyTorch by indexing: {PART} seed of {ASKED['seeds']} "
         "measured, and the whole estimated from it, batch size by batch size.",

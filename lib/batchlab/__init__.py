@@ -16,6 +16,8 @@ from . import (
     noise,
     plots,
     quiz,
+    rules,
+    signs,
     stage,
     sweeps,
 )
@@ -27,6 +29,7 @@ from .history import History
 from .live import Lab
 from .models import Model
 from .noise import NoiseLab
+from .signs import SignLab
 
 __all__ = [
     "Descents",
@@ -36,6 +39,7 @@ __all__ = [
     "Model",
     "NoiseLab",
     "Problem",
+    "SignLab",
     "bumps",
     "chapters",
     "compiled",
@@ -52,6 +56,8 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "rules",
+    "signs",
     "stage",
     "sweeps",
 ]

@@ -191,6 +191,40 @@ def plane(inner):
     return np.stack([along, across], axis=1) / length
 
 
+# ---- size and sign of each weight ------------------------------------------------------------------------------------
+
+
+def decades(gradient, middle=0.9):
+    """By how many powers of ten the entries of a gradient differ in size: log10 of a high over a low quantile of |g_w|.
+
+    Args:
+        gradient: (P,) one entry a weight; those that are exactly zero (a pixel that is always blank) are left out.
+        middle: the fraction of the entries that lie between the two quantiles.
+
+    >>> round(decades(np.array([0.001, -0.01, 0.1, 0.0]), middle=1.0), 6)
+    2.0
+    """
+    sizes = np.abs(gradient[gradient != 0])
+    if not len(sizes):
+        return 0.0
+    low, high = np.quantile(np.log10(sizes.astype(np.float64)), [(1 - middle) / 2, (1 + middle) / 2])
+    return float(high - low)
+
+
+def sign_agreement(per_sample, weights):
+    """How many batches have the sign of the full gradient, weight by weight: (N, P), (draws, N) -> (P,), from 0 to 1.
+
+    A weight whose full gradient is zero or no number has no sign to agree with: NaN.
+
+    >>> nine_and_one = np.array([0.1] * 9 + [-0.8])[:, None]  # the sum is above zero
+    >>> sign_agreement(nine_and_one, np.eye(10)).tolist()  # batches of one sample
+    [0.9]
+    """
+    full = per_sample.mean(axis=0, dtype=np.float64)
+    agree = np.sign(weights @ per_sample.astype(np.float64)) == np.sign(full)
+    return np.where(np.isfinite(full) & (full != 0), agree.mean(axis=0), np.nan)
+
+
 # ---- variance and noise scale ----------------------------------------------------------------------------------------
 
 

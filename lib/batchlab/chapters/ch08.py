@@ -1,0 +1,164 @@
+"""Chapter 8, go by the sign: what it asks, and its exercise."""
+
+import numpy as np
+
+from .. import quiz
+
+quiz.question(
+    "08.nine_and_one",
+    "A weight gets the gradient +0.01 from nine samples, one after the other, and then -0.09 from the tenth. Every "
+    "sample makes its own update. Rprop begins with a step of 0.01. Where is the weight after the ten updates?",
+    {
+        "Where it began: nine small steps and a large one back cancel.": "A widely copied article says so. But it is "
+        "SGD whose steps are as long as the gradients. Rprop never learns that the tenth gradient was nine times as "
+        "large: it sees nine signs that agree, and one that does not.",
+        "0.08 lower: nine steps down and one up, all of 0.01.": "That would be a rule that goes by the sign with "
+        "steps of one length. Rprop's steps grow by 1.2 whenever the sign stays the same.",
+        "About 0.2 lower.": "The nine steps are 0.01, 0.012, up to 0.043, together 0.208. At the tenth gradient the "
+        "sign changes: the step is halved, and nothing is taken back. The mean of the ten gradients was zero.",
+        "About 0.2 higher.": "The size is right. But a gradient points uphill, and descent goes the other way: "
+        "positive gradients make the weight smaller.",
+    },
+    answer=2,
+)
+
+quiz.question(
+    "08.batch_size_one",
+    "On full batches Rprop leaves gradient descent far behind. Now the same network is trained with batch size 1, one "
+    "sample in ten being of the rare class. After 200 epochs the training loss of Rprop is",
+    {
+        "lower than that of SGD again: a sign is more robust than a noisy size.": "It is, as long as it is the right "
+        "sign. Of ten samples nine are common, and their signs say: make the rare class rarer.",
+        "about that of SGD: over an epoch the signs of the samples cancel.": "Gradients cancel, since the few of the "
+        "rare class are large. Their signs do not: nine against one stays nine against one, however large the one is.",
+        "where it was before training: the signs flip, and the steps shrink to nothing.": "That happens where the "
+        "signs of the samples are evenly mixed: choose 'one in two' as data. Here nine in ten agree, and steps grow.",
+        "higher than before training.": "Nine samples in ten pull the same way, so that the steps grow, until the "
+        "network all but rules the rare class out. Each rare sample then costs a lot, and is one update in ten.",
+    },
+    answer=3,
+)
+
+
+def rprop_step(gradient, before, step):
+    """Return the change of the weights, the signs to remember, and the new steps."""
+    sign = np.sign(gradient)
+    same, changed = sign * before > 0, sign * before < 0
+    step = np.where(same, np.minimum(1.2 * step, 50.0), step)
+    step = np.where(changed, np.maximum(0.5 * step, 1e-6), step)
+    sign = np.where(changed, 0.0, sign)
+    return -step * sign, sign, step
+
+
+def _variant(gradient, before, step, grow=1.2, shrink=0.5, most=50.0, least=1e-6, mistake=None):
+    """The same with a mistake in it."""
+    sign = np.sign(gradient)
+    agree = sign * before
+    same, changed = agree > 0, agree < 0
+    if mistake == "always grows":
+        same, changed = agree > -2, agree < -2
+    if mistake == "never shrinks":
+        changed = agree < -2
+    if mistake == "grows first":
+        same = agree >= 0
+    if mistake == "shrinks first":
+        changed = agree <= 0
+    if mistake == "one step for all":
+        same, changed = np.full(agree.shape, agree.sum() > 0), np.full(agree.shape, agree.sum() < 0)
+    new = np.where(changed, np.maximum(shrink * step, least), np.where(same, np.minimum(grow * step, most), step))
+    kept = np.where(changed, 0.0, sign)
+    change = -new * kept
+    if mistake == "size":
+        change = -new * np.where(changed, 0.0, gradient)
+    if mistake == "late":
+        change = -step * kept
+    if mistake == "uphill":
+        change = new * kept
+    if mistake == "no wait":
+        change, kept = -new * sign, sign
+    if mistake == "half a wait":
+        change = -new * sign
+    if mistake == "no forgetting":
+        kept = sign
+    if mistake == "old sign":
+        kept = before
+    return change, kept, new
+
+
+_WAYS = (
+    ({"mistake": "size"}, "the change has the size of the gradient in it. Only its sign may count: -step * sign."),
+    ({"grow": 0.5, "shrink": 1.2}, "the factors are swapped: 1.2 where the sign is the same, 0.5 where it changed."),
+    ({"grow": 1.2, "shrink": 1 / 1.2}, "a step shrinks by 0.5, not by 1 / 1.2."),
+    ({"most": np.inf, "least": 0.0}, "the steps have no limits. They stay between 1e-6 and 50."),
+    ({"most": np.inf}, "a step has grown beyond 50, the upper limit."),
+    ({"least": 0.0}, "a step has shrunk below 1e-6, the lower limit."),
+    ({"mistake": "uphill"}, "the weights go uphill: the change is minus the step times the sign."),
+    ({"mistake": "late"}, "the change is made with the old step. Resize the step first, then go."),
+    ({"mistake": "no wait"}, "where the sign has changed the weight must wait: no change, and 0 to remember. (A step "
+     "there, halved, is a rule of its own, called Rprop-.)"),
+    ({"mistake": "half a wait"}, "where the sign has changed the weight still moves. It must wait for one iteration."),
+    ({"mistake": "no forgetting"}, "where the sign has changed, remember 0, or the next step is resized once more."),
+    ({"mistake": "old sign"}, "the signs to remember are the old ones: the next call would compare with the wrong "
+     "gradient. Remember those of this one."),
+    ({"mistake": "always grows"}, "every step grows. Compare the sign with the one before."),
+    ({"mistake": "never shrinks"}, "no step ever shrinks. Where the sign has changed it is halved."),
+    ({"mistake": "grows first"}, "a step has grown though nothing was remembered (0): then it stays as it is."),
+    ({"mistake": "shrinks first"}, "a step has shrunk though nothing was remembered (0): then it stays as it is."),
+    ({"mistake": "one step for all"}, "all steps grew or shrank together. Each weight decides for itself."),
+)  # fmt: skip
+
+_GRADIENTS = np.array([0.3, 0.02, -4.0, -0.5, 0.01, -0.7, 0.6, 0.0, 0.0, 2.0, -0.09, 5.0])
+_BEFORE = np.array([1.0, -1.0, -1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, -1.0, 1.0, 1.0])
+_STEPS = np.array([0.1, 0.2, 0.01, 0.04, 0.1, 0.03, 49.0, 0.5, 0.7, 1.5e-6, 0.043, 0.001])
+
+
+def _alike(result, right):
+    """Whether two results are the same; what is remembered may be gradients in place of their signs."""
+    pairs = zip((result[0], np.sign(result[1]), result[2]), (right[0], np.sign(right[1]), right[2]), strict=True)
+    return all(np.allclose(one, other, rtol=1e-6, atol=1e-12) for one, other in pairs)
+
+
+@quiz.register(
+    "08.rprop_step",
+    title="Rprop in ten lines",
+    hints=[
+        "Begin with sign = np.sign(gradient). The product sign * before is 1 where the sign is the same as before, -1 "
+        "where it has changed, and 0 where nothing is remembered.",
+        "np.where(condition, a, b) takes from a where the condition holds, and from b elsewhere. Use it to resize.",
+        "Where the sign has changed, set sign to 0: then -step * sign is no change, and 0 is what is remembered.",
+    ],
+    solution=rprop_step,
+)
+def check_rprop_step(answer):
+    """Check `rprop_step(gradient, before, step)` on twelve weights at once: all cases, and both limits.
+
+    All are arrays of one entry a weight. It returns the change, the signs to remember and the new steps.
+    """
+    result = quiz.filled_in(answer(_GRADIENTS.copy(), _BEFORE.copy(), _STEPS.copy()))
+    if not isinstance(result, tuple | list) or len(result) != 3:
+        raise quiz.Wrong("return three arrays: the change of the weights, the signs to remember, the new steps.")
+    quiz.filled_in(tuple(result))
+    names = "the change", "the signs to remember", "the new steps"
+    for name, part in zip(names, result, strict=True):
+        if np.shape(part) != _GRADIENTS.shape:
+            raise quiz.Wrong(
+                f"{name} has shape {np.shape(part)}; there are {len(_GRADIENTS)} weights, and each has an entry."
+            )
+    result = [np.asarray(part, np.float64) for part in result]
+    right = rprop_step(_GRADIENTS, _BEFORE, _STEPS)
+    if _alike(result, right):
+        return
+    told = [advice for way, advice in _WAYS if _alike(result, _variant(_GRADIENTS, _BEFORE, _STEPS, **way))]
+    parts = zip(names, (result[0], np.sign(result[1]), result[2]), right, strict=True)
+    name, at = next(
+        (name, int(np.argmin(np.isclose(mine, true, rtol=1e-6, atol=1e-12))))
+        for name, mine, true in parts
+        if not np.allclose(mine, true, rtol=1e-6, atol=1e-12)
+    )
+    where = names.index(name)
+    case = (
+        f"for gradient {_GRADIENTS[at]:g}, remembered sign {_BEFORE[at]:g} and step {_STEPS[at]:g}, {name} should be "
+    )
+    case += f"{right[where][at]:.4g}; it is {result[where][at]:.4g}."
+    advice = told[0] if told else "take the three cases one by one: same sign, changed sign, nothing remembered."
+    raise quiz.Wrong(f"{case} Look: {advice}")
