@@ -50,8 +50,8 @@ def memory_of(notebook, folder=None):
 def report():
     heading(
         "Memory",
-        "Resident memory of the kernel's process, in MB, afterwards and at its peak. All is compiled afresh, which takes "
-        "the most memory.",
+        "Resident memory of the kernel's process, in MB, afterwards and at its peak. All is compiled afresh, which "
+        "takes the most memory.",
     )
     try:
         import nbclient
