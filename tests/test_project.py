@@ -11,6 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from . import verdicts
+
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PLATFORMS = [
@@ -206,3 +208,45 @@ class TestNotebook:
 
     def test_setup_is_short(self, notebook):
         assert len(lines_in(code_cells(notebook)[0])) <= 6
+
+
+# ---- the twenty statements -------------------------------------------------------------------------------------------
+
+STATEMENT_TESTS = (ROOT / "tests/test_statements.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("statement", verdicts.STATEMENTS)
+def test_a_statement_has_its_test_and_its_verdict(statement):
+    number = int(statement[1:])
+    assert re.search(rf"^def test_s{number:02}_\w+\(", STATEMENT_TESTS, re.M)
+    # One test says what was measured, and the README holds it.
+    assert STATEMENT_TESTS.count(f'"{statement}"') == 1
+    assert verdicts.table()[statement], "run `make verdicts`"
+
+
+def test_the_readme_has_the_table_as_it_is_written(tmp_path, monkeypatch):
+    before = verdicts.README.read_text(encoding="utf-8")
+    monkeypatch.setattr(verdicts, "README", tmp_path / "README.md")
+    verdicts.README.write_text(before, encoding="utf-8")
+    verdicts.write({})
+    assert verdicts.README.read_text(encoding="utf-8") == before
+
+
+def test_an_outdated_verdict_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(verdicts, "README", tmp_path / "README.md")
+    verdicts.README.write_text(f"# Title\n\n{verdicts.BEGIN}\n{verdicts.END}\n\nmore\n", encoding="utf-8")
+    verdicts.write({"S15": "ratio ≈ 1.00 of 1,234 in 3 seeds"})
+    assert verdicts.README.read_text(encoding="utf-8").startswith("# Title\n")
+    assert verdicts.README.read_text(encoding="utf-8").endswith("\n\nmore\n")
+    verdicts.check("S15", "ratio ≈ 1.10 of 1,234 in 3 seeds")  # measured: another processor may round differently
+    for other in (
+        "ratio ≈ 1.60 of 1,234 in 3 seeds",
+        "ratio ≈ 1.00 of 1,234 in 5 seeds",
+        "ratio ≈ 1.00 of 1,235 in 3 seeds",
+        "the ratio ≈ 1.00 of 1,234 in 3 seeds",
+        "ratio 1.00 of 1,234 in 3 seeds",
+    ):
+        with pytest.raises(AssertionError, match="make verdicts"):
+            verdicts.check("S15", other)
+    with pytest.raises(AssertionError, match="make verdicts"):
+        verdicts.check("S16", "nothing was there")
