@@ -14,6 +14,7 @@ from . import (
     noise,
     plots,
     quiz,
+    sharding,
     stage,
 )
 from .data import Problem
@@ -45,5 +46,6 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "sharding",
     "stage",
 ]
