@@ -7,6 +7,7 @@ from . import (
     data,
     descending,
     descent,
+    devices,
     history,
     live,
     measure,
@@ -20,6 +21,7 @@ from . import (
 from .data import Problem
 from .descending import Descents
 from .descent import fit
+from .devices import StepLab
 from .history import History
 from .live import Lab
 from .models import Model
@@ -32,12 +34,14 @@ __all__ = [
     "Model",
     "NoiseLab",
     "Problem",
+    "StepLab",
     "chapters",
     "compiled",
     "counting",
     "data",
     "descending",
     "descent",
+    "devices",
     "fit",
     "history",
     "live",

@@ -3,7 +3,8 @@
 Every device keeps the parameters and N / D of the samples. Of a batch each is dealt an equal part, wherever these
 samples lie; each adds up the gradient of its part, and one sum over the devices (an all-reduce) gives all of them the
 gradient of the batch. So the update is that of one device, up to the order of a sum. The devices can be several GPUs of
-one machine, or of several after `jax.distributed.initialize()`, or a CPU that poses as several. It has run on CPUs only.
+one machine, or of several after `jax.distributed.initialize()`, or a CPU that poses as several. It
+has run on CPUs only.
 """
 
 import dataclasses
@@ -55,7 +56,9 @@ def devices_of(problem):
     """The devices over which the training samples are spread; none if they lie on one, or in NumPy arrays."""
     sharding = getattr(problem.x, "sharding", None)
     mesh = getattr(sharding, "mesh", None)  # in its own order, if it has one
-    devices = mesh.devices.ravel() if mesh else sorted(getattr(sharding, "device_set", ()), key=lambda device: device.id)
+    devices = (
+        mesh.devices.ravel() if mesh else sorted(getattr(sharding, "device_set", ()), key=lambda device: device.id)
+    )
     return tuple(devices) if len(devices) > 1 else ()
 
 
