@@ -30,6 +30,11 @@ def in_bytes(count):
 class DecadeControl(NumberControl):
     """A whole number on a logarithmic slider that stops ten times a decade, or any, typed."""
 
+    def __init__(self, slider, check, complain):
+        super().__init__(slider, check, complain)
+        self.value = round(self.value)
+        self._write()
+
     def _slid(self, change):
         if self._source is None and not self._same_place(change["new"]):
             self._set(int(float(f"{change['new']:.2g}")), self.slider)
@@ -86,9 +91,10 @@ class StepLab(Stage):
         )
         self._devices = measure.kinds_of_device()
         default = jax.local_devices()[0].platform.upper()
-        self.device = widgets.Dropdown(options=list(self._devices), value=default, description="device", **menu)
-        if len(self._devices) == 1:
-            self.device.layout.display = "none"
+        shown = widgets.Layout(width="22em", display="none" if len(self._devices) == 1 else None)
+        self.device = widgets.Dropdown(
+            options=list(self._devices), value=default, description="device", style=look["style"], layout=shown
+        )
         for control in (self.batch_size, self.samples, self.budget, self.pieces, self.device):
             control.observe(self._moved, "value")
         for control in (self.batch_size, self.samples, self.budget):
@@ -286,8 +292,8 @@ def bytes_view(axes, reports):
         everything.set_xdata([n, n])
         star.set_data([n], [full])
         large = n > 3e4
-        name.set(text=f"full batch {in_bytes(full)}", position=(0.75 * n, 1.3 * full) if large else (1.8 * n, full))
-        name.set(ha="right" if large else "left", va="bottom" if large else "center")
+        name.set(text=f"full batch {in_bytes(full)}", position=(0.75 * n, 1.3 * full) if large else (n, 2.5 * full))
+        name.set_horizontalalignment("right" if large else "center")
         said[2].set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.15 * piece[1] if piece else 1e6)
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [here])

@@ -68,7 +68,7 @@ def over(train, devices):
 
     @functools.wraps(train)
     def on_all(state, data, *settings):
-        specs = P(), (P(AXIS), P(AXIS)), *(P() for _ in settings)
+        specs = P(), P(AXIS), *(P() for _ in settings)
         # No check that what is returned is the same everywhere: it comes from sums over all devices.
         shared = jax.shard_map(train, mesh=mesh, in_specs=specs, out_specs=P(), check_vma=False)
         return shared(state, data[:2], *settings)
