@@ -220,8 +220,8 @@ def moved(lab):
 def test_controls_change_the_picture_and_the_words(moved):
     lab = moved
     moves = (
-        (lab.batch_size, 5000, "batch size 5000, 1000000 samples: a step takes"),
-        (lab.samples, 20_000, "batch size 5000, 20000 samples:"),
+        (lab.batch_size, 5000, "batch size 5000, 1,000,000 samples: a step takes"),
+        (lab.samples, 20_000, "batch size 5000, 20,000 samples:"),
         (lab.budget, 1, "does not fit into 1 MB; full batch"),
         (lab.pieces, 64, "It goes through the device 64 samples at a time."),
     )
@@ -233,7 +233,7 @@ def test_controls_change_the_picture_and_the_words(moved):
         assert said in lab.status.value
         assert 'aria-live="polite"' in lab.status.value
     lab.samples.value = 1000  # the batch cannot be larger than the dataset
-    assert lab.words().startswith("batch size 1000, 1000 samples:")
+    assert lab.words().startswith("batch size 1000, 1,000 samples:")
 
 
 def test_what_is_shown_is_what_the_compiler_reports(moved):
@@ -255,7 +255,7 @@ def test_the_words_say_what_fits(moved):
     lab = moved
     assert "fits into 1 GB; full batch in one piece takes" in lab.words()
     assert lab.words().count("does not") == 1
-    most = int(re.search(r"largest batch that fits: (\d+)", lab.words())[1])
+    most = int(re.search(r"largest batch that fits: ([\d,]+)", lab.words())[1].replace(",", ""))
     lab.batch_size.value = most
     assert "fits into 1 GB" in lab.words()
     lab.batch_size.value = most + 1
@@ -269,7 +269,7 @@ def test_the_rate_is_that_of_the_fit(moved):
     assert lab.rate == lab.fit.samples_per_second(256)
     assert f"the knee is at {lab.fit.knee:.2g} samples" in lab.words()
     lab.batch_size.value = TIMED[-1] + 1
-    assert f"Steps of more than {TIMED[-1]} samples were not timed." in lab.words()
+    assert f"Steps of more than {TIMED[-1]:,} samples were not timed." in lab.words()
     lab.pieces.value = 64
     assert lab.rate == lab.fit.samples_per_second(64)
 
@@ -359,7 +359,7 @@ def test_locked_until_the_prediction(lab):
 def test_the_static_picture_comes_with_words(lab):
     bundle, metadata = lab._repr_mimebundle_()
     assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 256, 1000000 samples: a step takes")
+    assert metadata["image/png"]["alt"].startswith("batch size 256, 1,000,000 samples: a step takes")
     assert bundle["text/plain"].startswith("StepLab: ")
 
 
@@ -400,7 +400,7 @@ def test_the_newest_setting_wins_in_a_running_kernel():
         assert lab.error is None
         return lab.words()
 
-    assert asyncio.run(session()).startswith("batch size 44, 3000 samples:")
+    assert asyncio.run(session()).startswith("batch size 44, 3,000 samples:")
 
 
 # ---- several devices -------------------------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ class StepLab(Stage):
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
 
     >>> lab = StepLab(batch_size=256, samples=1_000_000)
-    >>> lab.words()[:46]
-    'batch size 256, 1000000 samples: a step takes '
+    >>> lab.words()[:48]
+    'batch size 256, 1,000,000 samples: a step takes '
     """
 
     def __init__(self, batch_size=256, samples=1_000_000, megabytes=1000, *, locked=False):
@@ -71,7 +71,7 @@ class StepLab(Stage):
     # ---- controls ----------------------------------------------------------------------------------------------------
 
     def _controls(self):
-        look = {"readout": False, "style": {"description_width": "6.5em"}, "layout": widgets.Layout(width="22em")}
+        look = {"readout": False, "style": {"description_width": "7.5em"}, "layout": widgets.Layout(width="22em")}
         decades = {"base": 10, "step": 0.1, **look}
         menu = {"style": look["style"], "layout": look["layout"]}
         self.batch_size = LogIntegerControl("batch size", self._check_batch_size, self.fail, **look)
@@ -217,7 +217,7 @@ class StepLab(Stage):
     def words(self):
         """What the picture shows, in words."""
         size, n, budget = self.batch_size.value, self.samples.value, 1e6 * self.budget.value
-        text = f"batch size {size}, {n} samples: "
+        text = f"batch size {size}, {n:,} samples: "
         if self.locked:
             return text + f"the memory budget is {in_bytes(budget)}."
         text += f"a step takes {in_bytes(self.here)} and {'fits' if self.here <= budget else 'does not fit'} into "
@@ -225,17 +225,17 @@ class StepLab(Stage):
         text += "fits." if self.full <= budget else "does not."
         if self.pieces.value is None:
             most = measure.largest_batch(self.known["bytes"], budget)
-            text += f" The largest batch that fits: {most}."
+            text += f" The largest batch that fits: {most:,}."
         else:
             text += f" It goes through the device {self.pieces.value} samples at a time."
         if self.rate is None:
-            return text + f" Steps of more than {TIMED[-1]} samples were not timed."
-        share = self.rate * self.fit.start / self.fit.knee
-        return text + (f" About {self.rate:.2g} samples a second, {share:.0%} of the most; the knee is at "
-                       f"{self.fit.knee:.2g} samples.")  # fmt: skip
+            return text + f" Steps of more than {TIMED[-1]:,} samples were not timed."
+        share, rate = self.rate * self.fit.start / self.fit.knee, float(f"{self.rate:.2g}")
+        text += f" About {rate:,.0f} samples a second, {share:.0%} of the most;"
+        return text + f" the knee is at {self.fit.knee:.2g} samples."
 
     def __repr__(self):
-        return f"StepLab: {self.samples.value} samples, a budget of {self.budget.value} MB"
+        return f"StepLab: {self.samples.value:,} samples, a budget of {self.budget.value} MB"
 
 
 # ---- views -----------------------------------------------------------------------------------------------------------
@@ -327,4 +327,4 @@ def rate_view(axes, seconds, fit):
         now.set_xdata([batch_size, batch_size])
         dot.set_data(([], []) if rate is None else ([batch_size], [rate]))
 
-    return plots.View([rising, flat, line, dots, mark, word, now, dot], update)
+    return plots.View([rising, flat, line, dots, mark, now, word, dot], update)
