@@ -279,6 +279,7 @@ def bytes_view(axes, reports):
     star = axes.plot([], [], "D", color=FULL, markersize=7, markeredgecolor="white")[0]
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
+    says = axes.text(1, 1.02, "", transform=axes.transAxes, fontsize=10, ha="right", va="bottom")
     name = axes.text(1, 1, "", fontsize=9, ha="right", va="bottom", bbox=_BOX)
     axes.set_yticks([1e4, 1e6, 1e8, 1e10], ["10 kB", "1 MB", "100 MB", "10 GB"])
     axes.set_xticks([1, 100, 1e4, 1e6])
@@ -297,8 +298,10 @@ def bytes_view(axes, reports):
         said[2].set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.15 * piece[1] if piece else 1e6)
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [here])
+        says.set_text(f"B = {batch_size:,}: {in_bytes(here)}")
 
-    return plots.View([flat, steep, *said, limit, word, line, dots, pieces, everything, now, name, star, dot], update)
+    artists = [flat, steep, *said, limit, word, line, dots, pieces, everything, now, name, star, dot, says]
+    return plots.View(artists, update)
 
 
 def rate_view(axes, seconds, fit):

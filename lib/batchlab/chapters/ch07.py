@@ -22,16 +22,18 @@ quiz.question(
 )
 
 quiz.question(
-    "07.saturation",
-    "From batch size 1 to 64 the samples a second rise many times. From 1,024 to 4,096, four times the samples in a "
-    "step, the samples a second",
+    "07.micro_batches",
+    "A full batch of 10 million samples is cut into micro-batches of 64. Their gradients are computed one after the "
+    "other, then there is one update. Compared with the full batch at once, the update is",
     {
-        "rise fourfold: that much more work is done in parallel.": "Only while a part of the machine is idle. By then "
-        "its units are busy, and four times the samples take about four times as long.",
-        "hardly change.": "What a step costs before its first sample has become a small share, and the machine is "
-        "busy: the time grows like the batch.",
-        "fall to a fourth: a step takes four times as long.": "It does, and it does four times the work. Samples a "
-        "second are the quotient of the two.",
+        "noisier: this is mini-batch descent with batch size 64.": "That would update after each piece. Here all "
+        "pieces are added up first, and nothing of the batch is left out.",
+        "the same, and the memory is that of one piece.": "A sum can be taken in pieces. Only what is kept for the "
+        "backward pass has to exist at one time, and that is the piece's.",
+        "the same, and so is the memory: every sample still has its activations.": "It has, but not at the same time: "
+        "a piece's activations can go when its gradient is there.",
+        "64 times smaller, or larger.": "If each piece counts with its share of the samples, the sum is the mean over "
+        "all. Forgetting these shares is the mistake that the exercise looks for.",
     },
     answer=1,
 )
