@@ -223,7 +223,7 @@ def test_controls_change_the_picture_and_the_words(moved):
         (lab.batch_size, 5000, "batch size 5000, 1,000,000 samples: a step takes"),
         (lab.samples, 20_000, "batch size 5000, 20,000 samples:"),
         (lab.budget, 1, "does not fit into 1 MB; full batch"),
-        (lab.pieces, 64, "It goes through the device 64 samples at a time."),
+        (lab.pieces, 64, "The batch goes through the device 64 samples at a time."),
     )
     for control, value, said in moves:
         before = lab.picture.png

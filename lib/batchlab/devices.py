@@ -227,7 +227,7 @@ class StepLab(Stage):
             most = measure.largest_batch(self.known["bytes"], budget)
             text += f" The largest batch that fits: {most:,}."
         else:
-            text += f" It goes through the device {self.pieces.value} samples at a time."
+            text += f" The batch goes through the device {self.pieces.value} samples at a time."
         if self.rate is None:
             return text + f" Steps of more than {TIMED[-1]:,} samples were not timed."
         share, rate = self.rate * self.fit.start / self.fit.knee, float(f"{self.rate:.2g}")
