@@ -8,6 +8,7 @@ from . import (
     data,
     descending,
     descent,
+    devices,
     escaping,
     history,
     live,
@@ -17,6 +18,7 @@ from . import (
     plots,
     quiz,
     rules,
+    sharding,
     signs,
     stage,
     sweeps,
@@ -24,6 +26,7 @@ from . import (
 from .data import Problem
 from .descending import Descents
 from .descent import fit
+from .devices import StepLab
 from .escaping import EscapeLab
 from .history import History
 from .live import Lab
@@ -40,6 +43,7 @@ __all__ = [
     "NoiseLab",
     "Problem",
     "SignLab",
+    "StepLab",
     "bumps",
     "chapters",
     "compiled",
@@ -47,6 +51,7 @@ __all__ = [
     "data",
     "descending",
     "descent",
+    "devices",
     "escaping",
     "fit",
     "history",
@@ -57,6 +62,7 @@ __all__ = [
     "plots",
     "quiz",
     "rules",
+    "sharding",
     "signs",
     "stage",
     "sweeps",

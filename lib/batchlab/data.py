@@ -54,7 +54,7 @@ class Problem:
     """Training and validation samples of one task.
 
     Attributes:
-        x: (N, d) training inputs, float32.
+        x: (N, d) training inputs, float32; NumPy, or a `jax.Array` over several devices, see `sharding.spread`.
         y: (N, k) training targets, float32; one-hot rows for classification.
         x_val: (M, d) validation inputs.
         y_val: (M, k) validation targets.
@@ -97,7 +97,7 @@ class Problem:
         if self.kind == "classification":
             for field in ("y", "y_val"):
                 y = getattr(self, field)
-                if y.shape[1] < 2 or not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
+                if y.shape[1] < 2 or not (((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()):
                     raise ValueError(
                         f"{field} of shape {y.shape} is not one-hot; for classification each row holds a single 1 "
                         "among 2 or more columns. Problem.from_arrays makes it from labels."
@@ -170,7 +170,8 @@ def _table(name, values, dtype=np.float32):
     """A finite array of two dimensions, or an error in words."""
     try:
         with np.errstate(over="ignore"):
-            values = np.asarray(values, dtype=dtype)
+            spread = len(getattr(getattr(values, "sharding", None), "device_set", ())) > 1  # a jax.Array stays there
+            values = values.astype(dtype) if spread else np.asarray(values, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} does not hold numbers in rows of equal length: {error}.") from None
     if values.ndim != 2:
@@ -178,7 +179,7 @@ def _table(name, values, dtype=np.float32):
         raise ValueError(f"{name} has shape {values.shape}; it must have two dimensions, (samples, columns). {hint}")
     if values.size == 0:
         raise ValueError(f"{name} has shape {values.shape}; it must hold at least one sample and one column.")
-    if not np.isfinite(values).all():
+    if not values.__array_namespace__().isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}; every value must be a finite number.")
     return values

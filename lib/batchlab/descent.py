@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from . import compiled
+from . import compiled, sharding
 from .data import check_integer, check_number, check_problem
 from .models import LOSSES, accuracy, check_model, check_optimizer, check_params
 from .run import Run
@@ -23,34 +23,43 @@ from .run import Run
 WIDTHS = (1, 4, 16, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
 
 
-def batch_gradient(loss, params, x, y, start, stop, width):
+def batch_gradient(loss, params, take, start, stop, width, widest):
     """Gradient of the mean loss over the samples start..stop: (1/B) sum_i grad loss_i."""
 
     def piece(at):
-        weights = jnp.where(at + jnp.arange(width) < stop, 1.0, 0.0) / (stop - start)
-        rows = [jax.lax.dynamic_slice_in_dim(array, at, width) for array in (x, y)]
+        places, rows = take(at)
+        weights = jnp.where(places < stop, 1.0, 0.0) / (stop - start)
         return jax.grad(lambda params: jnp.sum(weights * loss(params, *rows)))(params)
 
-    if width < WIDTHS[-1]:  # one piece holds the whole batch
+    if width < widest:  # one piece holds the whole batch
         return piece(start)
     pieces = -((start - stop) // width)
     zero = jax.tree.map(jnp.zeros_like, params)
     return jax.lax.fori_loop(0, pieces, lambda i, total: jax.tree.map(jnp.add, total, piece(start + i * width)), zero)
 
 
-def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, updates=None):
+def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, devices=1, updates=None):
     """One epoch: every sample once, in the given order, one update a batch; the last batch may be smaller.
 
     `updates` = (first, last) makes only these of its updates, from the first up to, not including, the last.
     """
-    n = len(x)
+    n = len(order)
     order = jnp.pad(order, (0, width))
-    x, y = x[order], y[order]
+    if devices == 1:
+        x, y = x[order], y[order]
+
+    def take(at):  # where in the epoch the samples of a piece stand, and their rows
+        return at + jnp.arange(width), [jax.lax.dynamic_slice_in_dim(array, at, width) for array in (x, y)]
+
+    if devices > 1:
+        take = sharding.deal(x, y, order, width)
 
     def update(i, state):
         params, optimizer_state = state
         start = i * batch_size
-        grads = batch_gradient(loss, params, x, y, start, jnp.minimum(start + batch_size, n), width)
+        stop = jnp.minimum(start + batch_size, n)
+        grads = batch_gradient(loss, params, take, start, stop, width, devices * WIDTHS[-1])
+        grads = grads if devices == 1 else sharding.add_up(grads)
         updates, optimizer_state = optimizer.update(grads, optimizer_state, params)
         return optax.apply_updates(params, updates), optimizer_state
 
@@ -58,8 +67,12 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, updates=
 
 
 @functools.lru_cache(maxsize=64)
-def programs(model, kind, optimizer, many=False, platform="cpu"):
-    """What a run compiles: `start`, `measure`, and `train` for each width; with `many`, runs lie along a first axis."""
+def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
+    """What a run compiles: `start`, `measure`, and `train` for each width; with `many`, runs lie along a first axis.
+
+    Over several devices each of them takes a piece of one of the WIDTHS.
+    """
+    count = max(len(devices), 1)
 
     def loss(params, x, y):
         return LOSSES[kind](model.predict(params, x), y)
@@ -86,16 +99,18 @@ def programs(model, kind, optimizer, many=False, platform="cpu"):
     def train(state, data, orders, batch_size, learning_rate, num_epochs, width):
         def epoch(e, carry):
             state, states = carry
-            state = train_epoch(loss, optimizer(learning_rate), state, *data[:2], orders[e], batch_size, width)
+            state = train_epoch(loss, optimizer(learning_rate), state, *data[:2], orders[e], batch_size, width, count)
             return state, jax.tree.map(lambda rows, row: rows.at[e].set(row), states, state)
 
         states = jax.tree.map(lambda leaf: jnp.zeros((len(orders), *leaf.shape), leaf.dtype), state)
         return jax.lax.fori_loop(0, num_epochs, epoch, (state, states))
 
-    trains = {width: functools.partial(train, width=width) for width in WIDTHS}
+    trains = {count * width: functools.partial(train, width=count * width) for width in WIDTHS}
     if many:
         measure = jax.vmap(measure, in_axes=(0, None, None))
         trains = {width: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for width, train in trains.items()}
+    if devices:
+        trains = {width: sharding.over(train, devices) for width, train in trains.items()}
     # On the CPU, level 1 compiles in two thirds of the time, and these small loops run a fifth quicker.
     options = {"xla_backend_optimization_level": 1} if platform == "cpu" else None
     start, measure = jax.jit(start, compiler_options=options), jax.jit(measure, compiler_options=options)
@@ -119,7 +134,7 @@ def fit(
     """Train a model by gradient descent of the given batch size.
 
     Args:
-        problem: a `Problem` of N training samples.
+        problem: a `Problem` of N training samples; those of `sharding.spread` are trained on by all their devices.
         hidden: widths of the hidden layers of a tanh perceptron; ignored if `model` is given.
         model: a `Model` of your own.
         batch_size: samples in a batch, from 1 (stochastic gradient descent) to N (full-batch gradient descent).
@@ -154,7 +169,8 @@ def fit(
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
     known = programs.cache_info().misses
-    made = programs(model, problem.kind, optimizer, seeds is not None, jax.default_backend())
+    devices = sharding.devices_of(problem)
+    made = programs(model, problem.kind, optimizer, seeds is not None, jax.default_backend(), devices)
     history = Run(problem, model, made, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)

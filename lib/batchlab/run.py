@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm.auto import tqdm
 
+from . import sharding
 from .data import SHUFFLES, check_integer, shuffles
 from .history import KEEP_BYTES, History
 
@@ -18,7 +19,9 @@ class Run(History):
     def __init__(self, problem, model, programs, batch_size, learning_rate, seed, seeds, params=None):
         super().__init__(problem, batch_size, learning_rate, seed, seeds)
         self.model, (start, self._measure, self._trains) = model, programs
-        self._data = tuple(jnp.asarray(array) for array in (problem.x, problem.y, problem.x_val, problem.y_val))
+        devices = sharding.devices_of(problem)
+        placed = sharding.spread(problem, devices) if devices else problem
+        self._data = tuple(jnp.asarray(array) for array in (placed.x, placed.y, placed.x_val, placed.y_val))
         keys = jax.random.key(seed) if seeds is None else jax.vmap(jax.random.key)(np.arange(seed, seed + seeds))
         self._state = start(keys, np.float32(learning_rate), params)
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))

@@ -61,7 +61,7 @@ def programs(model, kind, optimizer, platform):
         def part(i, carry):
             state, values = carry
             made = optimizer(learning_rate)
-            state = train_epoch(loss, made, state, *data[:2], orders[i], batch_size, width, tuple(updates[i]))
+            state = train_epoch(loss, made, state, *data[:2], orders[i], batch_size, width, updates=tuple(updates[i]))
             return state, values.at[i].set(metrics(state[0], data))
 
         return jax.lax.fori_loop(0, count, part, (state, jnp.zeros((len(orders), len(METRICS)))))

@@ -1,0 +1,142 @@
+"""Chapter 7, fill the memory and the device: what it asks, and its exercise."""
+
+import numpy as np
+
+from .. import quiz
+
+quiz.question(
+    "07.full_batch",
+    "A perceptron of 9,610 parameters reads images of 8 × 8 pixels. A step with batch size 256 takes less than half a "
+    "megabyte. With a million images, which fill about 0.3 gigabytes, and full batch, a step takes",
+    {
+        "hardly more: the parameters are still 9,610.": "The parameters are the constant part. But the backward pass "
+        "needs what the forward pass computed, layer by layer, for every sample of the batch.",
+        "about as much as the images, 0.3 gigabytes.": "They are only what comes in. From each image the forward pass "
+        "makes activations, which wait for the backward pass, and here they are more numbers than the pixels.",
+        "clearly more than the images.": "The images, and for each of them the activations that the backward pass "
+        "needs. Both grow with every sample of the batch.",
+        "a million times as much as a step with batch size 1.": "That counts the parameters a million times. They are "
+        "there once, whatever the batch size is: the constant part.",
+    },
+    answer=2,
+)
+
+quiz.question(
+    "07.micro_batches",
+    "A full batch of 10 million samples is cut into micro-batches of 64. Their gradients are computed one after the "
+    "other, then there is one update. Compared with the full batch at once, the update is",
+    {
+        "noisier: this is mini-batch descent with batch size 64.": "That would update after each piece. Here all "
+        "pieces are added up first, and nothing of the batch is left out.",
+        "the same, and the memory is that of one piece.": "A sum can be taken in pieces. Only what is kept for the "
+        "backward pass has to exist at one time, and that is the piece's.",
+        "the same, and so is the memory: every sample still has its activations.": "It has, but not at the same time: "
+        "a piece's activations can go when its gradient is there.",
+        "64 times smaller, or larger.": "If each piece counts with its share of the samples, the sum is the mean over "
+        "all. Forgetting these shares is the mistake that the exercise looks for.",
+    },
+    answer=1,
+)
+
+
+def accumulate(gradient, x, y, micro_batch):
+    """Return the gradient of the mean loss over all samples, taken in pieces of at most micro_batch samples."""
+    total = 0.0
+    for start in range(0, len(x), micro_batch):
+        x_piece, y_piece = x[start : start + micro_batch], y[start : start + micro_batch]
+        total = total + len(x_piece) / len(x) * gradient(x_piece, y_piece)
+    return total
+
+
+class _Watched:
+    """The gradient of (1/n) sum_i |x_i . w - y_i|^2 / 2 at w, which notes how many samples it is asked for."""
+
+    def __init__(self, w):
+        self.w, self.asked = w, []
+
+    def __call__(self, x, y):
+        if np.ndim(x) != 2 or np.ndim(y) != 1 or len(x) != len(y):
+            raise quiz.Wrong(
+                f"`gradient` was called with shapes {np.shape(x)} and {np.shape(y)}. Give it rows of x and the same "
+                "rows of y, such as x[a:b] and y[a:b]."
+            )
+        if len(x) == 0:
+            raise quiz.Wrong("`gradient` was called with no samples at all. Stop at the last sample.")
+        self.asked.append(len(x))
+        return self.of(x, y)
+
+    def of(self, x, y):
+        return (x @ self.w - y) @ x / len(x)
+
+
+def _cases():
+    rng = np.random.default_rng(7)
+    for n, micro_batch in ((8, 4), (10, 4), (7, 3), (5, 1), (3, 8)):
+        yield rng.normal(size=(n, 3)), rng.normal(size=n), rng.normal(size=3), micro_batch
+
+
+def _wrong_ways(grads, sizes, most):
+    """What comes out of typical mistakes, and what is said about each."""
+    n, whole = sum(sizes), [grad for grad, size in zip(grads, sizes, strict=True) if size == most]
+    return [
+        (np.mean(grads, axis=0), "the last piece is smaller, and counts as much as the others. Weigh each piece by its "
+         "share of the samples, or a few samples pull harder than the rest."),
+        (np.sum(grads, axis=0), "this is the sum of the pieces' means: as many times too long as there are pieces. The "
+         "learning rate would have to be that much smaller."),
+        (np.sum(grads, axis=0) / n, "the pieces' means are added up, and divided by the number of samples. Each of "
+         "them has been divided by its own samples already."),
+        (np.dot(sizes, grads), "this is the sum over the samples. Divide by their number, once."),
+        (np.sum(grads, axis=0) / most, "the sum of the pieces' means is divided by the size of a piece. Weigh each "
+         "piece by its share of all samples."),
+        (grads[-1], "this is the gradient of the last piece alone: each piece replaces the one before it. Add."),
+        (grads[0], "this is the gradient of the first piece alone. Is `return` inside the loop?"),
+        *((way, "the last piece, smaller than the others, is left out. Its samples belong to the batch.")
+          for way in (np.mean(whole or grads, axis=0), np.sum(whole or grads, axis=0) * most / n)),
+    ]  # fmt: skip
+
+
+@quiz.register(
+    "07.accumulate",
+    title="The same gradient, piece by piece",
+    hints=[
+        "range(0, len(x), micro_batch) counts the starts of the pieces; x[start : start + micro_batch] is a piece, and "
+        "a slice that reaches beyond the end is cut there.",
+        "The mean over all is the sum over all divided by N. A piece's mean times its number of samples is its sum.",
+        "So each piece counts with its number of samples divided by N. Begin with 0 and add these up.",
+    ],
+    solution=accumulate,
+)
+def check_accumulate(answer):
+    """Check `accumulate(gradient, x, y, micro_batch)`, which never may ask for more samples than a micro-batch.
+
+    `gradient(x, y)` returns the gradient of the mean loss over the samples it is given, as an array.
+    """
+    for x, y, w, micro_batch in _cases():
+        gradient = _Watched(w)
+        result = quiz.filled_in(answer(gradient, x.copy(), y.copy(), micro_batch))
+        n, right = len(x), gradient.of(x, y)
+        case = f"with {n} samples in micro-batches of {micro_batch}"
+        if gradient.asked and max(gradient.asked) > micro_batch:
+            raise quiz.Wrong(
+                f"{case}, `gradient` was asked for {max(gradient.asked)} samples at once: that would not fit into the "
+                f"memory. Never give it more than {micro_batch}."
+            )
+        try:
+            value = np.asarray(result, np.float64)
+        except (TypeError, ValueError):
+            value = np.zeros(0)
+        starts = range(0, n, micro_batch)
+        pieces = [(x[start : start + micro_batch], y[start : start + micro_batch]) for start in starts]
+        if value.shape != right.shape:
+            several = value.shape == (len(pieces), *right.shape)
+            more = "These are the gradients of the pieces: add them up." if several else "Return the sum of the pieces."
+            raise quiz.Wrong(
+                f"{case} the shape of the result is {value.shape}, and a gradient's is {right.shape}. {more}"
+            )
+        if np.allclose(value, right, rtol=1e-6, atol=1e-12):
+            continue
+        grads, sizes = np.array([gradient.of(*piece) for piece in pieces]), [len(piece) for piece, _ in pieces]
+        ways = _wrong_ways(grads, sizes, micro_batch)
+        told = [advice for wrong, advice in ways if np.allclose(value, wrong, rtol=1e-6, atol=1e-12)]
+        advice = told[0] if told else "the gradients of the pieces, each times its share of the samples, add up to it."
+        raise quiz.Wrong(f"{case} the result is not the gradient of the mean over all {n}. Look: {advice}")
