@@ -14,6 +14,7 @@ from . import (
     noise,
     plots,
     quiz,
+    reaching,
     stage,
     sweeps,
 )
@@ -24,6 +25,7 @@ from .history import History
 from .live import Lab
 from .models import Model
 from .noise import NoiseLab
+from .reaching import TargetLab
 
 __all__ = [
     "Descents",
@@ -32,6 +34,7 @@ __all__ = [
     "Model",
     "NoiseLab",
     "Problem",
+    "TargetLab",
     "chapters",
     "compiled",
     "counting",
@@ -46,6 +49,7 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "reaching",
     "stage",
     "sweeps",
 ]
