@@ -15,14 +15,13 @@ RATES = tuple(0.02 * 2.0**k for k in range(9))
 AXES = tuple(plots.AXES)  # epochs, iterations, samples seen, seconds
 RUNS_AT = {"best rates": True, "fixed rate": False}
 REFRESH = 0.4  # seconds between two frames while the sweep goes on: it is the sweep that should get the time
-BEST, FIXED = plots.TRAINING, plots.VALIDATION
-BESIDE = tuple(zip(plots.KEPT, ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1))), strict=True))
+BESIDE = 4  # batch sizes that the right panel draws besides the present one
 
 
 def digits_sweep(seeds=8, seed=0, **settings):
     """The sweep of chapter 6, not yet run: 1,000 real digits with right labels, to a validation accuracy of 0.9.
 
-    A run that has not got there after 2 + B / 10 epochs is given up.
+    A run that has not got there after 1 + B / 10 epochs is given up.
 
     Args:
         seeds: how many starts, with their shuffles.
@@ -35,7 +34,7 @@ def digits_sweep(seeds=8, seed=0, **settings):
     settings = {
         "batch_sizes": SIZES,
         "learning_rates": RATES,
-        "num_epochs": [2 + size // 10 for size in settings.get("batch_sizes", SIZES)],
+        "num_epochs": [1 + size // 10 for size in settings.get("batch_sizes", SIZES)],
         "target": {"val_accuracy": 0.9},
         "checks": 16,
         "hidden": (32,),
@@ -248,9 +247,9 @@ class TargetLab(Stage):
         axes = figure.subplots(1, 2, width_ratios=(1.1, 1))
         figure.subplots_adjust(left=0.075, right=0.985, top=0.83, bottom=0.145, wspace=0.2)
         limits = 0.5 * np.min(units / self.sweep.checks), 4 * np.max(units * self.sweep.num_epochs)
-        shown = np.unique(np.linspace(0, len(self.sizes) - 1, len(BESIDE)).round().astype(int))
-        self._views = [against_batch_size(axes[0], self.n, self.against.value, limits),
-                       runs(axes[1], self.sizes, shown, self.against.value, limits, self.goal)]  # fmt: skip
+        shown = np.unique(np.linspace(0, len(self.sizes) - 1, BESIDE).round().astype(int))
+        costs = plots.costs_of_target(axes[0], self.n, self.against.value, limits)
+        self._views = [costs, plots.runs_to_target(axes[1], self.sizes, shown, self.against.value, limits, self.goal)]
         self.picture.artists = [artist for view in self._views for artist in view.artists]
         for artist in self.picture.artists:
             artist.set_visible(not self.locked)
@@ -268,7 +267,7 @@ class TargetLab(Stage):
         self._draw()
         if not self.locked:
             (at, rate), units = self.place(), self.units
-            fitted = self.law.iterations(self.sizes) * self.sizes / self.n * units if self.law else None
+            fitted = self.law.iterations(self.sizes) / -(-self.n // self.sizes) * units if self.law else None
             scale = self.law.noise_scale.value if self.law else np.nan, np.nan if self.along is None else self.along
             self._views[0].update(self.sizes, self.costs(), fitted, scale, self.batch_size.value, self.rates[rate])
             self._views[1].update([self.run_of(place) for place in range(len(self.sizes))], at, self.runs_at.value)
@@ -315,83 +314,4 @@ def said(cost, counted):
 def fewest(sizes, costs):
     """The cheapest batch size, in words."""
     known = np.isfinite(costs)
-    return f"batch size {sizes[np.argmin(np.where(known, costs, np.inf))]}" if known.any() else "none yet"
-
-
-# ---- views -----------------------------------------------------------------------------------------------------------
-
-_NUMBERS = plots.FuncFormatter(lambda value, _: f"{value:g}")
-
-
-def against_batch_size(axes, n, counted, limits):
-    """What the target costs against B; `update(sizes, costs, fitted, scales, batch_size, learning_rate)`."""
-    bands = [axes.fill_between([1, n], [1, 1], [1, 1], color=color, alpha=0.2, linewidth=0, antialiased=False)
-             for color in (BEST, FIXED)]  # fmt: skip
-    (law,) = axes.plot([], [], color=plots.NOW, linewidth=1.2, label="the law, fitted to it")
-    (best,) = axes.plot([], [], "o", color=BEST, markersize=5.5, label="best rate for each B")
-    (fixed,) = axes.plot([], [], "s--", color=FIXED, linewidth=1.6, markersize=4.5, label="one fixed rate")
-    lost = [axes.plot([], [], "^", color=color, markersize=size)[0] for color, size in ((BEST, 9), (FIXED, 5))]
-    stars = [axes.plot([], [], "*", color=color, markersize=14, markeredgecolor="black", zorder=5)[0]
-             for color in (BEST, FIXED)]  # fmt: skip
-    scales = [axes.axvline(1, color=plots.BEST, linewidth=1.4, linestyle=style) for style in ("-", (0, (2, 2)))]
-    now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
-    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
-    words = axes.text(0.98, 0.03, "", transform=axes.transAxes, fontsize=8, ha="right", bbox=box)
-    heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom")
-    top = limits[1]
-    axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
-    axes.axhline(top / 2, color="0.8", linewidth=0.8)
-    axes.text(0.9, top / 1.9, "not reached", fontsize=8, color="0.4", va="bottom")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.42, 0.9), fontsize=8, handletextpad=0.4, frameon=False)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(_NUMBERS)
-    axes.minorticks_off()
-
-    def update(sizes, costs, fitted, noise_scales, batch_size, learning_rate):
-        for band, line, star, none, values in zip(bands, (best, fixed), stars, lost, costs, strict=True):
-            medians, known = np.median(values, axis=1), ~np.isnan(values).any(axis=1)
-            reached = np.isfinite(medians)
-            line.set_data(sizes[reached], medians[reached])
-            ends = np.where(np.isfinite(values), values, top)[known]
-            band.set_visible(bool(known.any()))
-            if known.any():
-                band.set_data(sizes[known], ends.min(axis=1), ends.max(axis=1))
-            none.set_data(sizes[np.isinf(medians)], np.full(np.isinf(medians).sum(), top / 1.45))
-            first = [np.argmin(np.where(reached, medians, np.inf))] if reached.any() else []
-            star.set_data(sizes[first], medians[first])
-        law.set_data(*(([], []) if fitted is None else (sizes, fitted)))
-        now.set_xdata([batch_size, batch_size])
-        for mark, value in zip(scales, noise_scales, strict=True):
-            mark.set_xdata([value, value])
-        fit_scale, along = noise_scales
-        first = "noise scale: not yet" if np.isnan(fit_scale) else f"noise scale (green), fitted: {fit_scale:.3g}"
-        words.set_text(first if np.isnan(along) else f"{first}\nalong the run: {along:.3g} (dotted)")
-        heading.set_text(f"{counted} to the target\nat B = {batch_size}; fixed rate {learning_rate:g}")
-
-    return plots.View([*bands, law, best, fixed, *lost, *scales, now, *stars, words, heading], update)
-
-
-def runs(axes, sizes, shown, counted, limits, target):
-    """Validation accuracy of some batch sizes along the chosen axis; `update(curves, at, rates)`."""
-    lines = [axes.plot([], [], color=color, linestyle=style, label=f"B = {sizes[place]}", antialiased=False)[0]
-             for place, (color, style) in zip(shown, BESIDE, strict=False)]  # fmt: skip
-    (ends,) = axes.plot([], [], "o", color="0.3", markersize=4)
-    (mine,) = axes.plot([], [], color=plots.NOW, linewidth=2.4, antialiased=False)
-    heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom")
-    axes.axhline(target, color=plots.BEST, linewidth=1)
-    axes.text(0.99, target + 0.012, "target", transform=axes.get_yaxis_transform(), fontsize=8, ha="right")
-    axes.set(xscale="log", xlim=limits, ylim=(0, 1), xlabel=counted)
-    axes.legend(loc="lower right", fontsize=8, handlelength=2.6, frameon=False)
-    axes.xaxis.set_major_formatter(_NUMBERS)
-    axes.minorticks_off()
-
-    def update(curves, at, rates):
-        last = []
-        for place, line in [*zip(shown, lines, strict=False), (at, mine)]:
-            curve = curves[place]
-            line.set_data(*(plots.thinned(curve[0][1:], curve[1][1:]) if curve else ([], [])))
-            last += [(curve[0][-1], curve[1][-1])] if curve else []
-        ends.set_data([x for x, _ in last], [y for _, y in last])
-        heading.set_text(f"validation accuracy, {rates}\n(black: B = {sizes[at]})")
-
-    return plots.View([*lines, mine, ends, heading], update)
+    return f"batch size {sizes[np.argmin(np.where(known, costs, np.inf))]}" if known.any() else "none"
