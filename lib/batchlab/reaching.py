@@ -21,7 +21,7 @@ BESIDE = 4  # batch sizes that the right panel draws besides the present one
 def digits_sweep(seeds=8, seed=0, **settings):
     """The sweep of chapter 6, not yet run: 1,000 real digits with right labels, to a validation accuracy of 0.9.
 
-    A run that has not got there after 1 + B / 10 epochs is given up.
+    A run that has not got there after 1 + B / 8 epochs is given up.
 
     Args:
         seeds: how many starts, with their shuffles.
@@ -34,7 +34,7 @@ def digits_sweep(seeds=8, seed=0, **settings):
     settings = {
         "batch_sizes": SIZES,
         "learning_rates": RATES,
-        "num_epochs": [1 + size // 10 for size in settings.get("batch_sizes", SIZES)],
+        "num_epochs": [1 + size // 8 for size in settings.get("batch_sizes", SIZES)],
         "target": {"val_accuracy": 0.9},
         "checks": 16,
         "hidden": (32,),
