@@ -34,6 +34,7 @@ def execute(path):
 
 if __name__ == "__main__":
     os.environ.update(BATCHLAB_PROGRESS="off", TQDM_DISABLE="1", JAX_ENABLE_COMPILATION_CACHE="false")
+    os.environ["BATCHLAB_WAIT"] = "1"  # a picture is written as it is when it is shown, so its work is done first
     for path in [FOLDER / name for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
         execute(path)
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")

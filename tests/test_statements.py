@@ -386,6 +386,113 @@ def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
     assert sum(held) >= 4  # of five 95 % intervals
 
 
+# ---- chapter 06 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def race():
+    """The chapter's sweep, eight seeds: its batch sizes, and the epochs to the target at each rate."""
+    sweep = bl.reaching.digits_sweep().run(progress=False)
+    return sweep.batch_sizes, sweep.epochs_to_target, -(-1000 // sweep.batch_sizes), sweep
+
+
+def test_s07_the_ranking_of_batch_sizes_changes_with_the_axis(race, verdict):
+    sizes, epochs, updates, sweep = race
+    rates, at_best = bl.measure.best_rates(epochs)
+    # With the best rates, in the median: a batch of 16 or fewer needs the fewest epochs, one of 256 or more the fewest
+    # iterations. Both are no close call: from end to end the price rises fivefold on one axis, falls thirtyfold on the
+    # other. So it is with each seed for itself, threefold and tenfold.
+    cost = np.median(at_best, axis=1)
+    assert sizes[np.argmin(cost)] <= 16
+    assert sizes[np.argmin(cost * updates)] >= 256
+    assert cost[-1] > 5 * cost[0]
+    assert cost[0] * updates[0] > 30 * cost[-1]
+    assert (at_best[-1] > 3 * at_best[0]).all()
+    assert (at_best[0] * updates[0] > 10 * at_best[-1]).all()
+    # At one fixed rate too: the fewest epochs at 4 or fewer, and at 1 three times the iterations of the full batch.
+    fixed = np.median(epochs[:, 2], axis=1)
+    assert sizes[np.argmin(fixed)] <= 4
+    assert fixed[0] * updates[0] > 2 * fixed[-1]
+    # How well: after one epoch batch size 8 is ahead of the full batch by 0.08 or more, after four iterations it is
+    # behind by 0.2 or more, in the mean over the seeds.
+    after = {}
+    for at in (2, 9):
+        curves = [sweep.curve("val_accuracy", int(sizes[at]), sweep.learning_rates[at, rates[at]], k) for k in range(8)]
+        budgets = 1, 4 / updates[at]
+        after[at] = [np.mean([np.interp(budget, *curve) for curve in curves]) for budget in budgets]
+    assert after[2][0] > after[9][0] + 0.08
+    assert after[2][1] < after[9][1] - 0.2
+    ratios = cost[-1] / cost[0], cost[0] * updates[0] / cost[-1]
+    verdict(
+        "S7",
+        f"to the same accuracy the full batch needs ≈ {ratios[0]:.0f} times the epochs of batch size 1, and batch size "
+        f"1 ≈ {ratios[1]:.0f} times the iterations of the full batch",
+    )
+
+
+def test_s16_beyond_the_noise_scale_more_samples_save_hardly_an_iteration(race, verdict):
+    sizes, epochs, updates, sweep = race
+    steps = np.median(bl.measure.best_rates(epochs)[1], axis=1) * updates
+    # From 4 to 16 samples the iterations fall to a quarter, give or take a third; from 256 to 1,000 by less than half.
+    assert 3 < steps[1] / steps[3] < 5
+    assert steps[7] / steps[9] < 2
+    # The law of two parameters holds for all ten batch sizes, within a quarter; a power of B alone does not.
+    law = bl.measure.fit_law(sizes, sweep.iterations_to_target)
+    assert np.abs(steps / law.iterations(sizes) - 1).max() < 0.25
+    slope, height = np.polyfit(np.log(sizes), np.log(steps), 1)
+    assert np.abs(steps / np.exp(slope * np.log(sizes) + height) - 1).max() > 0.4
+    # The noise scale of chapter 4, mean over the steps of a full-batch run to the target, is the fitted one within a
+    # factor 2. It was within 1.5 for four draws of the data.
+    rate = sweep.learning_rates[9, bl.measure.best_rates(epochs)[0][9]]
+    full = bl.fit(sweep.problem, hidden=(32,), batch_size=1000, learning_rate=rate, num_epochs=int(np.ceil(steps[9])))
+    along = bl.measure.noise_scales_along(full, range(full.num_epochs)).mean()
+    value, low, high = law.noise_scale
+    assert 0.5 < value / along < 2
+    # The interval over the seeds is no wider than a factor 2.
+    assert low <= value <= high < 2 * low
+    verdict(
+        "S16",
+        f"iterations to a target follow 1 + B_noise/B with B_noise ≈ {value:.0f}; the gradients alone give "
+        f"≈ {along:.0f}; from 256 to 1,000 samples ≈ {100 * (1 - steps[9] / steps[7]):.0f} % are saved",
+    )
+
+
+def test_s17_at_a_fixed_rate_a_larger_batch_needs_more_epochs(race):
+    _, epochs, updates, _ = race
+    fixed = epochs[:, 2]  # rate 0.08
+    # In the median each larger batch needs more; with every doubling from 8 on at least 1.6 times as many.
+    medians = np.median(fixed, axis=1)
+    assert (np.diff(medians) > 0).all()
+    assert (medians[3:9] > 1.6 * medians[2:8]).all()
+    # With each seed: from 4 to 512, which is 128 times, more than 40 times the epochs.
+    assert (fixed[8] > 40 * fixed[1]).all()
+    # For the iterations are as many, within a factor 1.5.
+    made = (medians * updates)[1:]
+    assert made.max() < 1.5 * made.min()
+
+
+def test_s17_with_the_best_rate_only_beyond_the_noise_scale(race, verdict):
+    # The other side of the condition.
+    _, epochs, _, sweep = race
+    at_best = bl.measure.best_rates(epochs)[1]
+    cost = np.median(at_best, axis=1)
+    # From 1 to 16 samples the epochs stay within a factor 1.5, and at 64, near the noise scale, within 2.2.
+    assert cost[:4].max() < 1.5 * cost[:4].min()
+    assert cost[5] < 2.2 * cost[:4].min()
+    # From 64 to 1,000 they rise more than fourfold; with each seed more than twofold.
+    assert cost[9] > 4 * cost[5]
+    assert (at_best[9] > 2 * at_best[5]).all()
+    # The best rate is inside the grid for every batch size: the rates beside it are worse or as good.
+    places = bl.measure.best_rates(epochs)[0]
+    assert ((places > 0) & (places < sweep.learning_rates.shape[1] - 1)).all()
+    fixed = np.median(epochs[:, 2], axis=1)
+    verdict(
+        "S17",
+        f"from B = 4 to 512 the epochs rise ≈ {fixed[8] / fixed[1]:.0f}-fold at a fixed rate; with the best rates "
+        f"≈ {cost[3] / cost[0]:.1f}-fold from 1 to 16, and ≈ {cost[9] / cost[3]:.0f}-fold from 16 to 1,000",
+    )
+
+
 # ---- chapter 07 ------------------------------------------------------------------------------------------------------
 
 STEPS = {  # model, kind, columns of x and y: the chapter's perceptron, and one of another shape

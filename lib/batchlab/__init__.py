@@ -17,6 +17,7 @@ from . import (
     noise,
     plots,
     quiz,
+    reaching,
     rules,
     sharding,
     signs,
@@ -32,6 +33,7 @@ from .history import History
 from .live import Lab
 from .models import Model
 from .noise import NoiseLab
+from .reaching import TargetLab
 from .signs import SignLab
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Problem",
     "SignLab",
     "StepLab",
+    "TargetLab",
     "bumps",
     "chapters",
     "compiled",
@@ -61,6 +64,7 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "reaching",
     "rules",
     "sharding",
     "signs",

@@ -77,9 +77,13 @@ def in_words(callback):
 
 
 def running_loop():
-    """The kernel's loop, or None where there is none, or none that shows what it does between cells (Colab)."""
+    """The kernel's loop, or None where there is none, or none that shows what it does between cells (Colab).
+
+    BATCHLAB_WAIT=1 does without it, too: so a notebook that is run to be read shows its pictures finished.
+    """
     try:
-        return None if "google.colab" in sys.modules else asyncio.get_running_loop()
+        waits = "google.colab" in sys.modules or os.environ.get("BATCHLAB_WAIT") == "1"
+        return None if waits else asyncio.get_running_loop()
     except RuntimeError:
         return None
 
