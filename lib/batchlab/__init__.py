@@ -7,6 +7,7 @@ from . import (
     data,
     descending,
     descent,
+    grids,
     history,
     live,
     measure,
@@ -14,6 +15,7 @@ from . import (
     noise,
     plots,
     quiz,
+    rates,
     stage,
     sweeps,
 )
@@ -24,6 +26,7 @@ from .history import History
 from .live import Lab
 from .models import Model
 from .noise import NoiseLab
+from .rates import RateMap
 
 __all__ = [
     "Descents",
@@ -32,6 +35,7 @@ __all__ = [
     "Model",
     "NoiseLab",
     "Problem",
+    "RateMap",
     "chapters",
     "compiled",
     "counting",
@@ -39,6 +43,7 @@ __all__ = [
     "descending",
     "descent",
     "fit",
+    "grids",
     "history",
     "live",
     "measure",
@@ -46,6 +51,7 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "rates",
     "stage",
     "sweeps",
 ]

@@ -22,7 +22,9 @@ CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
 SMALL, REGIONS = "#EBA77A", ("#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58A")
 TINTS = ("#FCF4EF", "#CCE3F0", "#F7DFCC")  # the stretch of overfitting, the bands over seeds
 GREYS = ("0.15", "0.3", "0.45", "0.6", "0.72", "0.82", "0.93")
-PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *TINTS, *KEPT, *REGIONS, *GREYS)  # what every frame can show
+# Of a map, from the lowest value to the highest: "cividis" (Nunez et al. 2018), made for colour-blind readers.
+STEPS = ("#00204D", "#143D6D", "#414D6B", "#666970", "#8A8678", "#B0A473", "#D6C35E", "#FFE945")
+PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *TINTS, *KEPT, *REGIONS, *GREYS, *STEPS)  # what every frame can show
 OWN_COLORS = 4  # besides, the most frequent of the picture's own, edges mostly
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "samples_seen", "seconds": "seconds"}
