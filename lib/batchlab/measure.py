@@ -357,6 +357,49 @@ def _bend(model, kind):
     return jax.jit(both)
 
 
+def stable_rate(problem, model, params, steps=60):
+    """2 / lambda, lambda the largest curvature: the rate up to which descent along the full gradient is stable.
+
+    On a quadratic loss; the largest eigenvalue of the Hessian is found by power iteration. Infinite where the loss
+    bends upwards in no direction. Source: Cohen et al. 2021, section 2, https://arxiv.org/abs/2103.00065.
+
+    >>> from batchlab import data, models
+    >>> problem, model = data.noisy_sine(n=12), models.mlp((1, 8, 1))
+    >>> params = model.init(jax.random.key(0))
+    >>> 0 < stable_rate(problem, model, params) < 1
+    True
+    """
+    bend = float(_largest_bend(model, check_problem(problem).kind, steps)(params, problem.x, problem.y))
+    return 2 / bend if bend > 0 else float("inf")
+
+
+@functools.lru_cache(maxsize=64)
+def _largest_bend(model, kind, steps):
+    """The largest eigenvalue of the Hessian."""
+
+    def largest(params, x, y):
+        gradient = jax.grad(lambda params: LOSSES[kind](model.predict(params, x), y).mean())
+
+        def iterate(shift, direction):
+            def step(_, carry):
+                direction, _ = carry
+                length = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(direction)))
+                direction = jax.tree.map(lambda leaf: leaf / length, direction)
+                bent = jax.jvp(gradient, (params,), (direction,))[1]
+                bent = jax.tree.map(lambda bent, leaf: bent - shift * leaf, bent, direction)
+                value = sum(jnp.vdot(a, b) for a, b in zip(*map(jax.tree.leaves, (direction, bent)), strict=True))
+                return bent, value
+
+            return jax.lax.fori_loop(0, steps, step, (direction, jnp.float32(0)))
+
+        direction, value = iterate(0.0, gradient(params))  # the eigenvalue of the largest size
+        shift = jnp.minimum(value, 0.0)  # if that is a negative one, it is moved to zero
+        start = jax.tree.map(lambda bent, leaf: jnp.where(shift < 0, leaf, bent), direction, gradient(params))
+        return iterate(shift, start)[1] + shift
+
+    return jax.jit(largest)
+
+
 def guessing_loss(problem):
     """The training loss of the best constant answer: the entropy of the classes, or the variance of the targets.
 

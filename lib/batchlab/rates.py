@@ -179,7 +179,7 @@ class RateMap(Stage):
             self.largest = measure.fitted_largest(sizes[known], self.best[known], self.noise_scale.value)
             self.linear = float(np.median((self.best / sizes)[known][:4]))
         rules = self.linear, self.largest, self.noise_scale.value
-        self._views[1].update(self.best, self.beyond, rules, (size, rate))
+        self._views[1].update(self.best, self.beyond, rules, (size, rate), budget)
         self._views[2].update(grid.curves(size, rate), size, rate, budget)
         self.picture.show()
         self._buttons[0].description = "stop" if self._going else "go on"
@@ -279,7 +279,7 @@ def map_of_losses(axes, grid):
 
 
 def lines_on_map(axes, grid):
-    """Best rates, edge, both rules and the chosen cell; `update(best, beyond, rules, cell)`."""
+    """Best rates, edge, both rules and the chosen cell; `update(best, beyond, rules, cell, budget)`."""
     sizes, columns = grid.batch_sizes, np.arange(len(grid.batch_sizes))
     (edge,) = axes.plot([], [], color="black", linewidth=2, drawstyle="steps-mid", label="edge of stability")
     (linear,) = axes.plot(
@@ -291,13 +291,15 @@ def lines_on_map(axes, grid):
     (around,) = axes.plot([], [], color="white", linewidth=3.5)
     (cell,) = axes.plot([], [], color="black", linewidth=1.5, label="chosen cell")
     place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 2, "frameon": False, "fontsize": 8}
+    heading = axes.text(-0.02, 1.245, "", transform=axes.transAxes, fontsize=10, va="bottom")
     handles = [dots, edge, curve, linear, axes.lines[0], cell]
     axes.legend(handles=handles, handlelength=1.8, columnspacing=1.2, labelspacing=0.25, **place)
     fine = np.linspace(-0.5, len(sizes) - 0.5, 120)
     at = np.interp(fine, columns, np.log2(sizes))  # the last column is N, whatever that is
     at += np.minimum(fine, 0) + np.maximum(fine - columns[-1], 0)
 
-    def update(best, beyond, rules, chosen):
+    def update(best, beyond, rules, chosen, budget):
+        heading.set_text(f"median loss {grids.BUDGETS[budget]}, {len(grid.seeds)} seeds")
         dots.set_data(columns, np.log2(best))
         line = np.log2(np.sqrt(beyond[:, 0] * beyond[:, 1]))
         edge.set_data([-0.5, *columns, columns[-1] + 0.5], [line[0], *line, line[-1]])
@@ -310,7 +312,7 @@ def lines_on_map(axes, grid):
         for outline in (around, cell):
             outline.set_data(x + np.array([-0.5, 0.5, 0.5, -0.5, -0.5]), y[[0, 0, 1, 1, 0]])
 
-    return plots.View([linear, curve, edge, dots, around, cell], update)
+    return plots.View([linear, curve, edge, dots, around, cell, heading], update)
 
 
 def curves_of_cell(axes, grid):
