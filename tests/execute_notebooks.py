@@ -33,7 +33,8 @@ def execute(path):
 
 
 if __name__ == "__main__":
-    os.environ.update(BATCHLAB_PROGRESS="off", BATCHLAB_STATIC="1", TQDM_DISABLE="1", JAX_ENABLE_COMPILATION_CACHE="false")
+    os.environ.update(BATCHLAB_PROGRESS="off", TQDM_DISABLE="1", JAX_ENABLE_COMPILATION_CACHE="false")
+    os.environ["BATCHLAB_STATIC"] = "1"  # pictures are finished before they are shown: nobody waits for the rest
     for path in [FOLDER / name for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
         execute(path)
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")

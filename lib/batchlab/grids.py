@@ -75,7 +75,9 @@ class RateGrid:
 
     def run(self, progress=True):
         """Train what is not finished yet. It can be stopped, and goes on when it is called again."""
-        with tqdm(total=self.total, initial=self.finished, unit=" runs", delay=1, disable=not progress or None) as bar:
+        with tqdm(
+            total=self.total, initial=self.finished, unit=" runs", delay=1, leave=False, disable=not progress or None
+        ) as bar:
             for _ in self.work():
                 bar.update(self.finished - bar.n)
         return self
@@ -156,7 +158,8 @@ class RateGrid:
                 for epochs, curve in curves
             ]
             self._ends[cell] = np.array(values)
-            self._medians[cell] = np.median(np.nan_to_num(self._ends[cell], nan=np.inf), axis=0)
+            ends = self._ends[cell]  # a regression has no accuracy
+            self._medians[cell] = np.median(np.where(np.isnan(ends), np.inf, ends), axis=0)
         return self._ends[cell]
 
     def losses(self, batch_size, budget, metric="train_loss"):

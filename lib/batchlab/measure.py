@@ -433,7 +433,8 @@ def best_and_edge(rates, losses, limit):
     >>> best_and_edge([1, 2, 4, 8], [3.0, 0.5, 0.7, 2.5], 2.3)
     (2.0, 4.0, 8.0)
     """
-    rates, losses = np.asarray(rates, np.float64), np.nan_to_num(losses, nan=np.inf)
+    rates, losses = np.asarray(rates, np.float64), np.asarray(losses, np.float64)
+    losses = np.where(np.isnan(losses), np.inf, losses)
     best = int(np.argmin(losses))
     beyond = [at for at in range(best, len(rates)) if losses[at] >= limit]
     edge = float("nan") if losses[best] >= limit else float(rates[(beyond[0] if beyond else len(rates)) - 1])
