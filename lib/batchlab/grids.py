@@ -6,6 +6,8 @@ What a run has come to can be asked after equally many epochs or after equally m
 until it has had both. That question decides what is seen: at equal epochs a large batch makes few updates.
 """
 
+import os
+
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -75,9 +77,8 @@ class RateGrid:
 
     def run(self, progress=True):
         """Train what is not finished yet. It can be stopped, and goes on when it is called again."""
-        with tqdm(
-            total=self.total, initial=self.finished, unit=" runs", delay=1, leave=False, disable=not progress or None
-        ) as bar:
+        silent = not progress or "TQDM_DISABLE" in os.environ
+        with tqdm(total=self.total, initial=self.finished, unit=" runs", delay=1, leave=False, disable=silent) as bar:
             for _ in self.work():
                 bar.update(self.finished - bar.n)
         return self

@@ -385,6 +385,7 @@ def schedules(runs, unit="training loss (cross-entropy)"):
             axes.plot(x, middle(losses), color=color, linestyle=style, linewidth=width, label=name)
             axes.fill_between(x, losses.min(axis=0), losses.max(axis=0), color=color, alpha=0.15, linewidth=0)
     left.set(xlabel="epochs", ylabel=unit, yscale="log")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="updates (iterations)")
     left.set_title("at equal epochs", loc="left", fontsize=10)
     right.set_title("at equal updates", loc="left", fontsize=10)
