@@ -350,7 +350,7 @@ def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
 def rate_grids():
     """The chapter's grid for three sets of digits, three starts and shuffles each."""
     problems = [bl.data.digits(n=512, label_noise=0, n_val=256, seed=seed) for seed in range(3)]
-    return [bl.grids.RateGrid(problem, seeds=3).run(progress=False) for problem in problems]
+    return [bl.grids.RateGrid(problem).run(progress=False) for problem in problems]
 
 
 def descend(problem, plan, seed):

@@ -18,7 +18,7 @@ from .sweeps import METRICS, Sweep
 COARSE = 4.0 ** np.arange(-3, 4)  # the rates of every batch size, a factor of 4 apart
 EPOCHS, ITERATIONS = 10, 64  # at which runs are compared
 BUDGETS = {"equal epochs": f"after {EPOCHS} epochs", "equal iterations": f"after {ITERATIONS} updates"}
-SEEDS, CHECKS, MORE = 5, 8, 4  # runs of a cell; measurements in an epoch; rates that a pass adds to each batch size
+SEEDS, CHECKS, MORE = 3, 8, 4  # runs of a cell; measurements in an epoch; rates that a pass adds to each batch size
 
 
 class RateGrid:
@@ -108,16 +108,17 @@ class RateGrid:
     def _between(self):
         """MORE new rates for each batch size, half-way between those that there are."""
         step = np.sqrt(COARSE[1] / COARSE[0]) ** (0.5 ** (len(self._sweeps) - 1))
-        added = []
+        half_way, added = np.exp(np.arange(np.log(COARSE[0] * step), np.log(COARSE[-1]), 2 * np.log(step))), []
         for size in self.batch_sizes.tolist():
             known = [rate for sweep in self._sweeps for rate in self._rates_of(sweep, size)]
             found = [self.best_and_edge(size, budget)[:2] for budget in BUDGETS]
             around = [(best, edge if np.isfinite(edge) else best) for best, edge in found]
             wanted = [rate for best, edge in around for rate in (best * step, best / step, edge * step)]
-            wanted += [best * step**power for best, _ in around for power in (3, -3, 5, -5, 7, -7)]
+            wanted += sorted(half_way, key=lambda rate: abs(np.log(rate / around[0][0])))
             new = []
             for rate in wanted:
-                if not np.isclose(rate, [*known, *new], rtol=0.01, atol=0).any():
+                inside = COARSE[0] < rate < COARSE[-1]
+                if inside and not np.isclose(rate, [*known, *new], rtol=0.01, atol=0).any():
                     new.append(float(rate))
             added.append(sorted(new[:MORE]))
         return np.array(added)

@@ -63,8 +63,8 @@ class RateMap(Stage):
         sizes = self.grid.batch_sizes.tolist()
         self.batch_size = ChoiceControl("batch size", sizes, self._check_size, self.fail, **look)
         self.batch_size.hint.value = f"1: SGD, {sizes[-1]}: full-batch GD"
-        rates = self.grid.rates(sizes[0])
-        self.learning_rate = ChoiceControl("learning rate", rates, self._check_rate, self.fail, **look)
+        rates, room = self.grid.rates(sizes[0]), len(grids.COARSE) + grids.MORE
+        self.learning_rate = ChoiceControl("learning rate", rates, self._check_rate, self.fail, room, **look)
         self.noise_scale = LogIntegerControl("noise scale", self._check_scale, self.fail, **look)
         self.noise_scale.set_range(LARGEST_SCALE, max(1, round(self.measured_scale)))
         self.noise_scale.hint.value = f"of the orange curve; before training {self.measured_scale:.0f}"
@@ -202,16 +202,14 @@ class RateMap(Stage):
         text = f"batch size {size}, learning rate {rate:.3g}: "
         ends = grid.ends(size, rate, budget)
         if self.locked:
-            return text + "its outcome is shown after your prediction."
+            return f"{text}its outcome is shown after your prediction."
         if ends is None:
             return text + f"not run yet, {self._progress()}."
         at = grid.epochs_at(size, budget)
         updates = round(at * grid.updates[grid.batch_sizes.tolist().index(size)])
-        passed = f"{at:.0f} epochs" if at >= 10 else f"{at:.3g} epochs"
-        losses = np.median(ends, axis=0)
-        lost = int(np.sum(~np.isfinite(ends[:, 0])))
-        text += f"after {passed} ({updates:,} updates) "
-        text += f"training loss {losses[0]:.3g}, validation loss {losses[1]:.3g}" if lost < 3 else "lost"
+        losses, lost = np.median(ends, axis=0), int(np.sum(~np.isfinite(ends[:, 0])))
+        text += f"after {at:.3g} epochs ({updates:,} updates) "
+        text += f"training loss {losses[0]:.3g}, validation loss {losses[1]:.3g}" if np.isfinite(losses[0]) else "lost"
         text += f"; {lost} of {len(ends)} runs diverged. " if lost else f" (medians of {len(ends)} seeds). "
         best, edge, beyond = grid.best_and_edge(size, budget)
         if np.isfinite(best):

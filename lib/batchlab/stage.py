@@ -421,11 +421,14 @@ class LogIntegerControl(NumberControl):
 
 
 class ChoiceControl(NumberControl):
-    """One of a list of numbers: an arrow key goes to the next of them, a typed number to the nearest by its ratio."""
+    """One of a list of numbers: an arrow key goes to the next of them, a typed number to the nearest by its ratio.
 
-    def __init__(self, label, choices, check, complain, **look):
+    `room` is how many there may come to be: a page whose slider gets another end later goes to the old one on End.
+    """
+
+    def __init__(self, label, choices, check, complain, room=0, **look):
         self.choices = list(choices)
-        slider = widgets.IntSlider(description=label, min=0, max=len(choices) - 1, **look)
+        slider = widgets.IntSlider(description=label, min=0, max=max(len(choices), room) - 1, **look)
         super().__init__(slider, lambda value: self.nearest(check(value)), complain)
         self.value = self.choices[0]
 
@@ -438,7 +441,7 @@ class ChoiceControl(NumberControl):
         self.choices, value = list(choices), self.value
         source, self._source = self._source, self
         try:
-            self.slider.max = len(self.choices) - 1
+            self.slider.max = max(self.slider.max, len(self.choices) - 1)
         finally:
             self._source = source
         self.value = self.nearest(value)
@@ -451,7 +454,7 @@ class ChoiceControl(NumberControl):
 
     def _slid(self, change):
         if self._source is None:
-            self._set(self.choices[change["new"]], self.slider)
+            self._set(self.choices[min(change["new"], len(self.choices) - 1)], self.slider)
 
     def _place(self):
         source, self._source = self._source, self
