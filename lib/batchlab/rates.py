@@ -16,8 +16,7 @@ LOW, HIGH = 2e-4, 30.0  # of the loss curves
 RANGE = np.log2(grids.COARSE[0]) - 1, np.log2(grids.COARSE[-1]) + 1  # of the rates, as powers of 2
 ROWS = 16  # of the map's image, for each factor of 4 in the rate
 PREDICTED, LINEAR = plots.VALIDATION, "#CC79A7"
-SWEEP_FRAME_SECONDS = 0.3  # between two frames while runs are made
-LARGEST_SCALE = 4096
+LARGEST_SCALE, SWEEP_FRAME_SECONDS = 4096, 0.3  # of its slider; between two frames while runs are made
 
 
 class RateMap(Stage):
@@ -251,14 +250,13 @@ def _image(grid, budget):
 
 def map_of_losses(axes, grid):
     """The map itself; `update(image, lost)`, see `_image`."""
-    low, high = RANGE
     colors = ListedColormap(["white", *plots.STEPS, "white"])
     columns, sizes = np.arange(len(grid.batch_sizes)), grid.batch_sizes
     look = {"cmap": colors, "vmin": -1.5, "vmax": len(BOUNDS) + 1.5, "aspect": "auto", "origin": "lower"}
-    look["interpolation"] = "nearest"
-    image = axes.imshow(np.full((2, len(sizes)), -1), extent=(-0.5, len(sizes) - 0.5, low, high), **look)
+    extent, blank = (-0.5, len(sizes) - 0.5, *RANGE), np.full((2, len(sizes)), -1)
+    image = axes.imshow(blank, extent=extent, interpolation="nearest", **look)
     (lost,) = axes.plot([], [], "x", color="0.6", markersize=5, antialiased=False, label="no better than guessing")
-    axes.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(low, high), xlabel="batch size B")
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="batch size B")
     axes.set_ylabel("learning rate", labelpad=1)
     axes.set_xticks(columns, sizes)
     axes.set_yticks(np.log2(grids.COARSE), [f"{rate:g}" if rate >= 1 else f"1/{1 / rate:g}" for rate in grids.COARSE])
