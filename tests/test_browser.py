@@ -288,3 +288,26 @@ def test_the_first_picture_of_every_other_chapter_moves(server, chromium_open, n
         browser.wait_until(lambda: reader.words() != words, "the words stay")
         browser.wait_until(lambda: image.evaluate(browser.HASH) != picture, "the picture stays")
         assert reader.trouble() == []
+
+
+def test_a_click_into_the_map_chooses_a_cell(server, chromium_open):
+    cells = (
+        "import batchlab as bl\nproblem = bl.data.digits(n=24, label_noise=0, n_val=20)",
+        "bl.RateMap(bl.grids.RateGrid(problem, hidden=(), seeds=1, keep=False), batch_size=8)",
+    )
+    notebook = browser.put_notebook(cells, server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.run_cell(0)
+        reader.run_cell(1)
+        reader.hears("batch size 8, learning rate 1: after", 60)
+        image = reader.page.locator("img.widget-image").filter(visible=True)
+        picture, box = image.evaluate(browser.HASH), image.bounding_box()
+        for column, size in ((0, 1), (5, 24), (0, 1)):  # the middle of a column of six, at a rate of about 1
+            reader.page.mouse.click(
+                box["x"] + box["width"] * (0.07 + 0.434 * (column + 0.5) / 6), box["y"] + 0.54 * box["height"]
+            )
+            reader.hears(f"batch size {size}, learning rate ")
+        browser.wait_until(lambda: image.evaluate(browser.HASH) != picture, "the picture stays")
+        reader.press("batch size", "ArrowRight")  # keys go on from there
+        reader.hears("batch size 2, learning rate ")
+        assert reader.trouble() == []

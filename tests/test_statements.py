@@ -386,6 +386,128 @@ def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
     assert sum(held) >= 4  # of five 95 % intervals
 
 
+# ---- chapter 05 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rate_grids():
+    """The chapter's grid for three sets of digits, three starts and shuffles each."""
+    problems = [bl.data.digits(n=512, label_noise=0, n_val=256, seed=seed) for seed in range(3)]
+    return [bl.grids.RateGrid(problem).run(progress=False) for problem in problems]
+
+
+def descend(problem, plan, seed):
+    """The chapter's chain of runs: updates and training losses after every epoch of (batch size, rate, epochs)."""
+    params, losses, updates = None, [], [0]
+    for part, (batch_size, rate, epochs) in enumerate(plan):
+        settings = {"batch_size": batch_size, "learning_rate": rate, "num_epochs": epochs}
+        run = bl.fit(problem, hidden=(32,), params=params, seed=seed + 1000 * part, **settings)
+        losses += run.train_loss[1:].tolist() if losses else run.train_loss.tolist()
+        updates += (updates[-1] + run.iterations[1:]).tolist()
+        params = run.params_at(epochs)
+    return np.array(updates), np.array(losses)
+
+
+def test_s19_the_rate_grows_with_the_batch_and_then_no_more(rate_grids, verdict):
+    slopes, edge_slopes, flat = [], [], []
+    for grid in rate_grids:
+        best, edge = grid.best(), grid.edge()
+        slopes.append(grid.slope(best))
+        edge_slopes.append(grid.slope(edge))
+        flat.append(best[-1] / best[-4])
+        # In proportion up to B = 32: the power lies between 0.7 and 1.3, of the best rate and of the edge, and of the
+        # edge also if a half or a quarter of the loss of guessing counts as lost.
+        edges = [grid.edge(limit=share * grid.limit) for share in (0.5, 0.25)]
+        assert all(0.7 < grid.slope(rates) < 1.3 for rates in (best, edge, *edges))
+        # From 64 to 512, eightfold, the best rate grows less than threefold.
+        assert flat[-1] < 3
+        # The edge: at the full batch at least eight times what it is for SGD, which cannot even bear the best rate of
+        # the full batch, nor half of it.
+        assert edge[-1] > 8 * edge[0]
+        assert edge[0] < best[-1] / 2
+        # The linear rule from B = 8 is beyond the edge at the full batch.
+        assert best[3] * 512 / 8 > edge[-1]
+    verdict(
+        "S19",
+        f"up to B = 32 the best rate grows like B to the power ≈ {np.median(slopes):.2f}, the largest stable rate like "
+        f"B to the power ≈ {np.median(edge_slopes):.2f}; from B = 64 to 512 the best rate grows ≈ "
+        f"{np.median(flat):.1f}-fold",
+    )
+
+
+def test_s19_the_noise_scale_tells_where(rate_grids):
+    for grid in rate_grids:
+        params = grid.model.init(jax.random.key(0))
+        scale = bl.measure.noise_scale(bl.measure.inner_products(grid.problem, grid.model, params))
+        largest, best, sizes = bl.measure.largest_rate(grid.problem, grid.model, params), grid.best(), grid.batch_sizes
+        # The bend lies between one and eight times the noise scale before training: a line through the small batches
+        # still holds within a factor of 2 at the first, and is too high by more than a factor of 3 beyond.
+        line = np.median((best / sizes)[:4]) * sizes
+        assert (line[sizes <= scale] / best[sizes <= scale] < 2.1).all()
+        assert line[-1] / best[-1] > 3
+        # With one number fitted, eta_max, the rule holds within a factor of 4; with three times that noise scale, as
+        # it is an epoch later, within 3.
+        for times, within in ((1, 4), (3, 3)):
+            rule = bl.measure.matched_rate(sizes, bl.measure.fitted_largest(sizes, best, times * scale), times * scale)
+            assert np.abs(np.log(rule / best)).max() < np.log(within)
+        # Without any fit, from what is measured before the first update, it holds within a factor of 2 up to B = 8.
+        rule = bl.measure.matched_rate(sizes, largest, scale)
+        assert np.abs(np.log(rule / best))[sizes <= 8].max() < np.log(2)
+
+
+def test_s19_growing_the_batch_does_what_lowering_the_rate_does():
+    for problem_seed in range(3):
+        noisy = bl.data.digits(n=512, label_noise=0.2, n_val=256, seed=problem_seed)
+        plans = {
+            "nothing": [(8, 1.0, 20)],
+            "decays": [(8, 1.0, 8), (8, 1 / 4, 6), (8, 1 / 16, 6)],
+            "grows": [(8, 1.0, 8), (32, 1.0, 6), (128, 1.0, 6)],
+        }
+        runs = {name: [descend(noisy, plan, seed) for seed in range(3)] for name, plan in plans.items()}
+        median = {name: np.median([losses for _, losses in done], axis=0) for name, done in runs.items()}
+        # At equal epochs the two curves differ by less than a tenth everywhere, with about half the updates.
+        assert np.abs(np.log(median["grows"] / median["decays"])).max() < 0.1
+        assert runs["grows"][0][0][-1] < 0.55 * runs["decays"][0][0][-1]
+        # The other side: without either the loss stays more than twice as high.
+        assert median["nothing"][-1] > 2 * median["grows"][-1]
+
+
+def test_s19_a_high_rate_is_dangerous_early_and_warm_up_only_moves_the_jump():
+    for problem_seed in range(3):
+        problem = bl.data.digits(n=512, label_noise=0, n_val=256, seed=problem_seed)
+        wild = bl.fit(problem, hidden=(32,), batch_size=512, learning_rate=16.0, num_epochs=20)
+        calm = bl.fit(problem, hidden=(32,), batch_size=512, learning_rate=2.0, num_epochs=20)
+        guess = bl.measure.guessing_loss(problem)
+        # At once: above guessing in the first ten epochs, and below a quarter of it in the next ten.
+        assert wild.train_loss[1:11].max() > 1.5 * guess
+        assert wild.train_loss[11:].max() < guess / 4
+        # Since the loss flattens: the stable rate rises at least fivefold on the way, that of a calm run hardly in
+        # ten epochs, where it is still below half of the rate.
+        first, last = (bl.measure.stable_rate(problem, wild.model, wild.params_at(epoch)) for epoch in (0, 20))
+        assert first < 16 / 4
+        assert last > 5 * first
+        assert bl.measure.stable_rate(problem, calm.model, calm.params_at(10)) < 16 / 2
+        # So after ten calm epochs the high rate throws the run above guessing just the same.
+        losses = descend(problem, [(512, 2.0, 10), (512, 16.0, 10)], 0)[1]
+        assert losses[1:11].max() < guess / 2
+        assert losses[11:].max() > 1.5 * guess
+        assert losses[-1] > wild.train_loss[-1]
+
+
+def test_s20_as_the_gradient_becomes_accurate_the_rate_must_be_raised(rate_grids):
+    for grid in rate_grids:
+        at = {
+            budget: [dict(zip(*grid.losses(size, budget), strict=True))[0.25] for size in (8, 32, 512)]
+            for budget in bl.grids.BUDGETS
+        }
+        # At equal epochs and one rate, the full batch ends forty times as high as batches of 8; at its own best rate
+        # less than a tenth of that.
+        assert at["equal epochs"][2] > 40 * at["equal epochs"][0]
+        assert min(grid.losses(512, "equal epochs")[1]) < 0.1 * at["equal epochs"][2]
+        # The other side: at equal updates and one rate nothing depends on the batch size beyond 32, within 5 %.
+        assert abs(at["equal iterations"][2] / at["equal iterations"][1] - 1) < 0.05
+
+
 # ---- chapter 06 ------------------------------------------------------------------------------------------------------
 
 

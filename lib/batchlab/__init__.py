@@ -10,6 +10,7 @@ from . import (
     descent,
     devices,
     escaping,
+    grids,
     history,
     live,
     measure,
@@ -17,6 +18,7 @@ from . import (
     noise,
     plots,
     quiz,
+    rates,
     reaching,
     rules,
     sharding,
@@ -33,6 +35,7 @@ from .history import History
 from .live import Lab
 from .models import Model
 from .noise import NoiseLab
+from .rates import RateMap
 from .reaching import TargetLab
 from .signs import SignLab
 
@@ -44,6 +47,7 @@ __all__ = [
     "Model",
     "NoiseLab",
     "Problem",
+    "RateMap",
     "SignLab",
     "StepLab",
     "TargetLab",
@@ -57,6 +61,7 @@ __all__ = [
     "devices",
     "escaping",
     "fit",
+    "grids",
     "history",
     "live",
     "measure",
@@ -64,6 +69,7 @@ __all__ = [
     "noise",
     "plots",
     "quiz",
+    "rates",
     "reaching",
     "rules",
     "sharding",

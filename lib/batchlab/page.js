@@ -30,6 +30,24 @@ const changes = { subtree: true, childList: true, characterData: true, attribute
 new MutationObserver(describe).observe(stage, changes);
 describe();
 
+// A click into the picture is told to the stages that ask for it, by a hidden text field: the place in parts of the
+// picture's width and height, and a count, since the same place can be clicked twice.
+const heard = stage.querySelector(".batchlab-click input");
+const picture = stage.querySelector("img");
+if (heard && picture) {
+  let clicks = 0;
+  picture.style.cursor = "pointer";
+  picture.addEventListener("click", (event) => {
+    const box = picture.getBoundingClientRect();
+    const scale = Math.min(box.width / picture.naturalWidth, box.height / picture.naturalHeight);
+    const [width, height] = [scale * picture.naturalWidth, scale * picture.naturalHeight];
+    const x = (event.clientX - box.left - (box.width - width) / 2) / width;
+    const y = (event.clientY - box.top - (box.height - height) / 2) / height;
+    heard.value = `${x.toFixed(5)} ${y.toFixed(5)} ${++clicks}`;
+    for (const kind of ["input", "change"]) heard.dispatchEvent(new Event(kind, { bubbles: true }));
+  });
+}
+
 // Notebook 7 takes the arrow keys for itself before a slider sees them. A plain key that is pressed in a control belongs
 // to the control; keys with Ctrl, Alt or Cmd, Escape, and Shift + Enter, remain the notebook's.
 if (!window.batchlabKeys) {

@@ -22,7 +22,9 @@ CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
 SMALL, REGIONS = "#EBA77A", ("#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58A")
 TINTS = ("#FCF4EF", "#CCE3F0", "#F7DFCC")  # the stretch of overfitting, the bands over seeds
 GREYS = ("0.15", "0.3", "0.45", "0.6", "0.72", "0.82", "0.93")
-PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *TINTS, *KEPT, *REGIONS, *GREYS)  # what every frame can show
+# Of a map, from the lowest value to the highest: "cividis" (Nunez et al. 2018), made for colour-blind readers.
+STEPS = ("#00204D", "#143D6D", "#414D6B", "#666970", "#8A8678", "#B0A473", "#D6C35E", "#FFE945")
+PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *TINTS, *KEPT, *REGIONS, *GREYS, *STEPS)  # what every frame can show
 OWN_COLORS = 4  # besides, the most frequent of the picture's own, edges mostly
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # of lines that have the colours KEPT
@@ -364,6 +366,35 @@ def best_epochs(runs):
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_title("The right number of epochs depends on the dataset", loc="left", fontsize=10)
     axes.grid(axis="x", color="0.9")
+    return still
+
+
+def schedules(runs, unit="training loss (cross-entropy)"):
+    """Losses of runs whose rate or batch size changes on the way, against epochs and against updates, as a `Still`.
+
+    Args:
+        runs: name -> (updates (k,), losses (seeds, k)), after each epoch from the start on.
+        unit: what the losses are.
+    """
+    said = "; ".join(
+        f"{name}: {middle(losses)[-1]:.2g} after {updates[-1]:,} updates" for name, (updates, losses) in runs.items()
+    )
+    still = Still(f"Training loss against epochs and against updates, medians of the seeds. At the end {said}.")
+    left, right = still.figure.subplots(1, 2, sharey=True)
+    looks = zip((GREYS[3], TRAINING, VALIDATION, BEST), ("-", "-", (0, (4, 2)), ":"), (1.6, 4.0, 2.0, 2.0), strict=True)
+    for (name, (updates, losses)), (color, style, width) in zip(runs.items(), looks, strict=False):
+        for axes, x in ((left, np.arange(len(updates))), (right, updates)):
+            axes.plot(x, middle(losses), color=color, linestyle=style, linewidth=width, label=name)
+            axes.fill_between(x, losses.min(axis=0), losses.max(axis=0), color=color, alpha=0.15, linewidth=0)
+    left.set(xlabel="epochs", ylabel=unit, yscale="log")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="updates (iterations)")
+    left.set_title("at equal epochs", loc="left", fontsize=10)
+    right.set_title("at equal updates", loc="left", fontsize=10)
+    left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    left.yaxis.set_minor_locator(NullLocator())
+    left.legend(fontsize=9, frameon=False)
     return still
 
 

@@ -96,14 +96,16 @@ def facts(cells):
 class Stage(widgets.VBox):
     """A picture, what it says in words, and work that is done in slices until newer work replaces it.
 
-    Subclasses put controls above the picture, define `show()` (bring picture and words up to date), and call `start`
-    with a generator that yields after each slice of about 10 ms. To be watched at a pace it yields the seconds until
-    its next slice; newer work does not wait for them, and `wait` leaves them out.
+    Subclasses put controls above the picture, define `show()` (bring picture and words up to date), perhaps also
+    `clicked(x, y)` (a click into the picture, for what keys can do as well), and call `start` with a generator that
+    yields after each slice of about 10 ms. To be watched at a pace it yields the seconds until its next slice; newer
+    work does not wait for them, and `wait` leaves them out.
     """
 
     _static = None  # (picture as PNG bytes, its words), set aside by a subclass
     _loop = _work = _runner = _alarm = None  # a stage that was never finished can be closed, too
     _closed = False
+    _frame_seconds = None  # between two frames, where a subclass has no use for many; `FRAME_SECONDS` otherwise
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
 
     def __init__(self, controls, picture, **traits):
@@ -117,8 +119,22 @@ class Stage(widgets.VBox):
         # An event handler is the one kind of script that every front end runs in a widget without an extension.
         page = widgets.HTML(f'<style onload="{html.escape(PAGE)}"></style>', layout=widgets.Layout(display="none"))
         super().__init__([*controls, self.message, picture.image, self.status, self.counters, page], **traits)
+        if hasattr(self, "clicked"):
+            self._hear_clicks()
         self.add_class("batchlab")
         self.status.add_class("batchlab-status")
+
+    def _hear_clicks(self):
+        """Have `clicked(x, y)` called for a click into the picture, in parts of its width and height; see page.js."""
+        place = widgets.Text(layout=widgets.Layout(display="none"))
+        place.add_class("batchlab-click")
+        place.observe(self._heard_click, "value")
+        self.children = [*self.children, place]
+
+    @in_words
+    def _heard_click(self, change):
+        x, y = change["new"].split()[:2]
+        self.clicked(float(x), float(y))
 
     def start(self, work):
         """Do this work from now on, in place of any other."""
@@ -187,7 +203,7 @@ class Stage(widgets.VBox):
                 self.show()
                 self.frame_bytes = [*self.frame_bytes[-999:], len(self.picture.png)]
                 self._next_frame = time.perf_counter() + max(
-                    FRAME_SECONDS, len(self.picture.png) / LINK_BYTES_PER_SECOND
+                    self._frame_seconds or FRAME_SECONDS, len(self.picture.png) / LINK_BYTES_PER_SECOND
                 )
         except Exception as error:
             self._work = None
@@ -404,5 +420,49 @@ class LogIntegerControl(NumberControl):
         source, self._source = self._source, self
         try:
             self.slider.value = 10 ** (place * self.slider.step)
+        finally:
+            self._source = source
+
+
+class ChoiceControl(NumberControl):
+    """One of a list of numbers: an arrow key goes to the next of them, a typed number to the nearest by its ratio.
+
+    `room` is how many there may come to be: a page whose slider gets another end later goes to the old one on End.
+    """
+
+    def __init__(self, label, choices, check, complain, room=0, **look):
+        self.choices = list(choices)
+        slider = widgets.IntSlider(description=label, min=0, max=max(len(choices), room) - 1, **look)
+        super().__init__(slider, lambda value: self.nearest(check(value)), complain)
+        self.value = self.choices[0]
+
+    def nearest(self, value):
+        """The choice that differs from a value by the smallest factor."""
+        return min(self.choices, key=lambda choice: abs(math.log(choice / value)))
+
+    def set_choices(self, choices):
+        """Offer other numbers; the value becomes the nearest of them."""
+        self.choices, value = list(choices), self.value
+        source, self._source = self._source, self
+        try:
+            self.slider.max = max(self.slider.max, len(self.choices) - 1)
+        finally:
+            self._source = source
+        self.value = self.nearest(value)
+        self._place()
+
+    @traitlets.validate("value")
+    def _one_of_them(self, proposal):
+        value = proposal["value"]
+        return self.nearest(value) if value > 0 else self.choices[0]
+
+    def _slid(self, change):
+        if self._source is None:
+            self._set(self.choices[min(change["new"], len(self.choices) - 1)], self.slider)
+
+    def _place(self):
+        source, self._source = self._source, self
+        try:
+            self.slider.value = self.choices.index(self.value)
         finally:
             self._source = source
