@@ -2,6 +2,7 @@
 
 from . import (
     chapters,
+    choosing,
     compiled,
     counting,
     data,
@@ -15,9 +16,11 @@ from . import (
     planning,
     plots,
     quiz,
+    report,
     stage,
     sweeps,
 )
+from .choosing import Choice
 from .data import Problem
 from .descending import Descents
 from .descent import fit
@@ -27,6 +30,7 @@ from .models import Model
 from .noise import NoiseLab
 
 __all__ = [
+    "Choice",
     "Descents",
     "History",
     "Lab",
@@ -34,6 +38,7 @@ __all__ = [
     "NoiseLab",
     "Problem",
     "chapters",
+    "choosing",
     "compiled",
     "counting",
     "data",
@@ -48,6 +53,7 @@ __all__ = [
     "planning",
     "plots",
     "quiz",
+    "report",
     "stage",
     "sweeps",
 ]

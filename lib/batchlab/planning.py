@@ -7,8 +7,13 @@ How many epochs and iterations a batch size B needs to reach a target follows fr
     iterations(B) = S_min (1 + B_noise / B)        S_min = N E_min / B_noise
     rate(B)       = rate_max / (1 + B_noise / B)
 
-Three numbers are unknown: B_noise, E_min and rate_max. A `Plan` takes them from one probe at a single batch size; the
-product epochs * iterations is then least at B = B_noise, where both are twice their minimum. A `Trial` asks a sweep.
+Three numbers are unknown: B_noise, E_min and rate_max. A `Plan` takes them from the gradients of a short run and from
+two probes, at one small batch size and at the full batch. The product epochs * iterations is then least at B = B_noise,
+where both are twice their minimum. A `Trial` puts this, or any other choice, to the test of a sweep.
+
+The gradients' noise scale takes all directions of the weights for equally steep. Where they are not, the steepest one
+limits the rate, and batches stop paying earlier. The full batch's best rate shows it: the rates have a noise scale of
+their own, and the smaller of the two counts.
 """
 
 import dataclasses
@@ -26,10 +31,15 @@ MOST = 1000  # training samples, and validation samples, that are used: a sweep 
 SEEDS = 4
 RATES = 0.004 * 2.0 ** np.arange(11)  # of the probe
 UPDATES, SHORTEST, LONGEST = 500, 20, 300  # the probe's updates; bounds on its epochs
+FULL_UPDATES = 50  # of the full batch's probe
 WAY = 0.95  # of the way from the untrained loss to the lowest: there is the target
 SLOWER = 8  # the noise scale is looked up along a run of so much lower a rate: an epoch is then a small step
 PARTS = 4  # looks at the losses in an epoch
-SIZES, STEPS, SPAN = 6, 6, 128  # batch sizes and rates of the sweep; the largest size is at most so many times the least
+SIZES, STEPS, SPAN = (
+    6,
+    6,
+    128,
+)  # batch sizes and rates of the sweep; the largest size is at most so many times the least
 GIVEN_UP, FEWEST, MANY = 6, 10, 400  # a run may take so many times the epochs that are predicted; bounds on them
 HARDLY = 0.98  # a lowest loss above this part of the untrained one is no learning
 
@@ -45,6 +55,7 @@ class Plan:
         start_scale: noise scale before training, median of the seeds.
         scales: noise scale of each seed where half of the loss between start and target is gone.
         probe_size, probe_rate, probe_epochs: the probe's batch size, its best rate, and its epochs to the target.
+        full_rate: the rate at which the full batch comes down quickest.
         notes: what a reader should know about these data, sentences.
     """
 
@@ -58,12 +69,27 @@ class Plan:
     probe_size: int
     probe_rate: float
     probe_epochs: float
+    full_rate: float
     notes: tuple[str, ...] = ()
 
     @property
-    def noise_scale(self):
-        """B_noise: the median of `scales`."""
+    def gradient_scale(self):
+        """The noise scale of the gradients: the median of `scales`."""
         return float(np.median(self.scales))
+
+    @property
+    def rate_scale(self):
+        """The noise scale of the rates: where the rule passes through the probe's rate and that of the full batch."""
+        n, size, rate, full = len(self.problem.x), self.probe_size, self.probe_rate, self.full_rate
+        if full <= rate:
+            return 0.0
+        slope = rate / size - full / n
+        return (full - rate) / slope if slope > 0 else math.inf  # infinite: proportional to B up to the full batch
+
+    @property
+    def noise_scale(self):
+        """B_noise: the smaller of both, but not below the probe's batch size, which is the scale before training."""
+        return max(min(self.gradient_scale, self.rate_scale), float(self.probe_size))
 
     @property
     def least_epochs(self):
@@ -84,9 +110,13 @@ class Plan:
         return self.least_iterations * (1 + self.noise_scale / np.asarray(batch_size))
 
     def learning_rate(self, batch_size):
-        """The rate that suits a batch size: rate_max / (1 + B_noise / B), equal to the probe's at its batch size."""
+        """The rate that suits a batch size: rate_max / (1 + B_noise / B), but not above the rate of the full batch.
+
+        It is the probe's own at the probe's batch size.
+        """
         rate_max = self.probe_rate * (1 + self.noise_scale / self.probe_size)
-        return rate_max / (1 + self.noise_scale / np.asarray(batch_size))
+        rule = rate_max / (1 + self.noise_scale / np.asarray(batch_size))
+        return np.minimum(rule, max(self.full_rate, self.probe_rate))
 
     @property
     def choice(self):
@@ -168,9 +198,11 @@ def probing(given, hidden=(32,)):
     epochs = np.median(to_target.epochs_to_target[0], axis=1)
     best = int(np.argmin(epochs))
     rate = float(RATES[best])
-    run = fit(
-        problem, hidden=hidden, batch_size=size, learning_rate=rate / SLOWER, num_epochs=0, seeds=SEEDS
-    )
+    whole = Sweep(problem, **settings | {"batch_sizes": [n], "num_epochs": FULL_UPDATES, "checks": 1})
+    for _ in whole.work():
+        yield
+    full_rate = quickest(whole)
+    run = fit(problem, hidden=hidden, batch_size=size, learning_rate=rate / SLOWER, num_epochs=0, seeds=SEEDS)
     middle, longest = (start + target) / 2, min(2 * SLOWER * math.ceil(epochs[best]), LONGEST)
     while run.num_epochs < longest and not (run.val_loss.min(axis=1) <= middle).all():
         run.train(1)
@@ -181,13 +213,12 @@ def probing(given, hidden=(32,)):
         scales.append(measure.noise_scale(measure.inner_products(problem, model, params)))
         yield
     notes = _notes(given, problem, lowest, float(np.median(scales)), rate)
-    yield Plan(
-        problem, tuple(hidden), start, lowest, target, start_scale, tuple(scales), size, rate, epochs[best], notes
-    )
+    found = start, lowest, target, start_scale, tuple(scales), size, rate, float(epochs[best]), full_rate
+    yield Plan(problem, tuple(hidden), *found, notes)
 
 
 def level(probe):
-    """Where a probe begins and how low it comes: validation losses, medians of the seeds, the lowest of all rates.
+    """Where a probe begins, and how low it comes with every seed at the best rate for that: validation losses.
 
     Raises:
         ValueError: nothing has been learnt.
@@ -195,7 +226,7 @@ def level(probe):
     size = int(probe.batch_sizes[0])
     curves = [[probe.curves[size, rate, seed][:, 1] for seed in probe.seeds] for rate in probe.learning_rates[0]]
     start = float(np.median([curve[0] for curve in curves[0]]))
-    lowest = float(min(np.median([np.nanmin(curve) for curve in row]) for row in curves))
+    lowest = float(min(np.max([np.nanmin(curve) for curve in row]) for row in curves))
     if not lowest < HARDLY * start:
         raise ValueError(
             f"the probe learnt nothing: its lowest validation loss is {lowest:.3g}, the untrained model has "
@@ -203,6 +234,17 @@ def level(probe):
             "more rows."
         )
     return start, lowest
+
+
+def quickest(whole):
+    """The rate at which the full batch's probe comes down quickest: the lowest validation loss, averaged over the run.
+
+    Of the seeds the median; a run that diverged has an infinite loss. (Its last loss would favour slow rates where the
+    quick ones have begun to overfit by then.)
+    """
+    size = int(whole.batch_sizes[0])
+    mean = np.array([[whole.curves[size, rate, seed][:, 1].mean() for seed in whole.seeds] for rate in RATES])
+    return float(RATES[np.argmin(np.median(np.where(whole.diverged[0], np.inf, mean), axis=1))])
 
 
 def half_way(val_loss, middle):
@@ -332,6 +374,8 @@ class Trial:
         loss = np.median(np.where(np.isfinite(runs), runs, np.inf), axis=0)
         when = self.long.epochs(self.batch_size, length)
         best = int(np.argmin(loss))
-        return float(loss[np.searchsorted(when, self.num_epochs)]) if when[-1] >= self.num_epochs else math.inf, float(
-            loss[best]
-        ), float(when[best])
+        return (
+            float(loss[np.searchsorted(when, self.num_epochs)]) if when[-1] >= self.num_epochs else math.inf,
+            float(loss[best]),
+            float(when[best]),
+        )

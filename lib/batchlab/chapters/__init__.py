@@ -1,5 +1,5 @@
 """What each chapter asks and has its reader write; importing a chapter registers it with `quiz`."""
 
-from . import ch01, ch02, ch03, ch04
+from . import ch01, ch02, ch03, ch04, ch10
 
-__all__ = ["ch01", "ch02", "ch03", "ch04"]
+__all__ = ["ch01", "ch02", "ch03", "ch04", "ch10"]
