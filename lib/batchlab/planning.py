@@ -340,6 +340,15 @@ class Trial:
         epochs = np.median(self.sweep.epochs_to_target, axis=2)
         return epochs**2 * self.per_epoch(self.sweep.batch_sizes)[:, None]
 
+    def cheapest(self):
+        """Batch size, rate, and epochs to the target (in words) of the setting of lowest cost in the sweep."""
+        costs = self.costs()
+        b, r = np.unravel_index(np.argmin(costs), costs.shape)
+        if not math.isfinite(costs[b, r]):
+            return "none", "none", "target not reached"
+        epochs = float(np.median(self.sweep.epochs_to_target[b, r]))
+        return int(self.sweep.batch_sizes[b]), float(self.sweep.learning_rates[b, r]), f"{epochs:.3g} to the target"
+
     def per_epoch(self, batch_size):
         """Iterations in an epoch, ceil(N / B)."""
         return -(-len(self.plan.problem.x) // np.asarray(batch_size))
@@ -373,9 +382,5 @@ class Trial:
         runs = [np.append(run, np.full(length - len(run), np.inf)) for run in runs]  # a diverged run ends early
         loss = np.median(np.where(np.isfinite(runs), runs, np.inf), axis=0)
         when = self.long.epochs(self.batch_size, length)
-        best = int(np.argmin(loss))
-        return (
-            float(loss[np.searchsorted(when, self.num_epochs)]) if when[-1] >= self.num_epochs else math.inf,
-            float(loss[best]),
-            float(when[best]),
-        )
+        best, end = int(np.argmin(loss)), int(np.searchsorted(when, self.num_epochs))
+        return float(loss[end]) if end < length else math.inf, float(loss[best]), float(when[best])

@@ -14,8 +14,8 @@ quiz.question(
         "twice the fewest epochs and twice the fewest iterations.": "1 + B/B_noise and 1 + B_noise/B are both 2 at B = "
         "B_noise. Smaller batches save epochs and cost iterations, larger ones the other way round; the product of the "
         "two is lowest here.",
-        "the fewest epochs, and many iterations.": "That is a batch far below the noise scale: no sample is wasted, but "
-        "there are many small steps.",
+        "the fewest epochs, and many iterations.": "That is a batch far below the noise scale: no sample is wasted, "
+        "but there are many small steps.",
         "the fewest iterations, and many epochs.": "That is a batch far above the noise scale: its gradient is as good "
         "as that of all samples, and most of these were not needed.",
     },
@@ -24,7 +24,7 @@ quiz.question(
 
 quiz.question(
     "10.what_decides",
-    "The sweep judges by the validation loss. The best setting of the sweep will do, on samples that nobody has seen yet,",
+    "The sweep judges by the validation loss. On samples that nobody has seen yet, its best setting will do",
     {
         "exactly as well.": "It was chosen because it did well on these validation samples, and partly that was luck. "
         "The luck stays behind.",
@@ -69,7 +69,7 @@ _CASES = ((6.0, 20, 80, 40.0), (2.5, 50, 8, 90.0), (11.0, 4, 300, 30.0))
     "10.predict_epochs",
     title="Epochs from a probe",
     hints=[
-        "Write the rule twice: once for the probe, epochs = E_min (1 + B_probe / B_noise), once for the new batch size.",
+        "Write the rule twice: for the probe, epochs = E_min (1 + B_probe / B_noise), and for the new batch size.",
         "Solve the first for E_min and put it into the second.",
     ],
     solution=predict_epochs,
@@ -78,9 +78,8 @@ def check_predict_epochs(answer):
     """Check `predict_epochs(probe_epochs, probe_size, batch_size, noise_scale)`: one number."""
     for case in _CASES:
         result = quiz.filled_in(answer(*case))
-        said = "for {0} epochs at batch size {1}, asked for batch size {2} at noise scale {3:g}, it returned".format(
-            *case
-        )
+        epochs, probe, size, scale = case
+        said = f"for {epochs} epochs at batch size {probe}, asked for {size} at noise scale {scale:g}, it returned"
         try:
             value = float(result)
         except (TypeError, ValueError):
