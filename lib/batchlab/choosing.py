@@ -33,7 +33,7 @@ class Choice(Stage):
 
     def __init__(self, given, *, hidden=(32,), locked=False):
         self.plan = given if isinstance(given, planning.Plan) else planning.plan(given, hidden)
-        self.trial, self.committed, self._quiet = None, None, False
+        self.trial, self.committed, self._quiet, self._errand = None, None, False, iter(())
         super().__init__(self._controls(), Picture(width=9.0, height=3.3))
         self._take(self.plan)
         self.wait_for(iter(()))
@@ -79,12 +79,13 @@ class Choice(Stage):
     @in_words
     def _moved(self, _change):
         if not self._quiet:
-            self.start(iter(()))
+            self.start(self._errand)  # a sweep or a file goes on
 
     @in_words
     def _asked(self, _change):
         if self.path.value.strip():
-            self.start(self._reading(self.path.value.strip(), self.target.value.strip() or None))
+            self._errand = self._reading(self.path.value.strip(), self.target.value.strip() or None)
+            self.start(self._errand)
 
     @in_words
     def _commit(self, _button):
@@ -100,7 +101,7 @@ class Choice(Stage):
         for control in (*self._buttons, self.path, self.target):
             control.disabled = self.locked
         self.say(HIDDEN if self.locked else "")
-        self.start(iter(()))
+        self.start(self._errand)
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -119,7 +120,8 @@ class Choice(Stage):
             given = record["predictions"].setdefault(KEY, [])
             if not given or given[-1]["answer"] != said:
                 given.append({"answer": said, "right": None})
-        self.start(self._testing(self.trial))
+        self._errand = self._testing(self.trial)
+        self.start(self._errand)
 
     def _testing(self, trial):
         total = sum(part.total for part in (trial.sweep, trial.to_target, trial.long))
@@ -127,7 +129,7 @@ class Choice(Stage):
             done = sum(part.finished for part in (trial.sweep, trial.to_target, trial.long))
             self.say(f"Committed. Now {total} runs judge it: {done} finished. You can go on reading.")
             yield
-        self.say("")
+        self.say(HIDDEN if self.locked else "")
 
     def _reading(self, path, target):
         """Read a file and plan for it; what is wrong is said, and what was there stays until all is well."""
@@ -175,7 +177,7 @@ class Choice(Stage):
     def show(self):
         """Bring picture and words up to date."""
         size, rate, epochs = (control.value for control in self._numbers)
-        trial = self.trial if self.trial and self.trial.finished else None
+        trial = self.trial if self.trial and self.trial.finished and not self.locked else None
         for view in self._views:
             view.update(size, rate, epochs, self.committed, trial, self.locked)
         self.picture.show()
@@ -322,7 +324,7 @@ def settings(axes, plan):
         if trial is None:
             return
         costs = trial.costs()
-        lowest = costs.min()
+        lowest = costs.min() if np.isfinite(costs).any() else 1.0
         places = np.stack(np.broadcast_arrays(trial.sweep.batch_sizes[:, None], trial.sweep.learning_rates), axis=-1)
         finite = np.isfinite(costs)
         lost.set_data(*places[~finite].T)

@@ -243,7 +243,9 @@ def quickest(whole):
     quick ones have begun to overfit by then.)
     """
     size = int(whole.batch_sizes[0])
-    mean = np.array([[whole.curves[size, rate, seed][:, 1].mean() for seed in whole.seeds] for rate in RATES])
+    mean = np.array(
+        [[whole.curves[size, rate, seed][:, 1].astype(float).mean() for seed in whole.seeds] for rate in RATES]
+    )
     return float(RATES[np.argmin(np.median(np.where(whole.diverged[0], np.inf, mean), axis=1))])
 
 
