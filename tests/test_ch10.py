@@ -5,6 +5,7 @@ import dataclasses
 import math
 import re
 
+import jax
 import numpy as np
 import pytest
 
@@ -80,8 +81,6 @@ def test_gradients_alone_promise_too_much_where_a_steep_direction_limits_the_rat
         plan.problem, batch_sizes=[size], learning_rates=[rate], seeds=4, num_epochs=10, progress=False
     )
     assert runs.diverged.all()
-    if seed == 0:  # the rules with both scales: measured 1.4 times the lowest cost with 400 samples
-        assert planning.Trial(plan, *plan.choice).run(False).against_best()["epochs x iterations"] < 3
 
 
 # ---- the rules -------------------------------------------------------------------------------------------------------
@@ -146,28 +145,28 @@ def rows(n, seed=0):
 
 
 def test_a_regression_and_very_few_rows():
-    for n in (30, 6):
-        made = planning.plan(bl.Problem.from_arrays(*rows(n), name="few"))
-        assert any("validation samples: the losses" in note for note in made.notes)
-        choice = bl.Choice(made)
-        choice.commit(*made.choice)
-        assert choice.trial.finished
-        assert choice.words().startswith(f"batch size {made.choice[0]}, learning rate")
-        assert "nan" not in choice.words()
+    made = planning.plan(bl.Problem.from_arrays(*rows(30), name="few"))
+    assert any("only 8 validation samples: the losses" in note for note in made.notes)
+    choice = bl.Choice(made)
+    choice.commit(*made.choice)
+    assert choice.trial.finished
+    assert choice.words().startswith(f"batch size {made.choice[0]}, learning rate")
+    assert "nan" not in choice.words()
 
 
 def test_what_cannot_be_learnt_is_said_in_words():
-    x, _ = rows(60)
-    noise = np.random.default_rng(1).normal(size=60)
-    try:
-        made = planning.plan(bl.Problem.from_arrays(x, noise, name="noise"))
-    except ValueError as error:
-        assert "learnt nothing" in str(error)
-    else:
-        assert any("tell the model little" in note for note in made.notes)
-    flat = bl.Problem(x[:40], np.zeros((40, 1)), x[40:], 3e3 * np.ones((20, 1)), name="another world")
+    x, _ = rows(30)
+    flat = bl.Problem(x[:22], np.zeros((22, 1)), x[22:], 3e3 * np.ones((8, 1)), name="another world")
     with pytest.raises(ValueError, match="the probe learnt nothing: its lowest validation loss is 9e\\+06"):
         planning.plan(flat)
+
+
+def test_inputs_that_tell_nothing_are_said_to(plan):
+    notes = planning._notes(plan.problem, plan.problem, planning.constant_loss(plan.problem), 5.0, 0.1)
+    assert "the inputs tell the model little about the target" in notes[0]
+    notes = planning._notes(plan.problem, plan.problem, 0.1, 1e9, planning.RATES[-1])
+    assert "is not below the 60 training samples" in notes[0]
+    assert "the last of its ladder" in notes[1]
 
 
 def test_a_large_file_is_cut_down_and_this_is_said():
@@ -224,19 +223,15 @@ def test_sliders_change_the_picture_and_the_words(choice):
 
 
 def test_nothing_compiles_on_a_slider_and_frames_are_small(choice):
-    made = sweeps.programs(choice.trial.sweep.model, *TRACED) if choice.trial else None
-    assert made is None
     choice.commit(8, 0.3, 5)
-    start, advances = sweeps.programs(choice.trial.sweep.model, "classification", choice.trial.sweep.optimizer, "cpu")
+    sweep = choice.trial.sweep
+    start, advances = sweeps.programs(sweep.model, "classification", sweep.optimizer, jax.default_backend())
     compiled = [program._cache_size() for program in (start, *advances.values())]
     for size in (1, 7, 30, 60):
         choice.batch_size.value = size
         assert 3e3 < len(choice.picture.png) <= 15e3
     choice.commit(8, 0.4, 6)
     assert [program._cache_size() for program in (start, *advances.values())] == compiled
-
-
-TRACED = ("classification", None, "cpu")
 
 
 def test_commit_is_judged_by_the_sweep(choice):
@@ -299,7 +294,7 @@ def test_a_bad_file_is_said_in_words_and_loses_nothing(choice, tmp_path, monkeyp
     choice.path.value = str(tmp_path / "none.csv")
     assert "cannot be read" in choice.message.value
     assert (choice.plan, choice.words()) == (before, words)
-    x, y = rows(40)
+    x, y = rows(30)
     lines = [",".join(f"{value:.4f}" for value in row) for row in np.column_stack([x, y])]
     (tmp_path / "good.csv").write_text("\n".join(["a,b,c,y", *lines]))
     choice.path.value = str(tmp_path / "good.csv")
@@ -308,8 +303,7 @@ def test_a_bad_file_is_said_in_words_and_loses_nothing(choice, tmp_path, monkeyp
     assert "Nothing is committed yet" in choice.words()
     choice.target.value = "z"
     assert "has no column" in choice.message.value
-    choice.target.value = "a"
-    assert choice.message.value == "" or "validation samples" in choice.message.value
+    assert choice.plan.problem.name == "good"
 
 
 def test_moving_a_slider_does_not_stop_the_sweep():

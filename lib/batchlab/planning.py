@@ -30,7 +30,7 @@ from .sweeps import Sweep
 MOST = 1000  # training samples, and validation samples, that are used: a sweep should take seconds
 SEEDS = 4
 RATES = 0.004 * 2.0 ** np.arange(11)  # of the probe
-UPDATES, SHORTEST, LONGEST = 500, 20, 300  # the probe's updates; bounds on its epochs
+UPDATES, SHORTEST, LONGEST = 300, 20, 300  # the probe's updates; bounds on its epochs
 FULL_UPDATES = 50  # of the full batch's probe
 WAY = 0.95  # of the way from the untrained loss to the lowest: there is the target
 SLOWER = 8  # the noise scale is looked up along a run of so much lower a rate: an epoch is then a small step

@@ -62,7 +62,7 @@ def _wrong_ways(epochs, probe, size, scale):
     ]  # fmt: skip
 
 
-_CASES = ((6.0, 20, 80, 40.0), (2.5, 50, 8, 90.0), (11.0, 4, 300, 30.0))
+_CASES = ((6.0, 20, 90, 50.0), (2.5, 50, 8, 90.0), (11.0, 4, 300, 30.0))
 
 
 @quiz.register(
