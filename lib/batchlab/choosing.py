@@ -54,6 +54,7 @@ class Choice(Stage):
         )
         slider = widgets.IntSlider(description="epochs", min=1, max=100, value=START["epochs"], **look)
         self.epochs = NumberControl(slider, lambda value: check_integer("epochs", value, 1, 1000), self.fail)
+        style = {"description_width": "8em"}
         text = {"style": style, "layout": wide, "continuous_update": False}
         self.path = widgets.Text(description="CSV file", placeholder="mine.csv, then Enter", **text)
         self.target = widgets.Text(description="target column", placeholder="its name; the last, if empty", **text)
@@ -168,7 +169,7 @@ class Choice(Stage):
             settings(axes[2], self.plan),
         ]
         look = {"loc": "lower center", "frameon": False, "fontsize": 8, "handletextpad": 0.2, "columnspacing": 1.0}
-        for at, across, columns in ((0, 0.33, 5), (2, 0.84, 3)):
+        for at, across, columns in ((0, 0.33, 5), (2, 0.82, 3)):
             handles = axes[at].get_legend_handles_labels()
             figure.legend(*handles, bbox_to_anchor=(across, -0.02), ncols=columns, markerscale=0.8, **look)
         self.picture.artists = [artist for view in self._views for artist in view.artists]
@@ -268,7 +269,7 @@ def to_target(axes, plan, unit):
     (now,) = axes.plot([], [], "o", color=MINE, markersize=9, fillstyle="none", label="your sliders")
     (mine,) = axes.plot([], [], "*", color=MINE, markersize=13, markeredgecolor="white", label="committed")
     low, high = min(ends) / 4, max(ends) * 8
-    axes.set(xscale="log", yscale="log", xlim=(0.8, 1.25 * n), ylim=(low, high), xlabel="batch size B")
+    axes.set(xscale="log", yscale="log", xlim=(0.8, 1.6 * n), ylim=(low, high), xlabel="batch size B")
     axes.set_title(f"{unit} to the target", loc="left", fontsize=10)
     axes.minorticks_off()
     _plain(axes.xaxis)
@@ -306,8 +307,8 @@ def settings(axes, plan):
     (line,) = axes.plot(sizes, plan.learning_rate(sizes), color=RULE, linewidth=1.6, linestyle=(0, (5, 2)))
     (now,) = axes.plot([], [], "o", color=MINE, markersize=9, fillstyle="none")
     (mine,) = axes.plot([], [], "*", color=MINE, markersize=13, markeredgecolor="white")
-    low, high = min(rates[0], 0.02) / 2, max(rates[-1], 0.2) * 2
-    axes.set(xscale="log", yscale="log", xlim=(0.8, 1.25 * n), ylim=(low, high), xlabel="batch size B")
+    low, high = min(rates[0], 0.02) / 2, max(rates[-1], 0.2) * 1.6
+    axes.set(xscale="log", yscale="log", xlim=(0.8, 1.6 * n), ylim=(low, high), xlabel="batch size B")
     axes.set_title("rate, and cost = epochs × iterations", loc="left", fontsize=10)
     axes.minorticks_off()
     _plain(axes.xaxis)

@@ -1,7 +1,7 @@
 """Batch size, learning rate and epochs for new data: a short probe, three rules, and a sweep that tests them.
 
 How many epochs and iterations a batch size B needs to reach a target follows from its noise scale (McCandlish et al.
-2018, equations 2.11 and 2.12), and the rate that suits it from their equation 2.6:
+2018, section 2, https://arxiv.org/abs/1812.06162), and so does the rate that suits it:
 
     epochs(B)     = E_min (1 + B / B_noise)
     iterations(B) = S_min (1 + B_noise / B)        S_min = N E_min / B_noise
