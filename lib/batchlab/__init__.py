@@ -3,6 +3,7 @@
 from . import (
     bumps,
     chapters,
+    choosing,
     compiled,
     counting,
     data,
@@ -16,16 +17,19 @@ from . import (
     measure,
     models,
     noise,
+    planning,
     plots,
     quiz,
     rates,
     reaching,
+    report,
     rules,
     sharding,
     signs,
     stage,
     sweeps,
 )
+from .choosing import Choice
 from .data import Problem
 from .descending import Descents
 from .descent import fit
@@ -40,6 +44,7 @@ from .reaching import TargetLab
 from .signs import SignLab
 
 __all__ = [
+    "Choice",
     "Descents",
     "EscapeLab",
     "History",
@@ -53,6 +58,7 @@ __all__ = [
     "TargetLab",
     "bumps",
     "chapters",
+    "choosing",
     "compiled",
     "counting",
     "data",
@@ -67,10 +73,12 @@ __all__ = [
     "measure",
     "models",
     "noise",
+    "planning",
     "plots",
     "quiz",
     "rates",
     "reaching",
+    "report",
     "rules",
     "sharding",
     "signs",
