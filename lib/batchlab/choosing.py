@@ -169,7 +169,7 @@ class Choice(Stage):
             settings(axes[2], self.plan),
         ]
         look = {"loc": "lower center", "frameon": False, "fontsize": 8, "handletextpad": 0.2, "columnspacing": 1.0}
-        for at, across, columns in ((0, 0.33, 5), (2, 0.82, 3)):
+        for at, across, columns in ((0, 0.33, 5), (2, 0.81, 3)):
             handles = axes[at].get_legend_handles_labels()
             figure.legend(*handles, bbox_to_anchor=(across, -0.02), ncols=columns, markerscale=0.8, **look)
         self.picture.artists = [artist for view in self._views for artist in view.artists]
