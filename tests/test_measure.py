@@ -49,7 +49,7 @@ def test_batch_gradients_are_means(case):
 def test_inner_products_in_pieces(case, monkeypatch, budget):
     problem, model, params, by_hand = case
     rows = {"one piece": 1000, "pieces of 7": 7, "sample by sample": 0}[budget]
-    monkeypatch.setattr(measure, "PIECE_BYTES", 4 * by_hand.shape[1] * rows)
+    monkeypatch.setattr(measure.gradients, "PIECE_BYTES", 4 * by_hand.shape[1] * rows)
     inner = measure.inner_products(problem, model, params)
     assert inner.dtype == np.float64
     assert (inner == inner.T).all()
@@ -57,12 +57,12 @@ def test_inner_products_in_pieces(case, monkeypatch, budget):
 
 
 def test_memory_of_the_inner_products_is_bounded(monkeypatch):
-    monkeypatch.setattr(measure, "PIECE_BYTES", 2**20)
+    monkeypatch.setattr(measure.gradients, "PIECE_BYTES", 2**20)
     problem = bl.data.digits(n=1700)
     model = bl.models.mlp((64, 128, 10))
     params = model.init(jax.random.key(0))
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
-    rows = measure.PIECE_BYTES // (4 * size)
+    rows = measure.gradients.PIECE_BYTES // (4 * size)
     x, y = (np.zeros((-(-1700 // rows), rows, array.shape[1]), np.float32) for array in (problem.x, problem.y))
     used = measure.programs(model, problem.kind)[2].lower(params, x, y).compile().memory_analysis()
     table = 4 * 1700**2
