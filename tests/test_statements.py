@@ -409,18 +409,17 @@ def descend(problem, plan, seed):
 
 
 def test_s19_the_rate_grows_with_the_batch_and_then_no_more(rate_grids, verdict):
-    slopes, edge_slopes, flat = [], [], []
+    slopes, edge_slopes = [], []
     for grid in rate_grids:
         best, edge = grid.best(), grid.edge()
         slopes.append(grid.slope(best))
         edge_slopes.append(grid.slope(edge))
-        flat.append(best[-1] / best[-4])
         # In proportion up to B = 32: the power lies between 0.7 and 1.3, of the best rate and of the edge, and of the
         # edge also if a half or a quarter of the loss of guessing counts as lost.
         edges = [grid.edge(limit=share * grid.limit) for share in (0.5, 0.25)]
         assert all(0.7 < grid.slope(rates) < 1.3 for rates in (best, edge, *edges))
         # From 64 to 512, eightfold, the best rate grows less than threefold.
-        assert flat[-1] < 3
+        assert best[-1] < 3 * best[-4]
         # The edge: at the full batch at least eight times what it is for SGD, which cannot even bear the best rate of
         # the full batch, nor half of it.
         assert edge[-1] > 8 * edge[0]
@@ -430,8 +429,7 @@ def test_s19_the_rate_grows_with_the_batch_and_then_no_more(rate_grids, verdict)
     verdict(
         "S19",
         f"up to B = 32 the best rate grows like B to the power ≈ {np.median(slopes):.2f}, the largest stable rate like "
-        f"B to the power ≈ {np.median(edge_slopes):.2f}; from B = 64 to 512 the best rate grows ≈ "
-        f"{np.median(flat):.1f}-fold",
+        f"B to the power ≈ {np.median(edge_slopes):.2f}; from B = 64 to 512 the best rate grows less than threefold",
     )
 
 
