@@ -34,7 +34,7 @@ notebook: .venv/.ready ## the same in Jupyter Notebook
 test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest, test and notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m pytest --numprocesses 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries

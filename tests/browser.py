@@ -147,7 +147,8 @@ class Reader:
 
     def __exit__(self, *_):
         self.page.close()
-        self._server.ask(f"kernels/{self._server.kernel(self._notebook)['id']}", "DELETE")
+        if kernel := self._server.kernel(self._notebook):
+            self._server.ask(f"kernels/{kernel['id']}", "DELETE")
 
     def _heard(self, text):
         if NOT_OURS not in text:

@@ -223,7 +223,7 @@ def contours(axes, surface, minima):
     across, up = (np.linspace(*limits, 90) for limits in surface.window)
     losses = surface.losses(np.stack(np.meshgrid(across, up), axis=-1))
     lowest = surface.losses(minima)[0]
-    levels = lowest + (losses.max() - lowest) * 2.0 ** np.arange(-8, 0.5, 1.0)
+    levels = lowest + (losses.max() - lowest) * 2.0 ** np.arange(-7, -0.5, 1.0)
     axes.contour(across, up, losses, levels, colors="0.6", linewidths=0.6, antialiased=False)
     stars = []
     for at, point in enumerate(minima):
