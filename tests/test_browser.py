@@ -283,7 +283,10 @@ def test_the_main_notebook_from_prediction_to_sliders(server, kernel, chromium_o
 CHAPTERS = [path.name for path in sorted(NOTEBOOK.parent.glob("*.ipynb")) if path != NOTEBOOK]
 
 
-@pytest.mark.parametrize(("server", "name"), zip(itertools.cycle(browser.APPS), CHAPTERS), indirect=["server"])  # noqa: B905
+IN_TURN = list(zip(itertools.cycle(browser.APPS), CHAPTERS))
+
+
+@pytest.mark.parametrize(("server", "name"), IN_TURN, indirect=["server"])
 def test_the_first_picture_of_every_other_chapter_moves(server, chromium_open, name):
     notebook = browser.put_notebook(NOTEBOOK.with_name(name), server.folder, "python3")
     with browser.Reader(chromium_open, server, notebook, height=9000) as reader:
