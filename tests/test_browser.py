@@ -82,7 +82,8 @@ def lab(opened):
     """The lab as it began; nothing may have gone wrong when the test is over."""
     opened.push("reset")
     time.sleep(0.3)  # the words may be the same as before
-    opened.hears(f"batch size {B}, epoch {EPOCHS}: ")
+    begun = f"batch size {B}, epoch {EPOCHS}: "
+    browser.wait_until(lambda: at_rest(opened)[0].startswith(begun), opened.words)
     yield opened
     assert opened.trouble() == []
 
