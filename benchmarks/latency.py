@@ -65,7 +65,7 @@ def jupyterlab(folder):
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     env = {
         **os.environ,
@@ -75,7 +75,7 @@ def jupyterlab(folder):
         "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=localhost", f"--port={port}"]
     command += ["--IdentityProvider.token=bench", f"--ServerApp.root_dir={folder / 'notebooks'}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
@@ -84,10 +84,10 @@ def jupyterlab(folder):
     try:
         for _ in range(240):
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                if probe.connect_ex(("localhost", port)) == 0:
                     break
             time.sleep(0.25)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://localhost:{port}"
     finally:
         server.terminate()
         server.wait(20)

@@ -58,10 +58,10 @@ class Server:
         quiet = {"fetchNews": "false", "checkForUpdates": False}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind(("localhost", 0))
             port = probe.getsockname()[1]
-        self._root, self._token, self._log = f"http://127.0.0.1:{port}", secrets.token_hex(16), scratch / "server.log"
-        command = [sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+        self._root, self._token, self._log = f"http://localhost:{port}", secrets.token_hex(16), scratch / "server.log"
+        command = [sys.executable, "-m", module, "--no-browser", "--ip=localhost", f"--port={port}"]
         command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={self._token}"]
         command += [f"--ServerApp.root_dir={folder}"]
         command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

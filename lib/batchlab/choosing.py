@@ -182,7 +182,7 @@ class Choice(Stage):
         for view in self._views:
             view.update(size, rate, epochs, self.committed, trial, self.locked)
         self.picture.show()
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         problem = self.plan.problem
         kind = f"{len(problem.classes)} classes" if problem.classes else "a regression"
         rows = f"N = {len(problem.x)} training and {len(problem.x_val)} validation samples"

@@ -313,7 +313,7 @@ class Counting(Stage):
         self.picture.show()
         self._buttons[0].description = "pause" if self._playing and self.busy else "play"
         if not self.busy or time.perf_counter() >= self._words_due:
-            self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+            self.speak()
             self.counters.value = self._count()
             self._words_due = time.perf_counter() + 1.0  # a listener cannot follow quicker
 

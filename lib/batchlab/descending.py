@@ -556,7 +556,7 @@ class Descents(Stage):
         self._origin.set_data(*[[control.value] for control in self.begin])
         self.picture.show()
         if not self.busy or time.perf_counter() >= self._words_due:
-            self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+            self.speak()
             self.counters.value = self._count()
             self._words_due = time.perf_counter() + 0.5
 

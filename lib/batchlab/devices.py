@@ -207,7 +207,7 @@ class StepLab(Stage):
         self._views[0].update(size, self.here, n, self.full, budget, piece)
         self._views[1].update(at_once, self.rate)
         self.picture.show()
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         constant, each = measure.byte_law(self.known["bytes"])
         cells = (f"perceptron 64-128-10 on the {self._taken}", f"bytes: what the compiler plans for {len(ASKED)} sizes",
                  f"law: {in_bytes(constant)} + {each:.0f} bytes a sample",

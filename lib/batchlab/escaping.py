@@ -172,7 +172,7 @@ class EscapeLab(Stage):
         curves = [{each: self.share(each, kind) for each in sorted({*SIZES, size})} for kind in ("batches", "noise")]
         self._views[1].update(size, curves)
         self.picture.show()
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         each = -(-N // size)
         cells = (
             f"N = {N} photographs",

@@ -312,7 +312,7 @@ class Lab(Stage):
         self._right.update(self.run, epoch, self.against.value)
         self.picture.show()
         if not self.busy or time.perf_counter() >= self._words_due:
-            self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+            self.speak()
             self.counters.value = self._count()
             self._words_due = time.perf_counter() + 0.5
 

@@ -6,7 +6,7 @@ import numpy as np
 from . import data, measure, plots
 from .data import check_integer
 from .descent import fit
-from .stage import LogIntegerControl, NumberControl, Picture, Stage, in_words
+from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
 
 DRAWS, SIZES, DOTS = 200, 20, 80  # batches of one size and sizes on the curve; batches in the cloud
 PAIRS, TRIES, STOPS = 20, 4, 21  # pairs in one two-batch estimate, estimates at an epoch, epochs where they are made
@@ -200,7 +200,7 @@ class NoiseLab(Stage):
         self._views[1].update(self._sizes, [curve / self.unit for curve in curves], self.scale, size, self.variance)
         self._views[2].update(known["scale"], known["dots"], self._shown, self.scale)
         self.picture.show()
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         pairs = f"{PAIRS} pairs of batches of 8 and {n // 2}; at the upper edge no signal was found"
         cells = (
             f"N = {n} training samples",
@@ -208,8 +208,7 @@ class NoiseLab(Stage):
             f"middle: {DRAWS} of each size",
             f"a dot on the right: {pairs}",
         )
-        line = " &nbsp;·&nbsp; ".join(cells)
-        self.counters.value = f'<div style="opacity: 0.8; line-height: 1.5">{line}</div>'
+        self.counters.value = facts(cells)
 
     def words(self):
         """What the picture shows, in words."""

@@ -183,7 +183,7 @@ class RateMap(Stage):
         done = self._finished == grid.total
         self._buttons[0].disabled, self._buttons[1].disabled = self.locked or done, self.locked or not done
         self._frame_seconds = SWEEP_FRAME_SECONDS if self.busy else None  # drawing takes its time from the runs
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         self.counters.value = facts((self._progress(), f"N = {sizes[-1]} training samples", f"{len(grid.seeds)} seeds"))
 
     def _progress(self):

@@ -272,7 +272,7 @@ class TargetLab(Stage):
             self._views[0].update(self.sizes, self.costs(), fitted, scale, self.batch_size.value, self.rates[rate])
             self._views[1].update([self.run_of(place) for place in range(len(self.sizes))], at, self.runs_at.value)
         self.picture.show()
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         seeds = f"median of {len(self.sweep.seeds)} seeds, band: all of them; right: the middle one"
         star = f"star: the batch size with the fewest {self.against.value}"
         self.counters.value = facts([f"N = {self.n} training samples", seeds, star])

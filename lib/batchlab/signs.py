@@ -210,7 +210,7 @@ class SignLab(Stage):
             size, [run.train_loss[-1] for run in runs.values()],
         )  # fmt: skip
         self.picture.show()
-        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+        self.speak()
         self.counters.value = facts((
             f"N = {len(self.problems[data].x)} training samples", f"{len(self.agreement)} weights",
             f"rate of SGD {rate:.3g} at every batch size", f"first step of Rprop {RATE}", f"rate of RMSprop {RATE}",

@@ -214,6 +214,10 @@ class Stage(widgets.VBox):
         """Bring picture and words up to date."""
         raise NotImplementedError
 
+    def speak(self):
+        """Put the words of the picture into the live region, where a screen reader finds them."""
+        self.status.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{self.words()}</div>'
+
     def say(self, text, alarm=False):
         """Say something in words above the picture; the empty text takes it away."""
         edge = "#b3261e" if alarm else "#00639b"
