@@ -4,7 +4,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .devtools import Tab, browser, chromium
 from .tables import heading, progress, table, verdict
 
 HERE = Path(__file__).resolve().parent
@@ -24,15 +24,6 @@ LABEL = "batch size"
 ERRORS = """[...document.querySelectorAll(
     ".jp-OutputArea-output[data-mime-type*=error], .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
 )]"""
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 LAB = """
 import hashlib
 import batchlab as bl
@@ -48,10 +39,6 @@ UNSEEN = LAB.format(f"bl.data.noisy_sine(n=256), batch_size={FIRST}, epochs=2000
 DEFAULT = LAB.format(f"batch_size={FIRST}")
 
 OURS, INLINE, IPYMPL = "the lab", "interact, inline backend", "interact, ipympl"
-
-
-def chromium():
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def missing(*modules):
@@ -76,7 +63,11 @@ def jupyterlab(folder):
         "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=localhost", f"--port={port}"]
-    command += ["--IdentityProvider.token=bench", f"--ServerApp.root_dir={folder / 'notebooks'}"]
+    command += [
+        "--IdentityProvider.token=bench",
+        "--LabApp.expose_app_in_browser=True",
+        f"--ServerApp.root_dir={folder / 'notebooks'}",
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     with open(folder / "server.log", "w") as log:
@@ -96,10 +87,8 @@ def jupyterlab(folder):
 class Page:
     """A notebook of one cell, run in JupyterLab, with its slider in focus."""
 
-    def __init__(self, browser, address, folder, name, code):
-        from playwright.sync_api import TimeoutError as timeout_error
-
-        self.timeout_error, self.sent = timeout_error, folder / "frames.txt"
+    def __init__(self, browser_address, address, folder, name, code):
+        self.sent = folder / "frames.txt"
         self.sent.unlink(missing_ok=True)
         cell = {
             "cell_type": "code",
@@ -114,65 +103,52 @@ class Page:
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         }
         (folder / f"{name}.ipynb").write_text(json.dumps({**notebook, "nbformat": 4, "nbformat_minor": 5}))
-        self.page = browser.new_page(viewport={"width": 1300, "height": 1000})
-        self.received = 0
-        self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
-        self.page.add_init_script(f"window.batchlabCanvas = {json.dumps(name == 'ipympl')};")
-        self.page.add_init_script(path=HERE / "page.js")
-        self.page.goto(f"{address}/doc/tree/{name}.ipynb?token=bench", wait_until="domcontentloaded")
-        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-        self.page.wait_for_selector("text=/\\| Idle$/", timeout=90_000)  # the status bar: the kernel is there
-        self.page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-        self.page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
-        self.page.wait_for_function(f"label => batchlabFocus(label) || {ERRORS}.length", arg=LABEL, timeout=120_000)
-        if errors := self.page.evaluate(f"{ERRORS}.map(element => element.innerText).join('\\n')"):
+        script = f"window.batchlabCanvas = {json.dumps(name == 'ipympl')};\n" + (HERE / "page.js").read_text()
+        self.tab = Tab(browser_address, f"{address}/doc/tree/{name}.ipynb?token=bench", script)
+        self.tab.wait_for("document.querySelector('.jp-Notebook .jp-CodeCell') !== null")
+        kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+        self.tab.wait_for(f"{kernel} === 'idle'")
+        self.tab.evaluate("jupyterapp.commands.execute('notebook:run-all-cells'), null")
+        self.tab.wait_for(f"batchlabFocus({json.dumps(LABEL)}) || {ERRORS}.length > 0")
+        if errors := self.tab.evaluate(f"{ERRORS}.map(element => element.innerText).join('\\n')"):
             raise RuntimeError(errors)
         self.settle(quiet=3.0)
-        self.page.evaluate("label => window.batchlabFocus(label)", LABEL)
-
-    def _count(self, payload):
-        self.received += len(payload)
+        self.tab.evaluate(f"batchlabFocus({json.dumps(LABEL)})")
 
     def settle(self, quiet):
         """Wait until no new picture has come for so many seconds."""
         count, since, end = None, time.monotonic(), time.monotonic() + 300
         while time.monotonic() - since < quiet:
-            now = self.page.evaluate("batchlabRecord.frames.length")
+            now = self.tab.evaluate("batchlabRecord.frames.length")
             if now != count:
                 count, since = now, time.monotonic()
             if time.monotonic() > end:
                 raise TimeoutError("the picture does not come to rest")
-            self.page.wait_for_timeout(50)
+            time.sleep(0.1)
         return count
 
     def press(self, times, *, pace=None, keys=("ArrowRight",)):
         """Press the keys in turn; one press every `pace` seconds, or as soon as the picture has come to rest."""
         due = time.monotonic()
         for i in range(times):
-            before = self.page.evaluate("batchlabRecord.frames.length")
-            self.page.keyboard.press(keys[i % len(keys)])
+            before = self.tab.evaluate("batchlabRecord.frames.length")
+            self.tab.press(keys[i % len(keys)])
             if pace is None:
-                with contextlib.suppress(self.timeout_error):  # then it counts as unanswered
-                    self.page.wait_for_function(
-                        "before => batchlabRecord.frames.length > before", arg=before, timeout=5e3
-                    )
+                with contextlib.suppress(TimeoutError):  # then it counts as unanswered
+                    self.tab.wait_for(f"batchlabRecord.frames.length > {before}", seconds=5)
                 self.settle(quiet=0.5)
             else:
                 due += pace
-                self.page.wait_for_timeout(max(0.0, 1e3 * (due - time.monotonic())))
+                time.sleep(max(0.0, due - time.monotonic()))
         self.settle(quiet=1.5)
 
     def record(self):
         """Presses and frames since the last call, in ms; a frame of the lab knows its batch size."""
-        record = self.page.evaluate(
-            "() => { const r = batchlabRecord; return { presses: r.presses, frames: r.frames }; }"
-        )
-        self.page.evaluate("() => { batchlabRecord.presses = []; batchlabRecord.frames = []; }")
+        record = self.tab.evaluate("batchlabCollect()")
         sizes = dict(line.split() for line in self.sent.read_text().splitlines()) if self.sent.exists() else {}
         for frame in record["frames"]:
             frame["batch_size"] = int(sizes[frame["sha"]]) if frame.get("sha") in sizes else None
-        received, self.received = self.received, 0
-        return {**record, "received": received}
+        return record
 
 
 def answers(record, first=None):
@@ -208,7 +184,7 @@ def in_a_run(record):
 
 
 def report():
-    absent = missing("playwright", "jupyterlab", "ipywidgets")
+    absent = missing("websocket", "jupyterlab", "ipywidgets")
     if not chromium():
         absent.append("chromium")
     heading(
@@ -222,17 +198,13 @@ def report():
     if absent:
         print(f"{', '.join(absent)}: not installed\n")
         return
-    from playwright.sync_api import sync_playwright
-
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         folder = root / "notebooks"
         folder.mkdir()
         address = stack.enter_context(jupyterlab(root))
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        stack.callback(browser.close)
-        print_tables(measure(lambda name, code: Page(browser, address, folder, name, code)))
+        tabs = stack.enter_context(browser())
+        print_tables(measure(lambda name, code: Page(tabs, address, folder, name, code)))
 
 
 def measure(open_page):
@@ -246,13 +218,13 @@ def measure(open_page):
     progress("latency: the lab, while training")
     page.press(PRESSES, pace=PACE)
     results[OURS, "while training"] = page.record()
-    page.page.close()
+    page.tab.close()
     progress("latency: the default lab")
     page = open_page("default", DEFAULT)
     page.record()
     page.press(12, keys=("ArrowRight", "ArrowLeft"))  # it has few samples, so few batch sizes
     results["the default lab", "idle"] = page.record()
-    page.page.close()
+    page.tab.close()
     for peer, name, module in ((INLINE, "inline", "matplotlib_inline"), (IPYMPL, "ipympl", "ipympl")):
         progress(f"latency: {peer}")
         if missing(module):
@@ -262,7 +234,7 @@ def measure(open_page):
         page.record()
         page.press(PRESSES)
         results[peer, "idle"] = page.record()
-        page.page.close()
+        page.tab.close()
     return results
 
 

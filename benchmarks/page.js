@@ -2,10 +2,11 @@
 //
 // A picture is an <img> or <canvas> in an output that is at least 300 pixels wide. An image counts once it is loaded and
 // the next animation frame has come; a canvas, sampled at every animation frame, once its pixels differ. Times are
-// performance.now() in ms. The pixels are compared only after the time is taken.
+// performance.now() in ms. Whoever measures must not be in the way: images are only put aside with their times, and
+// compared when all is over, by `batchlabCollect`; bytes are counted where the page receives them.
 (() => {
   const WIDE = 300;
-  const record = { presses: [], frames: [], wire: 0 };
+  const record = { presses: [], frames: [], received: 0 };
   window.batchlabRecord = record;
   const scratch = document.createElement("canvas");
   const pen = scratch.getContext("2d", { willReadFrequently: true });
@@ -21,31 +22,29 @@
     return hash;
   };
 
-  const digest = async (url) => {
-    const bytes = await (await fetch(url)).arrayBuffer();
-    const sha = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes));
-    return [bytes.byteLength, [...sha].map((byte) => byte.toString(16).padStart(2, "0")).join("")];
+  // An image's address may be gone when the next one comes, its bytes are not.
+  const blobs = new Map();
+  const [create, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
+  URL.createObjectURL = (blob) => {
+    const url = create.call(URL, blob);
+    blobs.set(url, blob);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    blobs.delete(url);
+    revoke.call(URL, url);
   };
 
-  const loaded = (image, content) => {
+  const loaded = (image, blob) => {
     if (image.naturalWidth < WIDE || !image.closest(".jp-OutputArea")) return;
-    requestAnimationFrame(() => {
-      const time = performance.now();
-      const hash = pixels(image, image.naturalWidth, image.naturalHeight);
-      if (hash === shown) return;
-      shown = hash;
-      const frame = { time };
-      record.frames.push(frame);
-      content.then(([bytes, sha]) => Object.assign(frame, { bytes, sha }), () => {});
-    });
+    requestAnimationFrame(() => record.frames.push({ time: performance.now(), blob, src: blob ? null : image.src }));
   };
 
   const watch = (image) => {
     if (!image.src) return;
-    const content = digest(image.src); // at once: its address may be gone when the next frame comes
-    content.catch(() => {});
-    if (image.complete && image.naturalWidth) loaded(image, content);
-    else image.addEventListener("load", () => loaded(image, content), { once: true });
+    const blob = blobs.get(image.src);
+    if (image.complete && image.naturalWidth) loaded(image, blob);
+    else image.addEventListener("load", () => loaded(image, blob), { once: true });
   };
 
   const sampleCanvas = () => {
@@ -57,6 +56,36 @@
       shown = hash;
     }
     requestAnimationFrame(sampleCanvas);
+  };
+
+  // Presses and frames since the last call; an image whose pixels are those of the one before is no frame.
+  window.batchlabCollect = async () => {
+    const { presses, frames, received } = record;
+    Object.assign(record, { presses: [], frames: [], received: 0 });
+    const changed = [];
+    for (const { time, blob, src } of frames) {
+      if (!blob && !src) {
+        changed.push({ time });
+        continue;
+      }
+      const content = blob ?? (await (await fetch(src)).blob());
+      const bitmap = await createImageBitmap(content);
+      const hash = pixels(bitmap, bitmap.width, bitmap.height);
+      bitmap.close();
+      if (hash === shown) continue;
+      shown = hash;
+      const sha = new Uint8Array(await crypto.subtle.digest("SHA-1", await content.arrayBuffer()));
+      const hex = [...sha].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      changed.push({ time, bytes: content.size, sha: hex });
+    }
+    return { presses, frames: changed, received };
+  };
+
+  window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => (record.received += data.byteLength ?? data.length ?? data.size));
+    }
   };
 
   window.addEventListener("keydown", () => record.presses.push(performance.now()), true);

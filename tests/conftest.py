@@ -21,7 +21,8 @@ os.environ["BATCHLAB_STRICT"] = "1"
 import jax
 import matplotlib
 import pytest
-from jax.experimental.compilation_cache import compilation_cache as jax_compilation_cache
+
+from batchlab import quiz
 
 from . import verdicts
 
@@ -32,22 +33,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
 
 
-@pytest.fixture
-def compilation_cache(tmp_path):
-    """The compilation cache, on for one test, in an empty folder of its own; the folder."""
-    settings = {
-        "jax_enable_compilation_cache": True,
-        "jax_compilation_cache_dir": str(tmp_path / "cache"),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    jax_compilation_cache.reset_cache()
-    yield tmp_path / "cache"
-    for name, value in before.items():
-        jax.config.update(name, value)
-    jax_compilation_cache.reset_cache()
+@pytest.fixture(autouse=True)
+def no_progress_kept():
+    """Whatever an earlier test has set, the answers of this one are not kept, unless it says so."""
+    quiz.progress_file("off")
 
 
 @pytest.fixture(scope="session")

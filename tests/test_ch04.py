@@ -9,6 +9,8 @@ import batchlab as bl
 from batchlab import quiz
 from batchlab.chapters.ch04 import two_batch
 
+from . import labs
+
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
 
@@ -53,11 +55,6 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
-
 def check(answer):
     return quiz.exercise("04.two_batch").check(answer)
 
@@ -72,12 +69,7 @@ def test_the_solution_passes():
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    answer, told = MISTAKES[mistake]
-    words = check(answer)
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if name != mistake and other in repr(words)]
+    labs.has_its_own_words(check, MISTAKES, mistake)
 
 
 def test_a_blank_is_said_to_be_blank():
@@ -124,25 +116,20 @@ def test_what_is_shown_is_what_is_measured(lab):
 def test_frames_are_small_and_nothing_compiles_on_a_slider(lab, name):
     lab.dataset.value = name
     programs = [*bl.measure.programs(lab.run.model, lab.run.problem.kind), *lab.run._trains.values()]
-    compiled = [program._cache_size() for program in programs]
-    for size in (1, 7, 64, lab.batch_size.high):
-        lab.batch_size.value = size
-        assert 3e3 < len(lab.picture.png) <= 15e3
-    for epoch in (0, 3, lab.epoch.slider.max):
-        lab.epoch.value = epoch
-        assert len(lab.picture.png) <= 15e3
-        assert f"epoch {epoch}:" in lab.words()
-    assert [program._cache_size() for program in programs] == compiled
+    with labs.nothing_compiles(*programs):
+        for size in (1, 7, 64, lab.batch_size.high):
+            lab.batch_size.value = size
+            assert 3e3 < len(lab.picture.png) <= 15e3
+        for epoch in (0, 3, lab.epoch.slider.max):
+            lab.epoch.value = epoch
+            assert len(lab.picture.png) <= 15e3
+            assert f"epoch {epoch}:" in lab.words()
     lab.dataset.value = "noisy sine"
 
 
 @pytest.mark.parametrize(("control", "typed"), [("batch_size", "401"), ("batch_size", "x"), ("epoch", "-1")])
 def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed):
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert "must be a whole number" in lab.message.value
-    assert getattr(lab, control).value == before
+    labs.refuses(lab, monkeypatch, control, typed, "must be a whole number")
     lab.pause()
 
 

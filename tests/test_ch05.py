@@ -11,6 +11,8 @@ import batchlab as bl
 from batchlab import grids, quiz
 from batchlab.chapters.ch05 import best_rate
 
+from . import labs
+
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
 MISTAKES = {
@@ -46,11 +48,6 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
-
 def check(answer):
     return quiz.exercise("05.best_rate").check(answer)
 
@@ -65,12 +62,7 @@ def test_the_solution_passes():
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    answer, told = MISTAKES[mistake]
-    words = check(answer)
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if name != mistake and other in repr(words)]
+    labs.has_its_own_words(check, MISTAKES, mistake)
 
 
 def test_a_blank_and_a_crash_are_said():
@@ -279,13 +271,12 @@ def test_frames_are_small_and_nothing_compiles(lab):
     programs = bl.sweeps.programs(
         lab.grid.model, "classification", lab.grid._sweeps[0].optimizer, jax.default_backend()
     )
-    compiled = [program._cache_size() for program in (programs[0], *programs[1].values())]
-    for size in lab.grid.batch_sizes.tolist():
-        lab.batch_size.value = size
-        for rate in (1 / 64, 1.0, 64.0):
-            lab.learning_rate.value = rate
-            assert 3e3 < len(lab.picture.png) <= 15e3
-    assert [program._cache_size() for program in (programs[0], *programs[1].values())] == compiled
+    with labs.nothing_compiles(programs[0], *programs[1].values()):
+        for size in lab.grid.batch_sizes.tolist():
+            lab.batch_size.value = size
+            for rate in (1 / 64, 1.0, 64.0):
+                lab.learning_rate.value = rate
+                assert 3e3 < len(lab.picture.png) <= 15e3
 
 
 @pytest.mark.parametrize(
@@ -298,11 +289,7 @@ def test_frames_are_small_and_nothing_compiles(lab):
     ],
 )
 def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert said in lab.message.value
-    assert getattr(lab, control).value == before
+    labs.refuses(lab, monkeypatch, control, typed, said)
     lab.pause()
 
 
@@ -321,10 +308,9 @@ def test_locked_until_the_prediction():
 
 
 def test_the_static_picture_comes_with_words(lab):
-    bundle, metadata = lab._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 8, learning rate 1: ")
-    assert bundle["text/plain"] == "RateMap: digits"
+    text, alt = labs.static_picture(lab)
+    assert text == "RateMap: digits"
+    assert alt.startswith("batch size 8, learning rate 1: ")
 
 
 def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
@@ -336,21 +322,18 @@ def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
         for place in range(5):
             lab.batch_size.value = [1, 2, 4, 8, 16][place]
         stop.click()
-        while lab.busy:
-            await asyncio.sleep(0.01)
+        await labs.rest(lab)
         stopped, words = lab.grid.finished, lab.counters.value
         await asyncio.sleep(0.1)
         assert lab.grid.finished == stopped < lab.grid.total
         assert f"{stopped} of {lab.grid.total} runs, stopped" in words
         assert (stop.description, stop.disabled, refine.disabled) == ("go on", False, True)
         stop.click()
-        while lab.busy:
-            await asyncio.sleep(0.01)
+        await labs.rest(lab)
         assert lab.grid.finished == lab.grid.total
         assert "all " in lab.counters.value
         refine.click()
-        while lab.busy:
-            await asyncio.sleep(0.01)
+        await labs.rest(lab)
         assert lab.grid.finished == lab.grid.total == 6 * 2 * (len(grids.COARSE) + 2 * grids.MORE)
         assert lab.error is None
         return lab.words()

@@ -9,6 +9,8 @@ import batchlab as bl
 from batchlab import measure, quiz
 from batchlab.chapters.ch06 import epochs_to_target
 
+from . import labs
+
 # ---- the law ---------------------------------------------------------------------------------------------------------
 
 SIZES = np.array([1, 4, 16, 64, 256, 1000])
@@ -147,11 +149,6 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
-
 def check(answer):
     return quiz.exercise("06.to_target").check(answer)
 
@@ -172,12 +169,7 @@ def test_the_solution_passes():
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    answer, told = MISTAKES[mistake]
-    words = check(answer)
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if name != mistake and other in repr(words)]
+    labs.has_its_own_words(check, MISTAKES, mistake)
 
 
 def test_blanks_and_crashes_are_said():
@@ -266,12 +258,11 @@ def test_nothing_compiles_on_a_slider(lab):
 
     made = descent.programs.cache_info().misses, sweeps.programs.cache_info().misses
     start, advances = sweeps.programs(lab.sweep.model, "classification", lab.sweep.optimizer, "cpu")
-    compiled = [program._cache_size() for program in (start, *advances.values())]
-    for size in (1, 7, 100, 1000):
-        lab.batch_size.value = size
-    for rate in (0.02, 0.5, 1.28):
-        lab.learning_rate.value = rate
-    assert [program._cache_size() for program in (start, *advances.values())] == compiled
+    with labs.nothing_compiles(start, *advances.values()):
+        for size in (1, 7, 100, 1000):
+            lab.batch_size.value = size
+        for rate in (0.02, 0.5, 1.28):
+            lab.learning_rate.value = rate
     assert (descent.programs.cache_info().misses, sweeps.programs.cache_info().misses) == made
 
 
@@ -285,12 +276,8 @@ def test_nothing_compiles_on_a_slider(lab):
     ],
 )
 def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
-    monkeypatch.delenv("BATCHLAB_STRICT")
     lab.batch_size.value = 200
-    before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert said in lab.message.value
-    assert getattr(lab, control).value == before
+    labs.refuses(lab, monkeypatch, control, typed, said)
     lab.batch_size.value = 300 - lab.batch_size.value  # whatever is set next takes the complaint away
     assert lab.message.value == ""
 
@@ -323,10 +310,9 @@ def test_locked_until_the_prediction(sweep):
 
 
 def test_the_static_picture_comes_with_words(lab):
-    bundle, metadata = lab._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 200, validation accuracy 0.8 is reached after")
-    assert bundle["text/plain"] == "TargetLab: digits, validation accuracy 0.8"
+    text, alt = labs.static_picture(lab)
+    assert text == "TargetLab: digits, validation accuracy 0.8"
+    assert alt.startswith("batch size 200, validation accuracy 0.8 is reached after")
 
 
 def test_the_sweep_goes_on_in_slices_stops_and_goes_on():
@@ -342,8 +328,7 @@ def test_the_sweep_goes_on_in_slices_stops_and_goes_on():
             assert len(seen) < 200
         assert any("The sweep goes on, and has finished" in said for said in seen)
         lab.pausing.click()
-        while lab.busy:
-            await asyncio.sleep(0.01)
+        await labs.rest(lab)
         done = lab.sweep.finished
         assert f"was stopped after {done} of {lab.sweep.total} runs" in lab.message.value
         assert 0 < done < lab.sweep.total

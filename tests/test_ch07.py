@@ -17,6 +17,8 @@ from batchlab import measure, quiz
 from batchlab.chapters.ch07 import accumulate
 from batchlab.devices import ASKED, PIECES, STEP, TIMED
 
+from . import labs
+
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
 
@@ -55,11 +57,6 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
-
 def check(answer):
     return quiz.exercise("07.accumulate").check(answer)
 
@@ -74,12 +71,7 @@ def test_the_solution_passes():
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    answer, told = MISTAKES[mistake]
-    words = check(answer)
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if name != mistake and other in repr(words)]
+    labs.has_its_own_words(check, MISTAKES, mistake)
 
 
 def test_a_blank_is_said_to_be_blank():
@@ -304,12 +296,9 @@ def test_frames_are_small_and_nothing_compiles_when_a_control_moves(moved, monke
     ],
 )
 def test_impossible_values_are_refused_in_words(moved, monkeypatch, control, typed, said):
-    monkeypatch.delenv("BATCHLAB_STRICT")
     lab = moved
     before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert said in lab.message.value.replace("&#x27;", "'")
-    assert getattr(lab, control).value == before
+    labs.refuses(lab, monkeypatch, control, typed, said)
     getattr(lab, control).box.value = str(before)
     lab.pause()
 
@@ -395,9 +384,7 @@ def test_the_newest_setting_wins_in_a_running_kernel():
             lab.batch_size.value = size
         lab.samples.value = 3000
         lab.batch_size.value = 44
-        while lab.busy:
-            await asyncio.sleep(0.01)
-        assert lab.error is None
+        await labs.rest(lab)
         return lab.words()
 
     assert asyncio.run(session()).startswith("batch size 44, 3,000 samples:")
@@ -447,7 +434,7 @@ for mesh, spec in ((Mesh(np.array(devices), ("a",)), P(None, "a")), (jax.make_me
 
 # The work is spread: each device takes a piece of its own, and one sum of gradients goes over all.
 model = bl.models.mlp((64, 8, 10))
-_, _, trains = descent.programs(model, "classification", optax.sgd, devices=tuple(devices))
+_, _, trains, _ = descent.programs(model, "classification", optax.sgd, devices=tuple(devices))
 assert list(trains) == [4 * width for width in descent.WIDTHS]
 state = jax.eval_shape(lambda key: (model.init(key), optax.sgd(0.1).init(model.init(key))), jax.random.key(0))
 data = spread.x, spread.y, spread.x_val, spread.y_val

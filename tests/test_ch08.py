@@ -12,6 +12,8 @@ from batchlab import quiz
 from batchlab.chapters.ch08 import rprop_step
 from batchlab.rules import NINE_AND_ONE, follow, one_in_ten, rprop
 
+from . import labs
+
 # ---- Rprop -----------------------------------------------------------------------------------------------------------
 
 
@@ -156,11 +158,6 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
-
 def check(answer):
     return quiz.exercise("08.rprop_step").check(answer)
 
@@ -173,12 +170,7 @@ def test_the_solution_passes():
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    lines, told = MISTAKES[mistake]
-    words = check(mistaken(lines))
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if name != mistake and other in repr(words)]
+    labs.has_its_own_words(lambda lines: check(mistaken(lines)), MISTAKES, mistake)
 
 
 def test_blanks_and_crashes_are_said_in_words():
@@ -250,15 +242,14 @@ def test_what_is_said_is_what_was_measured(lab):
 def test_frames_are_small_and_nothing_compiles_once_prepared(lab):
     run = lab._shown[-1]["SGD"]
     programs = [run._measure, *run._trains.values(), *bl.measure.programs(lab.network, "classification")[:1]]
-    compiled = [program._cache_size() for program in programs]
-    for size in (1, 3, 17, 65, 100):
-        lab.batch_size.value = size
-        assert 3e3 < len(lab.picture.png) <= 15e3
-    lab.data.value = "one in two"
-    assert len(lab.picture.png) <= 15e3
-    lab.learning_rate.value = 0.2
-    lab.epoch.value = 3
-    assert [program._cache_size() for program in programs] == compiled
+    with labs.nothing_compiles(*programs):
+        for size in (1, 3, 17, 65, 100):
+            lab.batch_size.value = size
+            assert 3e3 < len(lab.picture.png) <= 15e3
+        lab.data.value = "one in two"
+        assert len(lab.picture.png) <= 15e3
+        lab.learning_rate.value = 0.2
+        lab.epoch.value = 3
     lab.data.value, lab.epoch.value, lab.learning_rate.value = "one in ten", 200, 0.03
 
 
@@ -274,11 +265,7 @@ def test_divergence_is_said_in_words():
 @pytest.mark.parametrize(("control", "typed"), [("batch_size", "101"), ("batch_size", "x"), ("epoch", "201"),
                                                 ("learning_rate", "0"), ("learning_rate", "1e9")])  # fmt: skip
 def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed):
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert "must be a" in lab.message.value
-    assert getattr(lab, control).value == before
+    labs.refuses(lab, monkeypatch, control, typed, "must be a")
     lab.pause()
 
 
@@ -302,10 +289,9 @@ def test_locked_until_the_prediction():
 
 
 def test_the_static_picture_comes_with_words(lab):
-    bundle, metadata = lab._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 1, epoch 200: training loss SGD")
-    assert bundle["text/plain"] == "SignLab: one in ten"
+    text, alt = labs.static_picture(lab)
+    assert text == "SignLab: one in ten"
+    assert alt.startswith("batch size 1, epoch 200: training loss SGD")
 
 
 def test_the_newest_setting_wins_in_a_running_kernel():
@@ -315,9 +301,7 @@ def test_the_newest_setting_wins_in_a_running_kernel():
             lab.batch_size.value = size
         lab.epoch.value = 37
         lab.batch_size.value = 44
-        while lab.busy:
-            await asyncio.sleep(0.01)
-        assert lab.error is None
+        await labs.rest(lab)
         return lab.words()
 
     assert asyncio.run(session()).startswith("batch size 44, epoch 37:")

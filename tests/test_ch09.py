@@ -12,6 +12,8 @@ import batchlab as bl
 from batchlab import quiz
 from batchlab.chapters.ch09 import noise_deviation
 
+from . import labs
+
 # ---- the surface and the control -------------------------------------------------------------------------------------
 
 
@@ -144,11 +146,6 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
-
 def check(answer):
     return quiz.exercise("09.noise").check(answer)
 
@@ -169,12 +166,7 @@ def test_the_solution_passes():
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    answer, told = MISTAKES[mistake]
-    words = check(answer)
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if name != mistake and other in repr(words)]
+    labs.has_its_own_words(check, MISTAKES, mistake)
 
 
 def test_a_blank_and_a_crash_are_said():
@@ -271,11 +263,7 @@ def test_the_settings_asked_for_last_are_kept(lab):
     ],
 )
 def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert said in lab.message.value
-    assert getattr(lab, control).value == before
+    labs.refuses(lab, monkeypatch, control, typed, said)
     lab.pause()
 
 
@@ -301,15 +289,12 @@ def test_locked_until_the_prediction():
 
 
 def test_the_static_pictures_come_with_words(lab, scene):
-    bundle, metadata = lab._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 2, rate 0.02")
-    assert bundle["text/plain"] == "EscapeLab: wheel"
+    text, alt = labs.static_picture(lab)
+    assert text == "EscapeLab: wheel"
+    assert alt.startswith("batch size 2, rate 0.02")
     starts, rates = np.linspace(-0.5, 6.5, 29), np.geomspace(0.03, 0.2, 4)
     still = bl.escaping.ends_map(scene, starts, rates, bl.bumps.ends(scene, starts, rates))
-    bundle, metadata = still._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert "100% of the starts end in the minimum of their own basin" in metadata["image/png"]["alt"]
+    assert "100% of the starts end in the minimum of their own basin" in labs.static_picture(still)[1]
 
 
 def test_the_newest_setting_wins_in_a_running_kernel():
@@ -319,9 +304,7 @@ def test_the_newest_setting_wins_in_a_running_kernel():
             lab.batch_size.value = size
         lab.learning_rate.value = 0.03
         lab.batch_size.value = 5
-        while lab.busy:
-            await asyncio.sleep(0.01)
-        assert lab.error is None
+        await labs.rest(lab)
         return lab.words()
 
     words = asyncio.run(session())

@@ -13,11 +13,7 @@ import batchlab as bl
 from batchlab import planning, quiz, report, sweeps
 from batchlab.chapters.ch10 import predict_epochs
 
-
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    quiz.progress_file("off")
-
+from . import labs
 
 # ---- what the notebook claims ----------------------------------------------------------------------------------------
 
@@ -226,12 +222,11 @@ def test_nothing_compiles_on_a_slider_and_frames_are_small(choice):
     choice.commit(8, 0.3, 5)
     sweep = choice.trial.sweep
     start, advances = sweeps.programs(sweep.model, "classification", sweep.optimizer, jax.default_backend())
-    compiled = [program._cache_size() for program in (start, *advances.values())]
-    for size in (1, 7, 30, 60):
-        choice.batch_size.value = size
-        assert 3e3 < len(choice.picture.png) <= 15e3
-    choice.commit(8, 0.4, 6)
-    assert [program._cache_size() for program in (start, *advances.values())] == compiled
+    with labs.nothing_compiles(start, *advances.values()):
+        for size in (1, 7, 30, 60):
+            choice.batch_size.value = size
+            assert 3e3 < len(choice.picture.png) <= 15e3
+        choice.commit(8, 0.4, 6)
 
 
 def test_commit_is_judged_by_the_sweep(choice):
@@ -277,11 +272,7 @@ def test_locked_hides_the_rules_and_the_outcome(plan):
 
 @pytest.mark.parametrize(("control", "typed"), [("batch_size", "61"), ("epochs", "0"), ("learning_rate", "fast")])
 def test_impossible_values_are_refused_in_words(choice, monkeypatch, control, typed):
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    before = getattr(choice, control).value
-    getattr(choice, control).box.value = typed
-    assert "must be a" in choice.message.value
-    assert getattr(choice, control).value == before
+    labs.refuses(choice, monkeypatch, control, typed, "must be a")
 
 
 def test_a_bad_file_is_said_in_words_and_loses_nothing(choice, tmp_path, monkeypatch):

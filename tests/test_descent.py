@@ -383,7 +383,7 @@ def test_equal_partials_compile_once(compilations):
 @pytest.mark.parametrize("many", [False, True], ids=["one run", "three runs"])
 def test_the_programs_can_be_exported_for_a_gpu(many):
     """Lowering for CUDA succeeds. That is all this shows: no test here has ever run on a GPU."""
-    start, measure, trains = descent.programs(bl.models.mlp((3, 5, 2)), "regression", optax.adam, many, "cuda")
+    start, measure, trains, _ = descent.programs(bl.models.mlp((3, 5, 2)), "regression", optax.adam, many, "cuda")
     data = (REGRESSION.x, REGRESSION.y, REGRESSION.x_val, REGRESSION.y_val)
     keys = jax.random.split(jax.random.key(0), 3) if many else jax.random.key(0)
     rate, count = np.float32(0.1), np.int32(4)

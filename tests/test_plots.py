@@ -223,6 +223,17 @@ FALLING = make_run(TRAIN, TRAIN + 0.1)
 BAND = make_run(TRAIN * [[0.5], [1.0], [3.0]], VAL * [[0.9], [1.0], [1.2]])
 
 
+@pytest.mark.parametrize(
+    "value", [1e-9, 0.0999, 0.1, 0.3, 1, 1.0000001, 2, 3, 7, 10, 99.9, np.nextafter(1e3, 0), 1e3, 3e8]
+)
+def test_round_numbers_lie_at_or_beyond_a_value_and_not_far(value):
+    down, up = plots.round_number(value, up=False), plots.round_number(value, up=True)
+    assert down <= value <= up <= 2.5001 * down
+    for number in (down, up):
+        assert f"{number:.12e}"[0] in "125"
+        assert plots.round_number(number, up=True) == plots.round_number(number, up=False)
+
+
 @pytest.fixture
 def curves(axes):
     view = plots.loss_curves(axes, regression())

@@ -4,6 +4,7 @@ import asyncio
 import io
 import math
 import random
+import sys
 import threading
 
 import ipywidgets as widgets
@@ -164,6 +165,55 @@ def test_frames_come_no_more_often_than_a_link_can_carry(monkeypatch):
     assert one.shown == [*range(1, 21), 20]
     assert len(one.frame_bytes) == 21
     assert set(one.frame_bytes) == {len(one.picture.png)}
+
+
+@pytest.mark.parametrize(("frame_seconds", "shown"), [(60.0, [10, 20, 21]), (0.0, [10, 11, 12, 20, 21, 21])])
+def test_new_work_is_seen_at_once_and_overtaken_work_only_if_a_frame_is_overdue(monkeypatch, frame_seconds, shown):
+    monkeypatch.setattr(stage, "FRAME_SECONDS", frame_seconds)
+    monkeypatch.setattr(stage, "OVERDUE_SECONDS", 0.0)
+    monkeypatch.setattr(stage, "LINK_BYTES_PER_SECOND", 1e12)
+    one = Counter()
+
+    def old():
+        for one.count in (10, 11):
+            yield
+        one.count, one._work = 12, new()
+        yield
+
+    def new():
+        for one.count in (20, 21):
+            yield
+
+    one.start(old())
+    assert one.shown == shown
+
+
+def test_new_work_does_not_wait_for_the_rest_after_a_slice(monkeypatch):
+    monkeypatch.setattr(stage, "REST_SECONDS", 60.0)
+
+    async def scene():
+        one = Counter()
+        for upto in (100, 200, 300):
+            seen = len(one.shown)
+            one.start(one.counting(upto))
+            await until(lambda: len(one.shown) > seen)  # noqa: B023
+        one.close()
+        await nothing_waits()
+        return one.shown
+
+    assert asyncio.run(scene()) == [1, 2, 3]
+
+
+def test_a_thread_that_waits_gets_its_turn_within_a_millisecond():
+    async def scene():
+        before = sys.getswitchinterval()
+        try:
+            Counter().close()
+            return sys.getswitchinterval()
+        finally:
+            sys.setswitchinterval(before)
+
+    assert asyncio.run(scene()) <= 1e-3
 
 
 def test_work_can_be_finished_here_and_now_and_new_work_replaces_old():

@@ -70,6 +70,8 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, devices=
 def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
     """What a run compiles: `start`, `measure`, and `train` for each width; with `many`, runs lie along a first axis.
 
+    Besides, a set in which runs note the widths and shapes of data that have been compiled.
+
     Over several devices each of them takes a piece of one of the WIDTHS.
     """
     count = max(len(devices), 1)
@@ -114,7 +116,7 @@ def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
     # On the CPU, level 1 compiles in two thirds of the time, and these small loops run a fifth quicker.
     options = {"xla_backend_optimization_level": 1} if platform == "cpu" else None
     start, measure = jax.jit(start, compiler_options=options), jax.jit(measure, compiler_options=options)
-    return start, measure, {width: jax.jit(train, compiler_options=options) for width, train in trains.items()}
+    return start, measure, {width: jax.jit(train, compiler_options=options) for width, train in trains.items()}, set()
 
 
 def fit(

@@ -227,9 +227,9 @@ class Lab(Stage):
 
     def _pursue(self, prepare=True):
         """Train what the controls ask for, slice by slice."""
-        self._buttons[0].description = "pause"
         if self._loaded != (self.dataset.value, self.noise.value):
             if self._loaded[0] != self.dataset.value:
+                self._buttons[0].description = "pause"
                 self.say(f"Preparing {self.dataset.value}: its programs are compiled once.")
                 yield
                 self._take(self.dataset.value)
@@ -253,6 +253,7 @@ class Lab(Stage):
             run.train(min(count, self._target() - run.num_epochs))
             count = max(1, round(count * min(4.0, SLICE_SECONDS / (time.perf_counter() - began))))
             yield
+            self._buttons[0].description = "pause"  # after the first picture, which is on its way by now
         self._buttons[0].description = "run"
         self.say(*self._verdict())
         if prepare:
@@ -317,7 +318,10 @@ class Lab(Stage):
             self._words_due = time.perf_counter() + 0.5
 
     def _fit_axes(self):
-        """Limits that only grow while a problem is shown, so that runs can be compared, and the kept curves."""
+        """Limits that only grow while a problem is shown, so that runs can be compared, and the kept curves.
+
+        They grow in steps, since to draw the axes anew takes as long as five frames.
+        """
         axis, run, axes = self.against.value, self.run, self._axes
         reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(self._target(), run.num_epochs, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
@@ -325,12 +329,10 @@ class Lab(Stage):
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
             right = old_right  # the estimate wavers while the run goes on
         losses = np.concatenate([plots.middle(loss) for loss in (run.train_loss, run.val_loss)])
-        losses = losses[np.isfinite(losses)]
+        losses = np.maximum(losses[np.isfinite(losses)], np.finfo(np.float32).tiny)
         ceiling = LOST * float(plots.middle(run.val_loss)[0])
-        if losses.min() < low:
-            low = losses.min() / 1.5
-        if min(losses.max(), ceiling) > high:
-            high = 1.5 * min(losses.max(), ceiling)
+        low = min(low, plots.round_number(losses.min() / 1.1, up=False))
+        high = max(high, plots.round_number(1.1 * min(losses.max(), ceiling), up=True))
         if self._limits != (axis, right, low, high):
             self._limits = axis, right, low, high
             plots.set_limits(axes, right, low, high, axis)

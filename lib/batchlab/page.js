@@ -23,11 +23,13 @@ function describe() {
     inner.removeAttribute("aria-live");
     inner.removeAttribute("role");
   }
-  put(stage.querySelector("img"), "alt", region?.innerText.trim());
+  put(stage.querySelector("img"), "alt", region?.textContent.trim());
 }
 
+// Not at once: while a slider moves, the picture comes first.
+let due = null;
 const changes = { subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext"] };
-new MutationObserver(describe).observe(stage, changes);
+new MutationObserver(() => (due ??= setTimeout(() => describe(due = null), 100))).observe(stage, changes);
 describe();
 
 // A click into the picture is told to the stages that ask for it, by a hidden text field: the place in parts of the

@@ -267,6 +267,13 @@ def kept_curves(axes, kept, axis, color):
     return train + val
 
 
+def round_number(value, up):
+    """The next of ..., 0.5, 1, 2, 5, 10, ... at or above a positive value, or at or below it."""
+    power = 10.0 ** np.floor(np.log10(value))
+    steps = [step * power for step in (0.5, 1, 2, 5, 10, 20)]  # one more at either end: logarithms are rounded
+    return float(min(s for s in steps if s >= value) if up else max(s for s in steps if s <= value))
+
+
 def set_limits(axes, right, low, high, label):
     """Limits and readable ticks of the loss curves."""
     axes.set(xlim=(0, right), ylim=(low, high), xlabel=label)

@@ -18,7 +18,7 @@ class Run(History):
 
     def __init__(self, problem, model, programs, batch_size, learning_rate, seed, seeds, params=None):
         super().__init__(problem, batch_size, learning_rate, seed, seeds)
-        self.model, (start, self._measure, self._trains) = model, programs
+        self.model, (start, self._measure, self._trains, compiled) = model, programs
         devices = sharding.devices_of(problem)
         placed = sharding.spread(problem, devices) if devices else problem
         self._data = tuple(jnp.asarray(array) for array in (placed.x, placed.y, placed.x_val, placed.y_val))
@@ -26,9 +26,12 @@ class Run(History):
         self._state = start(keys, np.float32(learning_rate), params)
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
-        states = jax.tree.map(lambda leaf: np.stack([leaf] * self._chunk, self._axis), self._state)
+        states = jax.tree.map(self._repeated, self._state)
         self.add(states, self._measured(states, 1), np.zeros(1))
-        self._train(self._state, 0, 0)  # compiles, so that `seconds` never counts it
+        shapes = self._width(), seeds, *(array.shape for array in self._data)
+        if shapes not in compiled:  # once and here, so that `seconds` never counts it
+            self._train(self._state, 0, 0)
+            compiled.add(shapes)
 
     def train(self, num_epochs, progress=False):
         """Train num_epochs more. However a run is cut into calls, it is the same, bit for bit."""
@@ -59,6 +62,15 @@ class Run(History):
             reached += count
         return jax.tree.map(np.asarray, state[0])
 
+    def _repeated(self, leaf):
+        """A part of the state as `_measure` takes it, with the axis of epochs; nothing is copied."""
+        row = np.expand_dims(leaf, self._axis)
+        return np.broadcast_to(row, (*row.shape[: self._axis], self._chunk, *row.shape[self._axis + 1 :]))
+
+    def _width(self):
+        """The width that a batch is padded to, or the largest, in which it is added up."""
+        return next((width for width in self._trains if width >= self.batch_size), max(self._trains))
+
     def _measured(self, states, count):
         return np.take(np.asarray(self._measure(states, self._data, np.int32(count))), range(count), self._axis)
 
@@ -71,6 +83,5 @@ class Run(History):
             for run, order in enumerate(orders):
                 order[:count] = shuffles(self.seed + run, block, n)[offset : offset + count]
         orders = orders[0] if self.seeds is None else orders
-        width = width or next((width for width in self._trains if width >= self.batch_size), max(self._trains))
         settings = np.int32(self.batch_size), np.float32(self.learning_rate), np.int32(count)
-        return *self._trains[width](state, self._data, orders, *settings), count
+        return *self._trains[width or self._width()](state, self._data, orders, *settings), count

@@ -23,8 +23,10 @@ from . import compiled
 from .plots import palette, png
 
 FRAME_SECONDS = 0.025  # the least time between two frames
+OVERDUE_SECONDS = 0.035  # a frame that is so late is shown even if newer work has come meanwhile
 REST_SECONDS = 0.006  # between two slices of work, so that new settings can come in
-LINK_BYTES_PER_SECOND = 90e3 if "BINDER_SERVICE_HOST" in os.environ or "BINDER_REPO_URL" in os.environ else 2e6
+SWITCH_SECONDS = 0.0005  # after which a thread hands over to another that waits; Python's own 5 ms can be felt
+LINK_BYTES_PER_SECOND = 90e3 if "BINDER_SERVICE_HOST" in os.environ or "BINDER_REPO_URL" in os.environ else 10e6
 PAGE = importlib.resources.files(__package__).joinpath("page.js").read_text(encoding="utf-8")
 TIP = "tooltip" if hasattr(widgets.Text, "tooltip") else "description_tooltip"  # ipywidgets 8, or 7 on Colab
 
@@ -103,7 +105,7 @@ class Stage(widgets.VBox):
     """
 
     _static = None  # (picture as PNG bytes, its words), set aside by a subclass
-    _loop = _work = _runner = _alarm = None  # a stage that was never finished can be closed, too
+    _loop = _work = _alarm = None  # a stage that was never finished can be closed, too
     _closed = False
     _frame_seconds = None  # between two frames, where a subclass has no use for many; `FRAME_SECONDS` otherwise
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
@@ -113,9 +115,11 @@ class Stage(widgets.VBox):
         self.picture = picture
         self.status, self.counters, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.error, self.frame_bytes = None, []
-        self._work, self._runner, self._closed, self._next_frame = None, None, False, 0.0
-        self._rest, self._alarm = None, None
+        self._work, self._closed, self._rest, self._alarm = None, False, None, None
+        self._framed, self._next_frame, self._link_free = None, 0.0, 0.0  # whose frame came last; when the next may
         self._loop = running_loop()
+        if self._loop is not None:  # drawing holds the interpreter; a key must get its turn at once
+            sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         # An event handler is the one kind of script that every front end runs in a widget without an extension.
         page = widgets.HTML(f'<style onload="{html.escape(PAGE)}"></style>', layout=widgets.Layout(display="none"))
         super().__init__([*controls, self.message, picture.image, self.status, self.counters, page], **traits)
@@ -151,8 +155,9 @@ class Stage(widgets.VBox):
         self.start(iter(()))
 
     def wait_for(self, work):
-        """Do this work here and now."""
+        """Do this work here and now; only its last frame is drawn, since nobody could see another."""
         self._work, self.error = work, None
+        self._framed, self._next_frame = work, math.inf
         return self.wait()
 
     @property
@@ -176,17 +181,11 @@ class Stage(widgets.VBox):
         super().close()
 
     def _awake(self):
+        """One slice now, the next after a rest; newer work does not wait for the rest to end."""
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._runner is None or self._runner.done():
-            self._runner = self._loop.create_task(self._run())
-
-    async def _run(self):
-        while self._step():
-            if self._rest is not None:
-                self._alarm = self._loop.call_later(self._rest, self._awake)
-                return
-            await asyncio.sleep(REST_SECONDS)
+        if self._step():
+            self._alarm = self._loop.call_later(self._rest or REST_SECONDS, self._awake)
 
     def _step(self):
         """One slice of the newest work and, if due before the next one, a frame; False when nothing is left to do."""
@@ -199,12 +198,14 @@ class Stage(widgets.VBox):
             self._rest = None if finished else rest
             if finished and self._work is work:
                 self._work = None
-            if self._work is None or time.perf_counter() + (self._rest or 0) >= self._next_frame:
+            if self._work not in (None, work) and time.perf_counter() < self._next_frame + OVERDUE_SECONDS:
+                return True  # the next frame is that of the newer work
+            due = self._next_frame if work is self._framed else self._link_free  # new work is seen at once
+            if self._work is None or time.perf_counter() + (self._rest or 0) >= due:
                 self.show()
-                self.frame_bytes = [*self.frame_bytes[-999:], len(self.picture.png)]
-                self._next_frame = time.perf_counter() + max(
-                    self._frame_seconds or FRAME_SECONDS, len(self.picture.png) / LINK_BYTES_PER_SECOND
-                )
+                self.frame_bytes, self._framed = [*self.frame_bytes[-999:], len(self.picture.png)], work
+                self._link_free = time.perf_counter() + len(self.picture.png) / LINK_BYTES_PER_SECOND
+                self._next_frame = max(time.perf_counter() + (self._frame_seconds or FRAME_SECONDS), self._link_free)
         except Exception as error:
             self._work = None
             self.fail(error)
@@ -275,10 +276,12 @@ class NumberControl(widgets.HBox):
         complain: takes that error, and None when what was typed is in order.
     """
 
+    WRITE = 0.03  # seconds after which the box says where the slider has gone: the picture comes first
     value = traitlets.Any()
 
     def __init__(self, slider, check, complain):
         self.slider, self.check, self._complain, self._source = slider, check, complain, None
+        self._loop = running_loop()
         tip = f"{slider.description}: type a value and press Enter"
         size = widgets.Layout(width="5em")
         self.box = widgets.Text(continuous_update=False, layout=size, **{TIP: tip})
@@ -325,7 +328,9 @@ class NumberControl(widgets.HBox):
         try:
             if source is not self.slider:
                 self._place()
-            if source is not self.box:
+            if source is self.slider and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.call_later, self.WRITE, self._write)
+            elif source is not self.box:
                 self._write()
         finally:
             self._source = source
@@ -363,7 +368,7 @@ class LogIntegerControl(NumberControl):
     def __init__(self, label, check, complain, **look):
         slider = widgets.FloatLogSlider(description=label, base=10, min=0, max=1, value=1, step=1 / self.STEPS, **look)
         self.high, self._places = 10, [(0, 0.0)]  # where the slider was, in steps, and when; the last is where it is
-        self._loop, self._timer = running_loop(), None
+        self._timer = None
         super().__init__(slider, check, complain)
         self.value = 1
 
