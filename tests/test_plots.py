@@ -230,8 +230,10 @@ def test_round_numbers_lie_at_or_beyond_a_value_and_not_far(value):
     down, up = plots.round_number(value, up=False), plots.round_number(value, up=True)
     assert down <= value <= up <= 2.5001 * down
     for number in (down, up):
-        assert f"{number:.12e}"[0] in "125"
+        assert number == float(f"{number:.0e}")  # as a tick has it
+        assert f"{number:e}"[0] in "125"
         assert plots.round_number(number, up=True) == plots.round_number(number, up=False)
+    assert plots.round_number(np.float32(0.1), up=False) == 0.1  # whose float32 is a little more
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ apart by colour-blind readers too, and line styles and markers say the same once
 """
 
 import io
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -269,9 +270,10 @@ def kept_curves(axes, kept, axis, color):
 
 def round_number(value, up):
     """The next of ..., 0.5, 1, 2, 5, 10, ... at or above a positive value, or at or below it."""
-    power = 10.0 ** np.floor(np.log10(value))
+    value = float(value)  # a float32 of 0.1 lies beside the 0.1 of the ticks
+    power = 10.0 ** math.floor(math.log10(value))
     steps = [step * power for step in (0.5, 1, 2, 5, 10, 20)]  # one more at either end: logarithms are rounded
-    return float(min(s for s in steps if s >= value) if up else max(s for s in steps if s <= value))
+    return min(s for s in steps if s >= value) if up else max(s for s in steps if s <= value)
 
 
 def set_limits(axes, right, low, high, label):
