@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import html
+import io
 import random
 import re
 import sys
@@ -13,6 +14,7 @@ import ipywidgets as widgets
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import batchlab as bl
 from batchlab import live, plots, quiz
@@ -450,6 +452,16 @@ def test_keeping_the_same_run_twice_changes_nothing():
     button(lab, "keep").click()
     button(lab, "keep").click()
     assert len(ghosts(lab)) == 1
+
+
+@pytest.mark.parametrize("name", ["noisy sine", "two moons", "digits"])
+def test_the_ground_of_the_picture_is_white(name):
+    lab = bl.Lab(name, epochs=100)
+    for size in (lab.batch_size.value, 3, lab.batch_size.high):
+        lab.batch_size.value = size
+        picture = np.asarray(Image.open(io.BytesIO(lab.picture.png)).convert("RGB"))
+        assert (picture[:, -3:] == 255).all()
+        assert (picture[-3:] == 255).all()
 
 
 def test_reset_brings_everything_back():

@@ -36,10 +36,14 @@ NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")  # as they are, also on a
 def palette(canvas):
     """A palette for the frames of the picture on an Agg canvas: its own main colours, and all that may yet appear."""
     image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
-    own = image.quantize(OWN_COLORS, method=Image.Quantize.FASTOCTREE).getpalette()[: 3 * OWN_COLORS]
-    named = [round(255 * part) for color in to_rgba_array(["white", "black", *PALETTE])[:, :3] for part in color]
+    own = np.reshape(
+        image.quantize(OWN_COLORS, method=Image.Quantize.FASTOCTREE).getpalette()[: 3 * OWN_COLORS], (-1, 3)
+    )
+    named = np.rint(255 * to_rgba_array(["white", "black", *PALETTE])[:, :3]).astype(int)
+    # Colours are matched in coarse steps: one that is nearly white would take the place of white.
+    own = own[abs(own[:, None] - named).max(axis=2).min(axis=1) >= 12]
     colors = Image.new("P", (1, 1))
-    colors.putpalette(named + own)
+    colors.putpalette([*named.ravel().tolist(), *own.ravel().tolist()])
     return colors
 
 
