@@ -335,7 +335,6 @@ def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
         refine.click()
         await labs.rest(lab)
         assert lab.grid.finished == lab.grid.total == 6 * 2 * (len(grids.COARSE) + 2 * grids.MORE)
-        assert lab.error is None
         return lab.words()
 
     assert asyncio.run(session()).startswith("batch size 16, learning rate 1: after")

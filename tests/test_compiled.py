@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no variable moves the cache folder")
+
 KEEP = """
-import jax
 import batchlab as bl
 from batchlab import compiled
 print(compiled.keep())
@@ -24,14 +25,12 @@ def kept(folder, **settings):
     return done.stdout.strip(), len(list((folder / "batchlab").rglob("*-cache")))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no variable moves the cache folder")
 def test_programs_are_kept_in_the_readers_cache_folder(tmp_path):
     answer, programs = kept(tmp_path)
     assert answer.startswith(str(tmp_path / "batchlab" / "jax-"))
     assert programs >= 3  # start, measure, train
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no variable moves the cache folder")
 @pytest.mark.parametrize("setting", ["JAX_ENABLE_COMPILATION_CACHE", "JAX_COMPILATION_CACHE_DIR"])
 def test_a_readers_own_setting_counts(tmp_path, setting):
     value = {"JAX_ENABLE_COMPILATION_CACHE": "false", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "own")}[setting]
@@ -40,7 +39,6 @@ def test_a_readers_own_setting_counts(tmp_path, setting):
     assert not (tmp_path / "batchlab").exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no variable moves the cache folder")
 def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "batchlab").write_text("a file where the folder would be")
     assert kept(tmp_path) == ("None", 0)
