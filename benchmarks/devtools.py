@@ -64,6 +64,7 @@ class Tab:
             target = json.load(answer)["webSocketDebuggerUrl"]
         self._socket = websocket.create_connection(target, timeout=60, suppress_origin=True)
         self._count = itertools.count(1)
+        self.call("Page.bringToFront")  # a tab behind another one draws a frame now and then only
         self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # as a window that is worked in
         self.call("Page.enable")
         self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
