@@ -1,5 +1,11 @@
 """See what epochs and batch size do: small models trained by gradient descent, and a lab with sliders to watch it."""
 
+import gc
+
+# What the imports make is no garbage. To look through it takes a tenth of a second, and would again while a lab runs.
+_collecting = gc.isenabled()
+gc.disable()
+
 from . import (
     bumps,
     chapters,
@@ -85,3 +91,7 @@ __all__ = [
     "stage",
     "sweeps",
 ]
+
+gc.freeze()
+if _collecting:
+    gc.enable()

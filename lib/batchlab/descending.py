@@ -567,7 +567,7 @@ class Descents(Stage):
         if self._horizon != (horizon, self._loaded):
             self._horizon = horizon, self._loaded
             self._axes[2].set(xlim=(0, horizon), xlabel=self.same.value)
-            self.picture.redraw()
+            self.picture.redraw(self._axes[2])
 
     def _verdict(self):
         """What to say when all have arrived, and whether it is an alarm."""

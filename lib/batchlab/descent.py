@@ -84,12 +84,12 @@ def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
         mean_loss = LOSSES[kind](outputs, y).mean()
         return jnp.stack([mean_loss, accuracy(outputs, y) if kind == "classification" else jnp.nan])
 
-    def start(key, learning_rate, params=None):
-        def one(key):
-            begin = model.init(key) if params is None else params
+    def start(seed, learning_rate, params=None):
+        def one(seed):
+            begin = model.init(jax.random.key(seed)) if params is None else params
             return begin, optimizer(learning_rate).init(begin)
 
-        return jax.vmap(one)(key) if many else one(key)
+        return jax.vmap(one)(seed) if many else one(seed)
 
     def measure(states, data, num_epochs):
         def epoch(e, values):

@@ -210,6 +210,7 @@ class Lab(Stage):
         self.problem = self._own[name] if name in self._own else data.load(name, **noise)
         figure = self.picture.figure
         figure.clear()
+        self.picture.redraw()
         left, self._axes = figure.subplots(1, 2, width_ratios=(1, 1.4))
         figure.subplots_adjust(left=0.06, right=0.97, top=0.9, bottom=0.13, wspace=0.14)
         self._left = plots.fit_view(left, self.problem, self._predict)
@@ -320,7 +321,7 @@ class Lab(Stage):
     def _fit_axes(self):
         """Limits that only grow while a problem is shown, so that runs can be compared, and the kept curves.
 
-        They grow in steps, since to draw the axes anew takes as long as five frames.
+        They grow in steps, since to draw the axes anew takes as long as three frames.
         """
         axis, run, axes = self.against.value, self.run, self._axes
         reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(self._target(), run.num_epochs, 1)
@@ -336,7 +337,7 @@ class Lab(Stage):
         if self._limits != (axis, right, low, high):
             self._limits = axis, right, low, high
             plots.set_limits(axes, right, low, high, axis)
-            self.picture.redraw()
+            self.picture.redraw(axes)
         if self._kept_drawn != (axis, [id(kept) for kept in self.kept]):
             self._kept_drawn = axis, [id(kept) for kept in self.kept]
             for artist in self._kept_artists:
@@ -346,7 +347,7 @@ class Lab(Stage):
             if (legend := plots.kept_legend(axes)) is not None:
                 self._kept_artists.append(legend)
             self.picture.artists = [*self._left.artists, *self._right.artists, *self._kept_artists[-1:]]
-            self.picture.redraw()
+            self.picture.redraw(axes)
 
     def _verdict(self):
         """What to say when a run has come to its end, and whether it is an alarm."""

@@ -313,7 +313,7 @@ def loss_curves(axes, problem):
     best_word = axes.text(0, 0.77, "", va="top", color="#00644A", **place)
     unit = "mean squared error" if problem.kind == "regression" else "cross-entropy, nats"
     axes.set_yscale("log")
-    axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5)
+    axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5, y=1.0)  # where it is: to look for it takes time
     axes.grid(color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(MaxNLocator(6))

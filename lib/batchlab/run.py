@@ -4,7 +4,6 @@ import os
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -21,9 +20,11 @@ class Run(History):
         self.model, (start, self._measure, self._trains, compiled) = model, programs
         devices = sharding.devices_of(problem)
         placed = sharding.spread(problem, devices) if devices else problem
-        self._data = tuple(jnp.asarray(array) for array in (placed.x, placed.y, placed.x_val, placed.y_val))
-        keys = jax.random.key(seed) if seeds is None else jax.vmap(jax.random.key)(np.arange(seed, seed + seeds))
-        self._state = start(keys, np.float32(learning_rate), params)
+        self._data = placed.x, placed.y, placed.x_val, placed.y_val
+        if not devices:  # `jnp.asarray` would compile a program for each shape
+            self._data = jax.device_put(self._data, may_alias=False)
+        starts = np.uint32(seed) if seeds is None else np.arange(seed, seed + seeds).astype(np.uint32)
+        self._state = start(starts, np.float32(learning_rate), params)
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
         states = jax.tree.map(self._repeated, self._state)

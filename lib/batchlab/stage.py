@@ -37,21 +37,28 @@ class Picture:
     def __init__(self, width=9.0, height=3.6):
         self.figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
         self.canvas = FigureCanvasAgg(self.figure)
-        self.artists, self.png, self._background, self._colors = [], b"", None, None
+        self.artists, self.png, self._colors = [], b"", None
+        self._apart, self._rest, self._background = [], None, None  # axes by themselves; all without them; with them
         size = widgets.Layout(width="100%", max_width=f"{width * 100:.0f}px", object_fit="contain")
         self.image = widgets.Image(format="png", layout=size)
 
-    def redraw(self):
-        """Have the next frame draw what stands still too: after a change of axes, labels or standing artists."""
+    def redraw(self, axes=None):
+        """Have the next frame draw what stands still too: after a change of axes, labels or standing artists.
+
+        Where all that has changed is in one Axes, it alone is drawn: from its first time on it is a layer of its own.
+        """
         self._background = None
+        if axes is None:
+            for apart in self._apart:
+                apart.set_animated(False)
+            self._apart, self._rest = [], None
+        elif axes not in self._apart:
+            self._apart, self._rest = [*self._apart, axes], None
 
     def frame(self):
         """Draw the moving artists over the rest; return the picture as PNG bytes."""
         if self._background is None:
-            for artist in self.artists:
-                artist.set_animated(True)  # left out by `draw`
-            self.canvas.draw()
-            self._background, self._colors = self.canvas.copy_from_bbox(self.figure.bbox), None
+            self._background = self._standing()
         self.canvas.restore_region(self._background)
         for artist in self.artists:
             artist.draw(self.canvas.get_renderer())
@@ -59,6 +66,18 @@ class Picture:
             self._colors = palette(self.canvas)
         self.png = png(self.canvas, self._colors)
         return self.png
+
+    def _standing(self):
+        """What stands still, drawn anew as far as it has changed."""
+        for artist in (*self.artists, *self._apart):
+            artist.set_animated(True)  # left out by `draw`
+        if self._rest is None:
+            self.canvas.draw()
+            self._rest, self._colors = self.canvas.copy_from_bbox(self.figure.bbox), None
+        self.canvas.restore_region(self._rest)
+        for axes in self._apart:
+            axes.draw(self.canvas.get_renderer())
+        return self.canvas.copy_from_bbox(self.figure.bbox)
 
     def show(self):
         """Send a new frame to the reader."""
