@@ -71,7 +71,7 @@ class Server:
 
     def __enter__(self):
         try:
-            wait_until(self._answers, lambda: f"the server is not up: {self._log.read_text()[-2000:]}")
+            wait_until(self._answers, lambda: f"the server is not up: {self.log()[-2000:]}")
         except BaseException:
             self.__exit__()
             raise
@@ -85,6 +85,10 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def log(self):
+        """What the server has said."""
+        return self._log.read_text()
+
     def url(self, notebook):
         return f"{self._root}/{self._route}/{notebook}?token={self._token}"
 
@@ -95,7 +99,7 @@ class Server:
             return json.loads(reply.read() or "null")
 
     def _answers(self):
-        assert self._process.poll() is None, f"the server ended: {self._log.read_text()[-2000:]}"
+        assert self._process.poll() is None, f"the server ended: {self.log()[-2000:]}"
         with contextlib.suppress(OSError):
             return bool(self.ask("status"))
 

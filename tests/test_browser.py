@@ -97,6 +97,11 @@ def at_rest(lab):
     return seen[-1]
 
 
+def test_the_server_holds_nothing_back(server, opened):
+    """That it does so is in test_server.py; here it has found the extension by itself."""
+    assert "batchlab_server | extension was successfully loaded" in server.log()
+
+
 def test_arrow_keys_move_the_batch_size_the_words_and_the_picture(lab):
     words, picture = lab.words(), lab.picture()
     lab.press("batch size", *["ArrowRight"] * 5)

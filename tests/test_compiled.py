@@ -42,3 +42,15 @@ def test_a_readers_own_setting_counts(tmp_path, setting):
 def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "batchlab").write_text("a file where the folder would be")
     assert kept(tmp_path) == ("None", 0)
+
+
+@pytest.mark.parametrize("before", ["enable", "disable"])
+def test_importing_leaves_the_garbage_collector_as_it_was_and_little_for_it_to_look_through(before):
+    asked = f"""
+import gc
+gc.{before}()
+import batchlab
+print(gc.isenabled(), len(gc.get_objects()) < gc.get_freeze_count() / 10)
+"""
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [str(before == "enable"), "True"], done.stderr

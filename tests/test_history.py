@@ -231,3 +231,18 @@ def test_a_long_run_shows_a_bar_and_a_short_one_does_not(capsys, monkeypatch):
     quiet.train(64)
     np.testing.assert_array_equal(run.train_loss[:65], quiet.train_loss)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("offset", range(0, 64, 4))
+def test_a_run_goes_on_with_the_samples_it_began_with(offset):
+    """Wherever NumPy has put them: JAX can take an array over as it lies, and see what is written into it later."""
+    memory = np.zeros(64 + 4 * 128, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    x = memory[start : start + 4 * 100].view(np.float32)[:, None]
+    x[:] = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
+    problem = bl.Problem(x, x**2, x, x**2)
+    settings = {"hidden": (3,), "batch_size": 10}
+    expected = bl.fit(problem, num_epochs=4, **settings).train_loss.copy()
+    run = bl.fit(problem, num_epochs=2, **settings)
+    problem.x[:] = 7.0
+    np.testing.assert_array_equal(run.train(2).train_loss, expected)

@@ -131,6 +131,67 @@ def test_what_stands_still_is_drawn_once_until_a_redraw_is_asked_for(picture, mo
     assert len(draws) == 2
 
 
+@pytest.fixture
+def two_axes():
+    """A picture of two axes, with a moving line, a text and standing words in either."""
+    picture = stage.Picture(4, 2)
+    picture.axes = picture.figure.subplots(1, 2)
+    picture.figure.subplots_adjust(top=0.8)  # the legend lies beside the axes, not over them
+    picture.artists = [axes.plot([0, 1], [0, 1], color="blue")[0] for axes in picture.axes]
+    picture.figure.legend(handles=picture.artists, labels=["left", "right"], loc="upper center", ncols=2)
+    return picture
+
+
+def test_axes_that_change_alone_are_drawn_alone(two_axes, monkeypatch):
+    left, right = two_axes.axes
+    draws = []
+    for axes in two_axes.axes:
+        monkeypatch.setattr(
+            axes, "draw", lambda renderer, axes=axes, draw=axes.draw: draws.append(axes) or draw(renderer)
+        )
+    two_axes.redraw(right)
+    two_axes.frame()
+    assert draws == [left, right]
+    for top in (2, 5, 300):
+        before = drawn(two_axes)
+        right.set(ylim=(0, top), xlabel=f"up to {top}")
+        two_axes.artists[0].set_ydata([0, 1 / top])
+        two_axes.redraw(right)
+        draws.clear()
+        alone = drawn(two_axes)
+        assert draws == [right]
+        assert (alone != before).any()
+        np.testing.assert_array_equal(drawn(two_axes), alone)
+        two_axes.redraw()
+        np.testing.assert_array_equal(drawn(two_axes), alone)  # of the old limits nothing is left
+        two_axes.redraw(right)
+
+
+def test_axes_are_whole_again_in_a_redraw_of_everything(two_axes):
+    _, right = two_axes.axes
+    whole = drawn(two_axes)
+    two_axes.redraw(right)
+    np.testing.assert_array_equal(drawn(two_axes), whole)
+    two_axes.redraw()
+    assert not right.get_animated()
+    np.testing.assert_array_equal(drawn(two_axes), whole)
+
+
+def test_new_artists_of_axes_that_are_drawn_alone_move(two_axes):
+    _, right = two_axes.axes
+    two_axes.redraw(right)
+    two_axes.frame()
+    (new,) = right.plot([0, 1], [1, 0], color="red")
+    two_axes.artists.append(new)
+    two_axes.redraw(right)
+    first = drawn(two_axes)
+    new.set_ydata([0.9, 0.9])
+    moved = drawn(two_axes)
+    assert (moved != first).any()
+    two_axes.redraw()
+    np.testing.assert_array_equal(drawn(two_axes), moved)  # it stood in the background nowhere
+
+
 def test_frames_are_small_palette_pngs_of_the_figure_s_size(picture):
     image = Image.open(io.BytesIO(picture.frame()))
     assert (image.format, image.mode, image.size) == ("PNG", "P", (300, 200))

@@ -21,8 +21,8 @@ class Run(History):
         devices = sharding.devices_of(problem)
         placed = sharding.spread(problem, devices) if devices else problem
         self._data = placed.x, placed.y, placed.x_val, placed.y_val
-        if not devices:  # `jnp.asarray` would compile a program for each shape
-            self._data = jax.device_put(self._data, may_alias=False)
+        if not devices:  # copies, since JAX can take over an array as it lies; `jnp.array` would compile for each shape
+            self._data = jax.device_put(tuple(map(np.array, self._data)))
         starts = np.uint32(seed) if seeds is None else np.arange(seed, seed + seeds).astype(np.uint32)
         self._state = start(starts, np.float32(learning_rate), params)
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))

@@ -45,7 +45,8 @@ class Picture:
     def redraw(self, axes=None):
         """Have the next frame draw what stands still too: after a change of axes, labels or standing artists.
 
-        Where all that has changed is in one Axes, it alone is drawn: from its first time on it is a layer of its own.
+        Where all that has changed is in one Axes, it alone is drawn: from its first time on it is a layer of its own,
+        over all that is not. So nothing of the figure itself, such as its legend, may lie over these axes.
         """
         self._background = None
         if axes is None:
