@@ -42,4 +42,4 @@ async def rest(lab):
     """Wait until a lab has nothing left to do; it has not failed."""
     while lab.busy:
         await asyncio.sleep(0.01)
-    assert lab.error is None
+    assert lab.error is None, lab.error

@@ -96,6 +96,7 @@ class Choice(Stage):
     def _save(self, _button):
         self.say(self.report("report.html").text)
 
+    @in_words
     def _lock(self, _change):
         for control in self._numbers:
             control.disable(self.locked)

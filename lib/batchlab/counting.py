@@ -214,6 +214,7 @@ class Counting(Stage):
         self._playing = play
         self.start(self._pursue(play, anew))
 
+    @in_words
     def _lock(self, _change):
         for control in (self.samples, self.batch_size, self.epochs):
             control.disable(self.locked)

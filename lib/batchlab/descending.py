@@ -389,6 +389,7 @@ class Descents(Stage):
         self._reset_controls()
         self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in self._numbers:
             control.disable(self.locked)

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import measure, models, plots
 from .data import check_integer
-from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
+from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words, on_the_loop
 
 STEP = models.mlp((64, 128, 10)), "classification", 64, 10  # the digits of chapter 4
 TIMED = (1, 4, 16, 64, 256, 1024, 4096, 16384)  # batch sizes that are timed
@@ -35,9 +35,10 @@ class DecadeControl(NumberControl):
         self.value = round(self.value)
         self._write()
 
-    def _slid(self, change):
-        if self._source is None and not self._same_place(change["new"]):
-            self._set(int(float(f"{change['new']:.2g}")), self.slider)
+    @on_the_loop
+    def _slid(self, position):
+        if not self._same_place(position):
+            self._set(int(float(f"{position:.2g}")), self.slider)
 
 
 class StepLab(Stage):
@@ -125,6 +126,7 @@ class StepLab(Stage):
                 self._quiet = False
         self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in (self.batch_size, self.samples, self.budget):
             control.disable(self.locked)

@@ -94,6 +94,7 @@ class EscapeLab(Stage):
         if not self._quiet:
             self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in self._numbers:
             control.disable(self.locked)

@@ -163,12 +163,26 @@ class Lab(Stage):
 
     @in_words
     def _keep(self, _button):
-        self.start(self._keeping(go_on=self.busy))
+        if self.run is not None and self.run.num_epochs:
+            noise = f", noise {self.noise.value:.3g}" if self.noise.layout.display is None else ""
+            seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
+            label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
+            names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
+            curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
+            self.kept = [*self.kept, curves][-len(plots.KEPT) :]
+        self.start(self._pursue() if self.busy else iter(()))
 
     @in_words
     def _reset(self, _button):
-        self.start(self._resetting())
+        self._quiet = True
+        try:
+            self.seed.value, self.band.value, self.against.value = self._seed, False, "epochs"
+        finally:
+            self._quiet = False
+        self._take(self.dataset.value)
+        self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in self._numbers:
             control.disable(self.locked)
@@ -267,27 +281,6 @@ class Lab(Stage):
             self.run.prepare([width])
             yield
         self._prepared.add(signature)
-
-    def _keeping(self, go_on):
-        if self.run is not None and self.run.num_epochs:
-            noise = f", noise {self.noise.value:.3g}" if self.noise.layout.display is None else ""
-            seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
-            label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
-            names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
-            curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
-            self.kept = [*self.kept, curves][-len(plots.KEPT) :]
-        yield
-        if go_on:
-            yield from self._pursue()
-
-    def _resetting(self):
-        self._quiet = True
-        try:
-            self.seed.value, self.band.value, self.against.value = self._seed, False, "epochs"
-        finally:
-            self._quiet = False
-        self._take(self.dataset.value)
-        yield from self._pursue()
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 

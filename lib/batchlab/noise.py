@@ -84,6 +84,7 @@ class NoiseLab(Stage):
         if not self._quiet:
             self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in (self.batch_size, self.epoch):
             control.disable(self.locked)

@@ -115,6 +115,7 @@ class RateMap(Stage):
             self.batch_size.value = int(self.grid.batch_sizes[int(np.clip(round(across), 0, self._columns - 1))])
             self.learning_rate.value = float(2.0**up)
 
+    @in_words
     def _lock(self, _change):
         for control in (self.batch_size, self.learning_rate, self.noise_scale):
             control.disable(self.locked)

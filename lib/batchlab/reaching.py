@@ -132,6 +132,7 @@ class TargetLab(Stage):
         self._stopped = not self._stopped
         self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in (self.batch_size, self.learning_rate):
             control.disable(self.locked)

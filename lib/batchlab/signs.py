@@ -134,6 +134,7 @@ class SignLab(Stage):
         if not self._quiet:
             self.start(self._pursue())
 
+    @in_words
     def _lock(self, _change):
         for control in (self.batch_size, self.learning_rate, self.epoch):
             control.disable(self.locked)

@@ -1,17 +1,20 @@
 """What every live picture needs: a figure that is redrawn cheaply, work in slices, and controls that can be typed into.
 
-Drawing and training happen on the kernel's main loop only. A callback (which Jupyter may run on another thread) merely
-leaves new work behind and wakes the loop; the newest work wins, and nothing runs when there is none. Where there is no
-running loop (plain Python, tests) or none that shows updates between cells (Colab), the work is done in the callback.
+Drawing and training happen on the kernel's main loop only, and so do the callbacks of a stage, which Jupyter may call
+from another thread. A callback merely leaves new work behind; the newest work wins, and nothing runs when there is
+none. Where there is no running loop (plain Python, tests) or none that shows updates between cells (Colab), the work is
+done in the callback.
 """
 
 import asyncio
+import contextlib
 import functools
 import html
 import importlib.resources
 import math
 import os
 import sys
+import threading
 import time
 
 import ipywidgets as widgets
@@ -59,7 +62,7 @@ class Picture:
     def frame(self):
         """Draw the moving artists over the rest; return the picture as PNG bytes."""
         if self._background is None:
-            self._background = self._standing()
+            self._background, self._colors = self._standing(), None
         self.canvas.restore_region(self._background)
         for artist in self.artists:
             artist.draw(self.canvas.get_renderer())
@@ -74,7 +77,7 @@ class Picture:
             artist.set_animated(True)  # left out by `draw`
         if self._rest is None:
             self.canvas.draw()
-            self._rest, self._colors = self.canvas.copy_from_bbox(self.figure.bbox), None
+            self._rest = self.canvas.copy_from_bbox(self.figure.bbox)
         self.canvas.restore_region(self._rest)
         for axes in self._apart:
             axes.draw(self.canvas.get_renderer())
@@ -85,13 +88,27 @@ class Picture:
         self.image.value = self.frame()
 
 
-def in_words(callback):
-    """Wrap a stage's callback: what goes wrong is said on the stage, not lost in a log."""
+def on_the_loop(callback):
+    """Wrap a callback of what has a `_loop`: it runs there in its turn, whatever thread Jupyter calls it on."""
 
+    @functools.wraps(callback)
+    def wrapped(self, *args):
+        if self._loop in (None, running_loop()):
+            callback(self, *args)
+        else:
+            self._loop.call_soon_threadsafe(wrapped, self, *args)
+
+    return wrapped
+
+
+def in_words(callback):
+    """Wrap a stage's callback: it runs on the loop, and what goes wrong is said on the stage, not lost in a log."""
+
+    @on_the_loop
     @functools.wraps(callback)
     def wrapped(stage, *args):
         try:
-            return callback(stage, *args)
+            callback(stage, *args)
         except Exception as error:
             stage.fail(error)
 
@@ -287,6 +304,12 @@ def number(text):
     return int(value) if value.is_integer() else value
 
 
+class _Source(threading.local):
+    """Whose change of a number this thread is passing on: that of a slider, a box or a control; None if of none."""
+
+    now = None
+
+
 class NumberControl(widgets.HBox):
     """One number, by a slider or typed into a box; `value` holds it.
 
@@ -300,7 +323,7 @@ class NumberControl(widgets.HBox):
     value = traitlets.Any()
 
     def __init__(self, slider, check, complain):
-        self.slider, self.check, self._complain, self._source = slider, check, complain, None
+        self.slider, self.check, self._complain, self._source = slider, check, complain, _Source()
         self._loop = running_loop()
         tip = f"{slider.description}: type a value and press Enter"
         size = widgets.Layout(width="5em")
@@ -308,13 +331,23 @@ class NumberControl(widgets.HBox):
         self.hint = widgets.Label()
         super().__init__([slider, self.box, self.hint], layout=widgets.Layout(overflow="visible"))
         self.add_class("batchlab-number")
-        slider.observe(self._slid, "value")
-        self.box.observe(self._typed, "value")
+        slider.observe(lambda change: self._source.now or self._slid(change["new"]), "value")
+        self.box.observe(lambda change: self._source.now or self._typed(change["new"]), "value")
         self.value = slider.value
 
-    def _slid(self, change):
-        if self._source is None and not self._same_place(change["new"]):
-            self._set(change["new"], self.slider)
+    @contextlib.contextmanager
+    def _passing_on(self, source):
+        """What changes in this block is no new wish of the reader; yields whose wish was being passed on before."""
+        before, self._source.now = self._source.now, source
+        try:
+            yield before
+        finally:
+            self._source.now = before
+
+    @on_the_loop
+    def _slid(self, position):
+        if not self._same_place(position):
+            self._set(position, self.slider)
 
     def _same_place(self, position):
         """Whether this is the step next to the value: a page can only place its slider on a step, and reports it."""
@@ -323,50 +356,42 @@ class NumberControl(widgets.HBox):
         nearest = round((scale(self.value) - low) / self.slider.step)
         return abs((scale(position) - low) / self.slider.step - nearest) < 0.01
 
-    def _typed(self, change):
-        if self._source is None:
-            try:
-                value = self.check(number(change["new"]))
-                self._complain(None)
-                self._set(value, self.box)
-            except (TypeError, ValueError) as error:
-                self._complain(error)
+    @on_the_loop
+    def _typed(self, text):
+        try:
+            value = self.check(number(text))
+            self._complain(None)
+            self._set(value, self.box)
+        except (TypeError, ValueError) as error:
+            self._complain(error)
 
     def _set(self, value, source):
         """Take a value from the slider or the box, which is left as the reader put it."""
-        self._source = source
-        try:
+        with self._passing_on(source):
             self.value = value
-        finally:
-            self._source = None
         if source is self.box:
             self._write()
 
     @traitlets.observe("value")
     def _changed(self, _change):
-        source, self._source = self._source, self
-        try:
+        with self._passing_on(self) as source:
             if source is not self.slider:
                 self._place()
             if source is self.slider and self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.call_later, self.WRITE, self._write)
+                self._loop.call_later(self.WRITE, self._write)
             elif source is not self.box:
                 self._write()
-        finally:
-            self._source = source
 
     def _write(self):
-        source, self._source = self._source, self
-        try:
+        with self._passing_on(self):
             self.box.value = f"{self.value:.3g}" if isinstance(self.value, float) else str(self.value)
-        finally:
-            self._source = source
 
     def _place(self):
         """Put the slider at the value; a value beyond its end moves the end."""
-        if isinstance(self.slider, widgets.IntSlider):
-            self.slider.max = max(self.slider.max, self.value)
-        self.slider.value = self.value
+        with self._passing_on(self):
+            if isinstance(self.slider, widgets.IntSlider):
+                self.slider.max = max(self.slider.max, self.value)
+            self.slider.value = self.value
 
     def disable(self, disabled):
         """Switch the control off or on."""
@@ -396,19 +421,15 @@ class LogIntegerControl(NumberControl):
         """Let the slider run from 1 to high."""
         self.high = high
         span = math.log10(max(high, 2))
-        source, self._source = self._source, self
-        try:
+        with self._passing_on(self):
             self.slider.max, self.slider.step = span, span / self.STEPS
-        finally:
-            self._source = source
         self.value = value
         self._place()
         self._write()
 
-    def _slid(self, change):
-        if self._source is not None:
-            return
-        place = round(math.log10(change["new"]) / self.slider.step)
+    @on_the_loop
+    def _slid(self, position):
+        place = round(math.log10(position) / self.slider.step)
         steps = self._steps(place)
         if steps == 0:
             return  # the page repeats what it was told
@@ -418,9 +439,9 @@ class LogIntegerControl(NumberControl):
             if self._loop is None:
                 self._place()
             else:  # a slider that is moved under the keys loses those that the page has not sent yet
-                self._loop.call_soon_threadsafe(self._place_soon)
+                self._place_soon()
         else:
-            self._set(min(max(round(change["new"]), 1), self.high), self.slider)
+            self._set(min(max(round(position), 1), self.high), self.slider)
 
     def _place_soon(self):
         if self._timer is not None:
@@ -446,11 +467,8 @@ class LogIntegerControl(NumberControl):
     def _place(self):
         place = round(math.log10(self.value) / self.slider.step)
         self._been(place)
-        source, self._source = self._source, self
-        try:
+        with self._passing_on(self):
             self.slider.value = 10 ** (place * self.slider.step)
-        finally:
-            self._source = source
 
 
 class ChoiceControl(NumberControl):
@@ -472,11 +490,8 @@ class ChoiceControl(NumberControl):
     def set_choices(self, choices):
         """Offer other numbers; the value becomes the nearest of them."""
         self.choices, value = list(choices), self.value
-        source, self._source = self._source, self
-        try:
+        with self._passing_on(self):
             self.slider.max = max(self.slider.max, len(self.choices) - 1)
-        finally:
-            self._source = source
         self.value = self.nearest(value)
         self._place()
 
@@ -485,13 +500,10 @@ class ChoiceControl(NumberControl):
         value = proposal["value"]
         return self.nearest(value) if value > 0 else self.choices[0]
 
-    def _slid(self, change):
-        if self._source is None:
-            self._set(self.choices[min(change["new"], len(self.choices) - 1)], self.slider)
+    @on_the_loop
+    def _slid(self, position):
+        self._set(self.choices[min(position, len(self.choices) - 1)], self.slider)
 
     def _place(self):
-        source, self._source = self._source, self
-        try:
+        with self._passing_on(self):
             self.slider.value = self.choices.index(self.value)
-        finally:
-            self._source = source
