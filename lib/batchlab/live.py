@@ -78,11 +78,10 @@ class Lab(Stage):
         self._take(first)
         self.wait_for(self._pursue(prepare=False))  # the first picture does not wait for other widths' programs
         self._static = self.picture.png, self.words()
+        self.observe(self._lock, "locked")
         if locked:
-            self.observe(self._lock, "locked")
             self.locked = True
         else:
-            self.observe(self._lock, "locked")
             self.start(self._prepare())
 
     # ---- controls ----------------------------------------------------------------------------------------------------
@@ -372,7 +371,7 @@ class Lab(Stage):
             return f"{text}. Nothing has been trained yet."
         text += f". Lowest validation loss so far {val[best]:.3g}, at epoch {best}. "
         if epoch < best:
-            return text + f"Underfitting: the validation loss still falls until epoch {best}."
+            return text + "Underfitting: the lowest is still to come."
         if epoch > best and plots.overfits(run):
             return text + f"Overfitting: the validation loss is {val[epoch] / val[best]:.2f} times its lowest."
         return text + "This is the best epoch." if epoch == best else text + "No overfitting so far."
