@@ -285,6 +285,23 @@ def test_the_main_notebook_from_prediction_to_sliders(server, kernel, chromium_o
         assert reader.trouble() == []
 
 
+def test_a_value_that_a_cell_sets_stays_while_the_page_is_still_drawing_the_control(server, chromium_open):
+    cells = (
+        "import batchlab as bl\nlab = bl.Lab(bl.data.noisy_sine(n=400), batch_size=16, epochs=20)\nlab",
+        "lab.batch_size.value = 70",
+        "print(lab.batch_size.value)",
+    )
+    notebook = browser.put_notebook(cells, server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.run_all()
+        reader.hears("batch size 70, epoch 20: ", 60)
+        time.sleep(2)  # the page has shown all, and said what it has to say
+        assert reader.run_cell(2).strip() == "70"
+        assert reader.box("batch size").input_value() == "70"
+        assert reader.words().startswith("batch size 70, epoch 20: ")
+        assert reader.trouble() == []
+
+
 # The chapters take the two applications in turn; what every stage needs of both is tested with the lab, in both.
 CHAPTERS = [path.name for path in sorted(NOTEBOOK.parent.glob("*.ipynb")) if path != NOTEBOOK]
 

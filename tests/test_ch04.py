@@ -171,3 +171,12 @@ def test_the_newest_setting_wins_in_a_running_kernel():
         return lab.words()
 
     assert asyncio.run(session()).startswith("batch size 44, epoch 37:")
+
+
+def test_another_dataset_brings_its_own_axes():
+    lab = bl.NoiseLab("noisy sine")
+    for name in ("two moons", "digits", "noisy sine"):
+        lab.dataset.value = name
+        frame = lab.picture.png
+        lab.picture.redraw()
+        assert lab.picture.frame() == frame

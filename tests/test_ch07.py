@@ -204,7 +204,7 @@ def lab():
 @pytest.fixture
 def moved(lab):
     """The lab as it began, whatever the test before has moved."""
-    lab.pieces.value, lab.samples.value, lab.budget.value = None, 1_000_000, 1000
+    lab.pieces.value, lab.samples.value, lab.budget.value = 0, 1_000_000, 1000
     lab.batch_size.value = 256
     return lab
 
@@ -271,7 +271,7 @@ def test_frames_are_small_and_nothing_compiles_when_a_control_moves(moved, monke
     monkeypatch.setattr(measure, "step_bytes", None)  # whoever called them would fail
     monkeypatch.setattr(measure, "time_step", None)
     monkeypatch.setattr(measure, "compiled_step", None)
-    for pieces in (None, *PIECES):
+    for pieces in (0, *PIECES):
         lab.pieces.value = pieces
         for samples in (10, 12_345, ASKED[-1]):
             lab.samples.value = samples

@@ -218,10 +218,26 @@ def test_what_is_drawn_is_what_runs_and_control_have_done(lab):
     assert np.ptp(full.get_xdata()) == 0
     hits = int((lab.scene.basin(run.params_at(16)[:, 0]) == lab.scene.good).sum())
     assert f"{hits} of 200" in lab.words()
-    assert "Full batch without noise: 0 of 200 (95 % interval 0 to 2 %)" in lab.words()
+    assert "Full batch without noise: 0 of 200 (all descents are the same)" in lab.words()
     curve = lab._views[1].artists[3]
     assert curve.get_ydata()[1] == hits / 200
     assert curve.get_ydata()[-1] == 0
+
+
+@pytest.mark.parametrize(("batch_size", "updates", "made"), [(1, 48, 0), (1, 64, 64), (3, 48, 44), (64, 48, 48)])
+def test_batches_and_noise_are_looked_at_after_equally_many_updates(lab, batch_size, updates, made):
+    lab.batch_size.value, lab.updates.value = batch_size, updates
+    batches, noisy, _ = lab._views[0].artists[1:4]
+    per_epoch = -(-64 // batch_size)
+    run = lab.scene.fit(1.0, seeds=200, batch_size=batch_size, learning_rate=0.02, num_epochs=made // per_epoch)
+    np.testing.assert_array_equal(batches.get_xdata(), run.params_at(made // per_epoch)[:, 0])
+    control = bl.bumps.descend(lab.scene, np.ones(200), 0.02, batch_size=batch_size)[:, made]
+    if batch_size < 64:
+        np.testing.assert_array_equal(noisy.get_xdata(), control)
+    else:
+        np.testing.assert_array_equal(noisy.get_xdata(), batches.get_xdata())
+        np.testing.assert_allclose(noisy.get_xdata(), control, rtol=1e-4)
+    lab.batch_size.value, lab.updates.value = 2, 512
 
 
 def test_at_no_update_everybody_is_at_the_start(lab):

@@ -328,12 +328,17 @@ def test_a_long_curve_is_drawn_with_few_points_between_the_same_heights(points):
     few_x, few_y = plots.thinned(x, y)
     assert len(few_x) == len(few_y) <= max(360 + points // 180, points if points < 541 else 0)
     assert (np.diff(few_x) >= 0).all()
-    assert (few_x[-1], few_y[-1]) == (x[-1], y[-1]) or points > 541
-    assert x[-1] - few_x[-1] <= points // 180
+    assert (few_x[[0, -1]].tolist(), few_y[[0, -1]].tolist()) == (x[[0, -1]].tolist(), y[[0, -1]].tolist())
     assert (few_y.min(), few_y.max()) == (y.min(), y.max())
-    for at in (few_x[0], few_x[len(few_x) // 2], few_x[-1]):  # what is drawn at a place was near it
-        near = y[max(0, at - points // 180 - 1) : at + points // 180 + 2]
-        assert near.min() <= few_y[few_x == at].min() <= few_y[few_x == at].max() <= near.max()
+    np.testing.assert_array_equal(few_y, y[few_x])  # what is drawn at a place was there
+
+
+@pytest.mark.parametrize("points", [400, 1000, 3001])
+def test_a_thinned_curve_that_falls_has_no_teeth(points):
+    x = np.arange(points)
+    few_y = plots.thinned(x, np.exp(-x / 100))[1]
+    assert (np.diff(few_y) < 0).all()
+    assert (np.diff(plots.thinned(x, x**2)[1]) > 0).all()
 
 
 def test_training_and_validation_differ_in_colour_and_in_style(axes, curves):
@@ -382,9 +387,10 @@ def test_overfitting_is_a_rise_beyond_the_wobble_of_a_noisy_loss():
     assert plots.overfits(BAND)
     assert not plots.overfits(FALLING)
     assert not plots.overfits(make_run([1.0], [1.0]))
-    wobble = 1 + 0.2 * RNG.normal(size=1000)
-    assert not plots.overfits(make_run(np.ones(1000), wobble))
-    assert plots.overfits(make_run(np.ones(1000), wobble * np.linspace(1, 2, 1000)))
+    for seed in range(20):  # the medians that are compared wobble by 1.6 %, against a margin of 5 %
+        wobble = 1 + 0.05 * np.random.default_rng(seed).normal(size=1000)
+        assert not plots.overfits(make_run(np.ones(1000), wobble))
+        assert plots.overfits(make_run(np.ones(1000), wobble * np.linspace(1, 2, 1000)))
 
 
 @pytest.mark.parametrize("run", LOST.values(), ids=LOST)

@@ -752,3 +752,16 @@ def test_a_new_range_keeps_slider_and_box_in_step():
     control.set_range(1787, 16)
     press(control.slider, -1)
     assert (control.value, values) == (15, [3, 4, 16, 15])
+
+
+def test_a_page_that_repeats_late_what_it_was_told_changes_nothing():
+    """When a slider is first shown, the page sends its place back, maybe after a cell has set another value."""
+    control, _ = log_control(400, 16)
+    told = control.slider.value
+    control.value = 70
+    place = control.slider.value
+    control._places = control._places[-1:]  # as after some seconds
+    control.slider.value = told
+    assert (control.value, control.slider.value, control.box.value) == (70, place, "70")
+    control.slider.value = 10 ** (math.log10(told) + 30 * control.slider.step)  # a pointer
+    assert control.value == 16

@@ -57,7 +57,7 @@ class Choice(Stage):
         style = {"description_width": "8em"}
         text = {"style": style, "layout": wide, "continuous_update": False}
         self.path = widgets.Text(description="CSV file", placeholder="mine.csv, then Enter", **text)
-        self.target = widgets.Text(description="target column", placeholder="its name; the last, if empty", **text)
+        self.target = widgets.Text(description="target column", placeholder="empty: the last one", **text)
         self.author = widgets.Text(description="your name", placeholder="for the report", style=style, layout=wide)
         self._numbers = (self.batch_size, self.learning_rate, self.epochs)
         for control in self._numbers:
@@ -160,8 +160,7 @@ class Choice(Stage):
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
     def _draw(self):
-        figure = self.picture.figure
-        figure.clear()
+        figure = self.picture.clear()
         axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
         figure.subplots_adjust(left=0.055, right=0.99, top=0.85, bottom=0.24, wspace=0.25)
         self._views = [

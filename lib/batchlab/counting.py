@@ -244,8 +244,7 @@ class Counting(Stage):
         """Make a new plan: draw what stands still, and make what moves."""
         self._plan, self.done, self._steps = self._settings(), 0, 0
         (n, batch_size, epochs, locked), per_epoch = self._plan, self.per_epoch
-        figure = self.picture.figure
-        figure.clear()
+        figure = self.picture.clear()
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
         figure.subplots_adjust(left=0.01, right=0.985, top=0.9, bottom=0.145, wspace=0.13)
 

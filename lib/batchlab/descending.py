@@ -229,8 +229,9 @@ def contours(axes, surface, minima):
     for at, point in enumerate(minima):
         look = {"marker": "X" if at else "*", "markersize": 9 if at else 13, "markeredgecolor": "white"}
         stars += axes.plot(*point, color="black", zorder=3, **look)
+        box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0}
         words = "" if len(minima) == 1 else ("poorer" if at else "lowest")
-        axes.annotate(words, point, (0, -40), textcoords="offset points", ha="center", va="top", fontsize=9)
+        axes.annotate(words, point, (0, -40), textcoords="offset points", ha="center", va="top", fontsize=9, bbox=box)
     names = surface.names
     axes.set(xlim=surface.window[0], ylim=surface.window[1], xlabel=names[0], ylabel=names[1])
     return losses, stars
@@ -435,8 +436,7 @@ class Descents(Stage):
         """Bring a surface onto the stage, with axes and artists for it."""
         self.scene, self.minima = surface(name)
         self._loaded, self.walks, self._paces, problem = name, {}, {}, self.scene.problem
-        figure = self.picture.figure
-        figure.clear()
+        figure = self.picture.clear()
         grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1), left=0.08, right=0.98, top=0.85, bottom=0.115)
         grid.update(wspace=0.2, hspace=0.75)
         plane, data, curves = self._axes = [figure.add_subplot(part) for part in (grid[:, 0], grid[0, 1], grid[1, 1])]

@@ -86,7 +86,7 @@ class StepLab(Stage):
             self._check_budget,
             self.fail,
         )
-        whole = [("none: the whole batch", None)]
+        whole = [("none: the whole batch", 0)]  # None would be no choice at all
         self.pieces = widgets.Dropdown(
             options=whole + [(f"of {size} samples", size) for size in PIECES], description="micro-batches", **menu
         )
@@ -174,8 +174,7 @@ class StepLab(Stage):
 
     def _draw(self):
         """Axes that stay as they are while a device is shown, and the views in them."""
-        figure = self.picture.figure
-        figure.clear()
+        figure = self.picture.clear()
         axes = figure.subplots(1, 2, width_ratios=(1.25, 1))
         figure.subplots_adjust(left=0.08, right=0.985, top=0.91, bottom=0.14, wspace=0.19)
         self._views = [bytes_view(axes[0], self.known["bytes"]), rate_view(axes[1], self.known["seconds"], self.fit)]
@@ -193,7 +192,7 @@ class StepLab(Stage):
     def bytes_of(self, batch_size):
         """Bytes of a step as it is set: of the whole batch, or of one micro-batch after the other."""
         piece = self.pieces.value
-        if piece is not None and piece < batch_size:
+        if 0 < piece < batch_size:
             return self.known["pieces"][piece]
         return float(measure.bytes_at(self.known["bytes"], batch_size))
 
@@ -225,15 +224,17 @@ class StepLab(Stage):
         text += f"a step takes {in_bytes(self.here)} and {'fits' if self.here <= budget else 'does not fit'} into "
         text += f"{in_bytes(budget)}; full batch in one piece takes {in_bytes(self.full)} and "
         text += "fits." if self.full <= budget else "does not."
-        if self.pieces.value is None:
+        if not self.pieces.value:
             most = measure.largest_batch(self.known["bytes"], budget)
-            text += f" The largest batch that fits: {most:,}."
+            text += f" The largest batch that fits: {min(most, n):,}{' (all samples)' if most >= n else ''}."
+        elif size <= self.pieces.value:
+            text += f" It is a single micro-batch, since these hold up to {self.pieces.value} samples."
         else:
             text += f" The batch goes through the device {self.pieces.value} samples at a time."
         if self.rate is None:
             return text + f" Steps of more than {TIMED[-1]:,} samples were not timed."
         share, rate = self.rate * self.fit.start / self.fit.knee, float(f"{self.rate:.2g}")
-        text += f" About {rate:,.0f} samples a second, {share:.0%} of the most;"
+        text += f" By the fitted line about {rate:,.0f} samples a second, {share:.0%} of the most;"
         return text + f" the knee is at {self.fit.knee:.2g} samples."
 
     def __repr__(self):
@@ -242,7 +243,7 @@ class StepLab(Stage):
 
 # ---- views -----------------------------------------------------------------------------------------------------------
 
-_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0}
+_BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.75}
 _GREY = {"color": "0.45", "linewidth": 1, "antialiased": False}
 
 
@@ -269,14 +270,14 @@ def bytes_view(axes, reports):
     steep = axes.plot(fine, each * fine, linestyle=":", **_GREY)[0]
     said = [
         axes.text(MOST, 0.85 * constant, f"constant: {in_bytes(constant)}", fontsize=8, ha="right", va="top"),
-        axes.text(1, 4e5, f"dotted: {each:.0f} bytes\nfor each sample", fontsize=8, va="center"),
-        axes.text(MOST, 4.6e5, "", fontsize=9, ha="right", va="bottom", color="#00644A"),
+        axes.text(MOST, 3e6, f"dotted: {each:.0f} bytes\nfor each sample", fontsize=8, ha="right", va="center"),
+        axes.text(MOST, 4.6e5, "", fontsize=9, ha="right", va="bottom", color=plots.DARK[0], bbox=_BOX),
     ]
     line = axes.plot(fine, measure.bytes_at(reports, fine), color=BYTES, linewidth=1.6)[0]
     dots = axes.plot(sizes, [reports[size] for size in sizes], "o", color=BYTES, markersize=4.5, **plots.CRISP)[0]
     pieces = axes.plot([], [], color=PIECE, linewidth=2, linestyle=(0, (5, 1.5)))[0]
     limit = axes.axhline(1e9, color=BUDGET, linewidth=1.6, gid="given")
-    word = axes.text(1, 1e9, "", fontsize=9, va="bottom", color="#9A4300", gid="given")
+    word = axes.text(1, 1e9, "", fontsize=9, va="bottom", color=plots.DARK[1], gid="given")
     everything = axes.axvline(1, color=FULL, linewidth=1, linestyle="-.")
     star = axes.plot([], [], "D", color=FULL, markersize=7, markeredgecolor="white")[0]
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
@@ -294,9 +295,11 @@ def bytes_view(axes, reports):
         pieces.set_data(([piece[0], MOST], [piece[1]] * 2) if piece else ([], []))
         everything.set_xdata([n, n])
         star.set_data([n], [full])
-        large = n > 3e4
-        name.set(text=f"full batch {in_bytes(full)}", position=(0.75 * n, 1.3 * full) if large else (n, 2.5 * full))
-        name.set_horizontalalignment("right" if large else "center")
+        large = n > 300  # then there is room to the left of the diamond
+        name.set(
+            text=f"full batch {in_bytes(full)}", position=(0.75 * n, 1.3 * full) if large else (1.7 * n, full / 1.6)
+        )
+        name.set(ha="right" if large else "left", va="bottom" if large else "top")
         said[2].set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.15 * piece[1] if piece else 1e6)
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [here])
@@ -320,7 +323,7 @@ def rate_view(axes, seconds, fit):
     dots = axes.plot(sizes, measured, "o", color=RATE, markersize=4.5, **plots.CRISP)[0]
     mark = axes.axvline(knee, color=PIECE, linewidth=1.4)
     place = {"transform": axes.get_xaxis_transform(), "fontsize": 9, "bbox": _BOX}
-    word = axes.text(1.15 * knee, 0.05, f"knee: B = {knee:.2g}\nhalf of the most", color="#00644A", **place)
+    word = axes.text(1.15 * knee, 0.05, f"knee: B = {knee:.2g}\nhalf of the most", color=plots.DARK[0], **place)
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     axes.set_xticks([1, 10, 100, 1000, 10000])

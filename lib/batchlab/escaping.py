@@ -117,14 +117,16 @@ class EscapeLab(Stage):
         for each in (size, *SIZES):
             if (each, "batches") not in known:
                 yield from self._batches(each, rate, begin, known)
-            if (each, "noise") not in known:
+            if (each, "noise") not in known and each == N:  # the error of all samples is none
+                known[each, "noise"] = known[each, "batches"]
+            elif (each, "noise") not in known:
                 places = descend(self.scene, np.full(SEEDS, begin), rate, batch_size=each)
-                known[each, "noise"] = places[:, ::STOP].T
+                known[each, "noise"] = places[:, _whole_epochs(each) * -(-N // each)].T  # as many updates
                 yield
 
     def _batches(self, size, rate, begin, known):
         run = self.scene.fit(begin, seeds=SEEDS, batch_size=size, learning_rate=rate, num_epochs=0)
-        epochs = np.arange(0, UPDATES + 1, STOP) // run.iterations_per_epoch
+        epochs = _whole_epochs(size)
         while run.num_epochs < epochs[-1]:
             run.train(min(64, epochs[-1] - run.num_epochs))
             yield
@@ -207,10 +209,17 @@ class EscapeLab(Stage):
     def _said(self, places):
         value, low, high = self.scene.share(places)
         count = f"{round(value * SEEDS)} of {SEEDS}"
+        if np.ptp(places) == 0:
+            return f"{count} (all descents are the same)"
         return f"{count} (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
 
     def __repr__(self):
         return "EscapeLab: wheel"
+
+
+def _whole_epochs(batch_size):
+    """The epochs that are complete at each stop of the slider: batches are looked at after whole epochs."""
+    return np.arange(0, UPDATES + 1, STOP) // -(-N // batch_size)
 
 
 # ---- views -----------------------------------------------------------------------------------------------------------
@@ -271,7 +280,7 @@ def against_batch_size(axes):
         lines += axes.plot([], [], marker=mark, markersize=5, markeredgecolor="white", label=name, **look)
         bars += axes.plot([], [], color=color, linewidth=1.2, antialiased=False)
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":", antialiased=False)
-    axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, 1.02), xlabel="batch size B (dotted: now)")
+    axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, 1.28), xlabel="batch size B (dotted: now)")
     axes.set_xticks(SIZES, [str(size) for size in SIZES])
     axes.set_yticks(np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
     axes.minorticks_off()
@@ -322,6 +331,9 @@ def ends_map(scene, starts, rates, numbers):
         axes.axhline(edge, color="black", linewidth=1.2)
         axes.text(WINDOW[0] + 0.05, edge, words, fontsize=8, va="center", bbox=box)
     axes.set(yscale="log", xlim=WINDOW, ylim=(rates[0], rates[-1]))
+    axes.set_yticks([rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
+    axes.yaxis.set_major_formatter(plots.NUMBERS)
+    axes.minorticks_off()
     axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
     axes.set_title("the minimum in which full-batch descent ends (white: it does not rest)", loc="left", fontsize=10)
     return still

@@ -221,9 +221,7 @@ class Lab(Stage):
         self._loaded = name, self.noise.value
         noise = {"label_noise" if name == "digits" else "noise": self.noise.value}
         self.problem = self._own[name] if name in self._own else data.load(name, **noise)
-        figure = self.picture.figure
-        figure.clear()
-        self.picture.redraw()
+        figure = self.picture.clear()
         left, self._axes = figure.subplots(1, 2, width_ratios=(1, 1.4))
         figure.subplots_adjust(left=0.06, right=0.97, top=0.9, bottom=0.13, wspace=0.14)
         self._left = plots.fit_view(left, self.problem, self._predict)

@@ -171,8 +171,7 @@ class NoiseLab(Stage):
 
     def _draw(self, n, num_epochs):
         """Axes that stay as they are while a dataset is shown, and the views in them."""
-        figure = self.picture.figure
-        figure.clear()
+        figure = self.picture.clear()
         axes = figure.subplots(1, 3, width_ratios=(1, 1.15, 1))
         figure.subplots_adjust(left=0.065, right=0.985, top=0.84, bottom=0.15, wspace=0.28)
         self._views = [cloud(axes[0]), against_batch_size(axes[1], n), along_run(axes[2], n, num_epochs)]
@@ -228,7 +227,7 @@ class NoiseLab(Stage):
         text += f" Noise scale {self.scale:.3g}: "
         if self.scale >= n:
             return text + f"more than all {n} samples, so every further sample still counts."
-        beyond = "beyond it, where more samples buy almost nothing."
+        beyond = "this batch is beyond it, where more samples buy almost nothing."
         return text + ("this batch is below it, and noise outweighs signal." if size < self.scale else beyond)
 
     def __repr__(self):
@@ -248,7 +247,9 @@ def cloud(axes):
     (full,) = axes.plot([0, 1], [0, 0], color=FULL, linewidth=3, solid_capstyle="butt")
     (tip,) = axes.plot([1], [0], "*", color=FULL, markersize=13, markeredgecolor="white")
     (one,) = axes.plot([], [], color=WITH, linewidth=1.6)
-    axes.text(0.97, 0.97, "★ full gradient G", transform=axes.transAxes, fontsize=9, ha="right", va="top")
+    axes.text(
+        0.97, 0.97, "★ full gradient G", transform=axes.transAxes, fontsize=9, color=plots.DARK[0], ha="right", va="top"
+    )
     said = axes.text(0.03, 0.03, "", transform=axes.transAxes, fontsize=8)
     heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
     axes.set(xlim=(1 - REACH, 1 + REACH), ylim=(-REACH, REACH))
@@ -280,7 +281,7 @@ def against_batch_size(axes, n):
     word = axes.text(0.03, 0.03, "", transform=axes.transAxes, fontsize=8, bbox=_BOX)
     axes.set(xscale="log", yscale="log", xlim=(1, n * 1.1), ylim=(low, high), xlabel="batch size B")
     axes.set_title("variance |g − G|² / |G|²\n(grey: noise = signal)", loc="left", fontsize=10)
-    legend = axes.legend(loc="upper right", fontsize=8, handletextpad=0.2, borderaxespad=0.2, frameon=False)
+    legend = axes.legend(loc="upper right", fontsize=8, handletextpad=0.2, borderaxespad=0.2, edgecolor="none")
     axes.xaxis.set_major_formatter(plots.FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
     axes.set_yticks([1e-2, 1, 100, 1e4], ["0.01", "1", "100", "10⁴"])

@@ -33,6 +33,7 @@ RATES = 0.004 * 2.0 ** np.arange(11)  # of the probe
 UPDATES, SHORTEST, LONGEST = 300, 20, 300  # the probe's updates; bounds on its epochs
 FULL_UPDATES = 50  # of the full batch's probe
 WAY = 0.95  # of the way from the untrained loss to the lowest: there is the target
+FAR = 30  # epochs at least, in looking for the lowest validation loss of a choice
 SLOWER = 8  # the noise scale is looked up along a run of so much lower a rate: an epoch is then a small step
 PARTS = 4  # looks at the losses in an epoch
 SIZES, STEPS, SPAN = (
@@ -312,7 +313,7 @@ class Trial:
         self.sweep = sweep or Sweep(problem, **grid, **common, target=target)
         most = max(self.num_epochs, *plan.most_epochs([self.batch_size]))
         self.to_target = Sweep(problem, **own, num_epochs=most, target=target)
-        self.long = Sweep(problem, **own, num_epochs=2 * self.num_epochs)
+        self.long = Sweep(problem, **own, num_epochs=max(FAR, 3 * self.num_epochs))
 
     def work(self):
         """A generator that trains what is not finished and yields after each slice."""

@@ -21,11 +21,24 @@ TRAINING, VALIDATION, BEST, NOW = "#0072B2", "#D55E00", "#009E73", "#333333"
 KEPT = ("#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F")
 CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
 SMALL, REGIONS = "#EBA77A", ("#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58A")
+DARK = ("#00644A", "#9A4300")  # of words beside a line in BEST or VALIDATION
 TINTS = ("#FCF4EF", "#CCE3F0", "#F7DFCC")  # the stretch of overfitting, the bands over seeds
 GREYS = ("0.15", "0.3", "0.45", "0.6", "0.72", "0.82", "0.93")
 # Of a map, from the lowest value to the highest: "cividis" (Nunez et al. 2018), made for colour-blind readers.
 STEPS = ("#00204D", "#143D6D", "#414D6B", "#666970", "#8A8678", "#B0A473", "#D6C35E", "#FFE945")
-PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *TINTS, *KEPT, *REGIONS, *GREYS, *STEPS)  # what every frame can show
+PALETTE = (
+    TRAINING,
+    VALIDATION,
+    BEST,
+    NOW,
+    SMALL,
+    *DARK,
+    *TINTS,
+    *KEPT,
+    *REGIONS,
+    *GREYS,
+    *STEPS,
+)  # what every frame can show
 OWN_COLORS = 4  # besides, the most frequent of the picture's own, edges mostly
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # of lines that have the colours KEPT
@@ -233,15 +246,17 @@ def middle(values):
 
 
 def thinned(x, y, most=180):
-    """At most 2 `most` points that draw the same picture: of each group of neighbours the lowest and the highest."""
+    """About 2 `most` points that draw the same picture: of each group of neighbours the lowest and the highest.
+
+    They stay where they are, so that what falls all the way still does; the first and the last point stay, too.
+    """
     group = -(-len(y) // most)
     if group <= 2:
         return x, y
-    whole = len(y) // group * group
-    parts = y[:whole].reshape(-1, group)
-    ends = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()
-    places = np.repeat(x[:whole].reshape(-1, group)[:, group // 2], 2)
-    return np.concatenate([places, x[whole:]]), np.concatenate([ends, y[whole:]])
+    parts = y[: len(y) // group * group].reshape(-1, group)
+    ends = np.sort([parts.argmin(axis=1), parts.argmax(axis=1)], axis=0) + np.arange(len(parts)) * group
+    places = np.unique([0, *ends.T.ravel(), *range(parts.size, len(y)), len(y) - 1])
+    return x[places], y[places]
 
 
 def best_epoch(run):
@@ -310,7 +325,7 @@ def loss_curves(axes, problem):
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
     place = {"transform": axes.get_xaxis_transform(), "fontsize": 9, "bbox": box}
     words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
-    best_word = axes.text(0, 0.77, "", va="top", color="#00644A", **place)
+    best_word = axes.text(0, 0.77, "", va="top", color=DARK[0], **place)
     unit = "mean squared error" if problem.kind == "regression" else "cross-entropy, nats"
     axes.set_yscale("log")
     axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5, y=1.0)  # where it is: to look for it takes time
@@ -401,6 +416,7 @@ def schedules(runs, unit="training loss (cross-entropy)"):
             axes.fill_between(x, losses.min(axis=0), losses.max(axis=0), color=color, alpha=0.15, linewidth=0)
     left.set(xlabel="epochs", ylabel=unit, yscale="log")
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.set_xlim(0, max(losses.shape[1] for _, losses in runs.values()) - 1)
     right.set(xlabel="updates (iterations)")
     left.set_title("at equal epochs", loc="left", fontsize=10)
     right.set_title("at equal updates", loc="left", fontsize=10)
@@ -428,9 +444,10 @@ def costs_of_target(axes, n, counted, limits):
     heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom")
     top = limits[1]
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
-    axes.axhline(top / 2, color="0.8", linewidth=0.8)
-    axes.text(0.9, top / 1.9, "not reached", fontsize=8, color="0.4", va="bottom")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.42, 0.9), fontsize=8, handletextpad=0.4, frameon=False)
+    axes.axhline(top / 3, color="0.8", linewidth=0.8)
+    axes.text(0.9, top / 1.1, "not reached", fontsize=8, color="0.4", va="top")
+    place = {"loc": "upper center", "bbox_to_anchor": (0.42, 0.86), "fontsize": 8, "handletextpad": 0.4}
+    legend = axes.legend(**place, facecolor="white", edgecolor="none", framealpha=0.85)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(NUMBERS)
     axes.minorticks_off()
@@ -444,7 +461,7 @@ def costs_of_target(axes, n, counted, limits):
             band.set_visible(bool(known.any()))
             if known.any():
                 band.set_data(sizes[known], ends.min(axis=1), ends.max(axis=1))
-            none.set_data(sizes[np.isinf(medians)], np.full(np.isinf(medians).sum(), top / 1.45))
+            none.set_data(sizes[np.isinf(medians)], np.full(np.isinf(medians).sum(), top / 2.2))
             first = [np.argmin(np.where(reached, medians, np.inf))] if reached.any() else []
             star.set_data(sizes[first], medians[first])
         law.set_data(*(([], []) if fitted is None else (sizes, fitted)))
@@ -456,7 +473,7 @@ def costs_of_target(axes, n, counted, limits):
         words.set_text(first if np.isnan(along) else f"{first}\nalong the run: {along:.3g} (dotted)")
         heading.set_text(f"{counted} to the target\nat B = {batch_size}; fixed rate {learning_rate:g}")
 
-    return View([*bands, law, best, fixed, *lost, *scales, now, *stars, words, heading], update)
+    return View([*bands, law, best, fixed, *lost, *scales, now, *stars, legend, words, heading], update)
 
 
 def runs_to_target(axes, sizes, shown, counted, limits, target):

@@ -243,8 +243,7 @@ class TargetLab(Stage):
         units, wanted = self.units if known else np.ones(len(self.sizes)), (self.against.value, known, self.locked)
         if wanted == self._drawn:
             return
-        self._drawn, figure = wanted, self.picture.figure
-        figure.clear()
+        self._drawn, figure = wanted, self.picture.clear()
         axes = figure.subplots(1, 2, width_ratios=(1.1, 1))
         figure.subplots_adjust(left=0.075, right=0.985, top=0.83, bottom=0.145, wspace=0.2)
         limits = 0.5 * np.min(units / self.sweep.checks), 4 * np.max(units * self.sweep.num_epochs)

@@ -31,6 +31,11 @@ REST_SECONDS = 0.006  # between two slices of work, so that new settings can com
 SWITCH_SECONDS = 0.0005  # after which a thread hands over to another that waits; Python's own 5 ms can be felt
 LINK_BYTES_PER_SECOND = 90e3 if "BINDER_SERVICE_HOST" in os.environ or "BINDER_REPO_URL" in os.environ else 10e6
 PAGE = importlib.resources.files(__package__).joinpath("page.js").read_text(encoding="utf-8")
+# The arrow of a menu is dark in every theme.
+ARROW = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'><path fill='%23ddd' d='M4 7h10l-5 5z'/></svg>"
+STYLE = (
+    f'body[data-jp-theme-light="false"] .batchlab {{ --jp-widgets-dropdown-arrow: url("data:image/svg+xml,{ARROW}") }}'
+)
 TIP = "tooltip" if hasattr(widgets.Text, "tooltip") else "description_tooltip"  # ipywidgets 8, or 7 on Colab
 
 
@@ -44,6 +49,13 @@ class Picture:
         self._apart, self._rest, self._background = [], None, None  # axes by themselves; all without them; with them
         size = widgets.Layout(width="100%", max_width=f"{width * 100:.0f}px", object_fit="contain")
         self.image = widgets.Image(format="png", layout=size)
+
+    def clear(self):
+        """Take everything out of the figure; returns it, to be filled anew."""
+        self.figure.clear()
+        self.artists = []
+        self.redraw()
+        return self.figure
 
     def redraw(self, axes=None):
         """Have the next frame draw what stands still too: after a change of axes, labels or standing artists.
@@ -158,7 +170,9 @@ class Stage(widgets.VBox):
         if self._loop is not None:  # drawing holds the interpreter; a key must get its turn at once
             sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         # An event handler is the one kind of script that every front end runs in a widget without an extension.
-        page = widgets.HTML(f'<style onload="{html.escape(PAGE)}"></style>', layout=widgets.Layout(display="none"))
+        page = widgets.HTML(
+            f'<style onload="{html.escape(PAGE)}">{STYLE}</style>', layout=widgets.Layout(display="none")
+        )
         super().__init__([*controls, self.message, picture.image, self.status, self.counters, page], **traits)
         if hasattr(self, "clicked"):
             self._hear_clicks()
@@ -414,6 +428,7 @@ class LogIntegerControl(NumberControl):
         slider = widgets.FloatLogSlider(description=label, base=10, min=0, max=1, value=1, step=1 / self.STEPS, **look)
         self.high, self._places = 10, [(0, 0.0)]  # where the slider was, in steps, and when; the last is where it is
         self._timer = None
+        self._put = []  # the last places where the slider was put, for other reasons than keys or a pointer
         super().__init__(slider, check, complain)
         self.value = 1
 
@@ -433,6 +448,8 @@ class LogIntegerControl(NumberControl):
         steps = self._steps(place)
         if steps == 0:
             return  # the page repeats what it was told
+        if steps is None and place in self._put[:-1] and 0 < place < self.STEPS:
+            return self._place()  # a page that was late repeats what it was told before; no pointer hits so well
         self._been(place)
         if steps is not None:
             self._set(min(max(self.value + steps, 1), self.high), self.slider)
@@ -467,6 +484,7 @@ class LogIntegerControl(NumberControl):
     def _place(self):
         place = round(math.log10(self.value) / self.slider.step)
         self._been(place)
+        self._put = [*self._put[-8:], place]
         with self._passing_on(self):
             self.slider.value = 10 ** (place * self.slider.step)
 

@@ -42,7 +42,7 @@ quiz.question(
 quiz.question(
     "02.nearest_minimum",
     "This loss has two minima, a low one on the right and a poorer one on the left. Gradient descent starts left of "
-    "the middle, a little nearer to the poorer one. Where does it end?",
+    "the middle, nearer to the poorer one. Where does it end?",
     {
         "In the lowest minimum, since it uses all samples and so sees the whole loss.": "It uses all samples, but only "
         "to tell which way is down at the point where it stands. Of another valley beyond a ridge it learns nothing.",
