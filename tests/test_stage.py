@@ -765,3 +765,16 @@ def test_a_page_that_repeats_late_what_it_was_told_changes_nothing():
     assert (control.value, control.slider.value, control.box.value) == (70, place, "70")
     control.slider.value = 10 ** (math.log10(told) + 30 * control.slider.step)  # a pointer
     assert control.value == 16
+
+
+def test_no_frame_is_drawn_while_a_callback_waits_for_the_loop_but_the_last_one_is():
+    counter = Counter()
+    counter._work, counter._next_frame = counter.counting(2), math.inf
+    stage._waiting.append(None)
+    try:
+        assert counter._step()
+        assert counter.shown == []
+        counter.wait()
+        assert counter.shown == [2]
+    finally:
+        stage._waiting.clear()

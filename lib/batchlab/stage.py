@@ -7,6 +7,7 @@ done in the callback.
 """
 
 import asyncio
+import collections
 import contextlib
 import functools
 import html
@@ -100,15 +101,23 @@ class Picture:
         self.image.value = self.frame()
 
 
+_waiting = collections.deque()  # callbacks that other threads have left for the loop
+
+
 def on_the_loop(callback):
     """Wrap a callback of what has a `_loop`: it runs there in its turn, whatever thread Jupyter calls it on."""
+
+    def in_turn(self, *args):
+        _waiting.popleft()
+        callback(self, *args)
 
     @functools.wraps(callback)
     def wrapped(self, *args):
         if self._loop in (None, running_loop()):
             callback(self, *args)
         else:
-            self._loop.call_soon_threadsafe(wrapped, self, *args)
+            _waiting.append(callback)
+            self._loop.call_soon_threadsafe(in_turn, self, *args)
 
     return wrapped
 
@@ -249,7 +258,8 @@ class Stage(widgets.VBox):
             self._rest = None if finished else rest
             if finished and self._work is work:
                 self._work = None
-            if self._work not in (None, work) and time.perf_counter() < self._next_frame + OVERDUE_SECONDS:
+            overtaken = self._work not in (None, work) or (_waiting and self._work is work)
+            if overtaken and time.perf_counter() < self._next_frame + OVERDUE_SECONDS:
                 return True  # the next frame is that of the newer work
             due = self._next_frame if work is self._framed else self._link_free  # new work is seen at once
             if self._work is None or time.perf_counter() + (self._rest or 0) >= due:
