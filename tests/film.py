@@ -20,7 +20,7 @@ FILM = pathlib.Path(__file__).parents[1] / "notebooks/images/lab.gif"
 CELLS = ("import batchlab as bl\nlab = bl.Lab()\nlab",)
 EPOCHS = (0, 3, 10, 20, 40, 70, 100, 200, 400, 800, 1600, 3000)
 FIRST, N = 3, 12  # the batch size that the lab begins with, and all samples
-WIDTH, COLOURS = 900, 64
+WIDTH, COLOURS = 900, 160
 STILL, PASSING = 1600, 500  # milliseconds that a frame stays
 
 
@@ -60,7 +60,7 @@ def main():
                 frames, stay = zip(*film(reader), strict=True)
     height = min(frame.height for frame in frames)
     frames = [frame.crop((0, 0, WIDTH, height)) for frame in frames]
-    palette = frames[len(frames) // 2].quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = frames[len(frames) // 2].quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)  # thin lines keep theirs
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     frames[0].save(FILM, save_all=True, append_images=frames[1:], duration=stay, loop=0, optimize=True)
     print(f"{FILM.name}: {len(frames)} frames, {FILM.stat().st_size / 1e3:.0f} kB")
