@@ -173,7 +173,6 @@ class Choice(Stage):
             handles = axes[at].get_legend_handles_labels()
             figure.legend(*handles, bbox_to_anchor=(across, -0.02), ncols=columns, markerscale=0.8, **look)
         self.picture.artists = [artist for view in self._views for artist in view.artists]
-        self.picture.redraw()
 
     def show(self):
         """Bring picture and words up to date."""

@@ -284,7 +284,6 @@ class Counting(Stage):
             right.text(0.5, 0.5, "the batches: predict first", transform=right.transAxes, ha="center", color="0.4")
         moving = [self._grid, *self._marks, self._heading, self._blocks, self._ragged, *self._numbers, self._tally]
         self.picture.artists = moving
-        self.picture.redraw()
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 

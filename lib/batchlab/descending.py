@@ -467,7 +467,6 @@ class Descents(Stage):
         ]
         figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.07, 1.0), ncols=3, frameon=False, fontsize=9)
         self.picture.artists = [*artists, *stars, self._origin]
-        self.picture.redraw()
 
     # ---- work --------------------------------------------------------------------------------------------------------
 

@@ -169,7 +169,10 @@ class Lab(Stage):
             names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
             curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
             self.kept = [*self.kept, curves][-len(plots.KEPT) :]
-        self.start(self._pursue() if self.busy else iter(()))
+        if self.busy:
+            self.start(self._pursue())
+        else:
+            self.pause()
 
     @in_words
     def _reset(self, _button):

@@ -26,19 +26,8 @@ TINTS = ("#FCF4EF", "#CCE3F0", "#F7DFCC")  # the stretch of overfitting, the ban
 GREYS = ("0.15", "0.3", "0.45", "0.6", "0.72", "0.82", "0.93")
 # Of a map, from the lowest value to the highest: "cividis" (Nunez et al. 2018), made for colour-blind readers.
 STEPS = ("#00204D", "#143D6D", "#414D6B", "#666970", "#8A8678", "#B0A473", "#D6C35E", "#FFE945")
-PALETTE = (
-    TRAINING,
-    VALIDATION,
-    BEST,
-    NOW,
-    SMALL,
-    *DARK,
-    *TINTS,
-    *KEPT,
-    *REGIONS,
-    *GREYS,
-    *STEPS,
-)  # what every frame can show
+# What every frame can show.
+PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *DARK, *TINTS, *KEPT, *REGIONS, *GREYS, *STEPS)
 OWN_COLORS = 4  # besides, the most frequent of the picture's own, edges mostly
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # of lines that have the colours KEPT

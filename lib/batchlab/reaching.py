@@ -255,7 +255,6 @@ class TargetLab(Stage):
             artist.set_visible(not self.locked)
         for panel in axes if self.locked else ():
             panel.text(0.5, 0.5, "predict first", transform=panel.transAxes, ha="center", color="0.4")
-        self.picture.redraw()
 
     def show(self):
         """Bring picture and words up to date."""
