@@ -246,6 +246,20 @@ def test_what_is_drawn_is_what_the_sweep_has_found(lab, sweep):
     lab.against.value = "epochs"
 
 
+def test_the_runs_fill_their_panel(lab):
+    lab.learning_rate.value = 0.02
+    for axis in ("epochs", "iterations", "samples seen", "seconds"):
+        lab.against.value, lab.runs_at.value = axis, "best rates"
+        low, high = lab.picture.figure.axes[1].get_xlim()
+        ends = [lab.run_of(at)[0][-1] for at in range(len(lab.sizes))]
+        assert high == pytest.approx(2 * max(ends))
+        lab.runs_at.value = "fixed rate"
+        fixed = lab.picture.figure.axes[1].get_xlim()
+        assert fixed[0] == low
+        assert fixed[1] > high  # for a rate that needs ever so long
+    lab.against.value, lab.runs_at.value, lab.learning_rate.value = "epochs", "best rates", 0.32
+
+
 def test_seconds_say_that_they_are_measured(lab):
     lab.against.value = "seconds"
     assert "after ≈ " in lab.words()

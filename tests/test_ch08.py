@@ -280,11 +280,13 @@ def test_locked_until_the_prediction():
     controls = lab.batch_size.slider, lab.epoch.box, lab.learning_rate.slider, lab.data, lab.rule
     assert all(control.disabled for control in controls)
     hidden = lab.picture.png
+    assert (lab.epoch.value, lab.epoch.box.value) == (0, "0")
     assert "training loss" not in lab.status.value
     assert "Make your prediction" in lab.message.value
     quiz.ask("08.batch_size_one", unlocks=lab).commit(3)
     assert not any(control.disabled for control in controls)
     assert lab.picture.png != hidden
+    assert (lab.epoch.value, lab.epoch.box.value) == (200, "200")
     assert "training loss" in lab.status.value
 
 

@@ -697,6 +697,50 @@ def test_divergence_is_said_in_words_and_the_picture_stays_sensible(rate, band):
     assert lab.lost_at() is None
 
 
+def test_a_run_that_diverged_is_not_called_overfitting():
+    lab = make()
+    lab.learning_rate.value = 1000.0
+    assert "diverged" in texts(lab)
+    assert "overfitting" not in texts(lab)
+    lab.learning_rate.value = 0.05
+    assert "diverged" not in texts(lab)
+
+
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_data_that_are_not_standardised_are_named_where_they_make_a_run_diverge(factor):
+    x = np.linspace(-1, 1, 20)[:, None]
+    lab = make(bl.Problem(x, factor * x, x, factor * x), learning_rate=1000.0)
+    assert "The run diverged" in message(lab)
+    assert ("Its data go up to 1e+03: bl.Problem.from_arrays standardises them." in message(lab)) == (factor > 1)
+
+
+DRAW = np.random.default_rng(0)
+NAMES = np.array(["short", "a name of more than twenty letters", "versicolor"])
+LABELLED = {
+    "one input": (DRAW.normal(size=60), DRAW.normal(size=60)),
+    "one input, in thousands": (DRAW.normal(size=60), 1e4 * DRAW.normal(size=60)),
+    "several inputs": (DRAW.normal(size=(60, 3)), DRAW.normal(size=60)),
+    "two classes": (DRAW.normal(size=(60, 2)), np.arange(60) % 2),
+    "long names": (DRAW.normal(size=(60, 4)), NAMES[np.arange(60) % 3]),
+}
+
+
+@pytest.mark.parametrize("name", [*LABELLED, "not standardised", *bl.data.DATASETS])
+def test_all_labels_lie_within_the_picture(name):
+    problem = bl.Problem.from_arrays(*LABELLED[name]) if name in LABELLED else name
+    if name == "not standardised":
+        x, y = (1e4 * np.abs(values[:, None]) for values in LABELLED["one input"])
+        problem = bl.Problem(x, y, x, y)
+    lab = make(problem, epochs=2, learning_rate=1e-9)
+    box, frame = lab.picture.figure.axes[0].get_tightbbox(), lab.picture.figure.bbox
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.y1 <= frame.y1
+    assert box.x1 <= lab.picture.figure.axes[1].get_window_extent().x0
+    label = lab.picture.figure.axes[0].get_xlabel()
+    assert ("standardised" in label) == (name not in ("not standardised", "long names", "digits"))
+
+
 def fail(*args, **kwargs):
     raise ZeroDivisionError("division by zero")
 

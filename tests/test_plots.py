@@ -306,6 +306,30 @@ def test_both_sides_of_the_best_epoch_are_named(axes, curves):
     assert set(said(axes)) == {"underfitting", "best epoch 5"}
 
 
+def test_what_comes_after_the_best_epoch_is_no_underfitting_even_where_nothing_overfits(axes):
+    curves = plots.loss_curves(axes, regression())
+    plots.set_limits(axes, 100, 0.01, 10, "epochs")
+    epochs = np.arange(101)
+    loss = np.where(epochs < 60, 2 - epochs / 60, 1.01)
+    loss[60] = 1.0
+    curves.update(make_run(loss, loss), 100, "epochs")
+    assert set(said(axes)) == {"underfitting", "best epoch 60"}
+    draw(axes)
+    end = axes.transData.inverted().transform(said(axes)["underfitting"].get_window_extent().max)[0]
+    assert 40 < end < 60
+
+
+@pytest.mark.parametrize(("n", "size"), [(plots.MANY, 6), (plots.MANY + 1, 3.5)])
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_many_samples_are_drawn_small(axes, kind, n, size):
+    x = RNG.normal(size=(n, 1 if kind == "regression" else 2))
+    y = x if kind == "regression" else np.eye(2)[np.arange(n) % 2]
+    problem = Problem(x, y, x[:9], y[:9], kind=kind, classes=("a", "b") if kind == "classification" else ())
+    plots.fit_view(axes, problem, linear)
+    names = {"training sample", "a", "b"}
+    assert {one.get_markersize() for one in axes.get_lines() if one.get_label() in names} == {size}
+
+
 @pytest.mark.parametrize("turn", [0, 1, 20, 50, 80, 95, 99])
 def test_the_words_stay_within_the_picture_and_apart(axes, turn):
     curves = plots.loss_curves(axes, regression())

@@ -18,6 +18,7 @@ from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_w
 SLICE_SECONDS = 0.010  # of training between two looks at the controls
 BAND = 5  # seeds in a band
 LOST = 10  # times the loss at the start: a run that diverges is not drawn beyond
+FAR = 50  # deviations, beyond which no standardised data are expected: a few hundred samples reach 3 or 4
 CONTROLS = ("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against", "buttons")
 
 
@@ -226,9 +227,11 @@ class Lab(Stage):
         self.problem = self._own[name] if name in self._own else data.load(name, **noise)
         figure = self.picture.clear()
         left, self._axes = figure.subplots(1, 2, width_ratios=(1, 1.4))
-        figure.subplots_adjust(left=0.06, right=0.97, top=0.9, bottom=0.13, wspace=0.14)
+        figure.subplots_adjust(left=0.07, right=0.97, top=0.9, bottom=0.13, wspace=0.14)
         self._left = plots.fit_view(left, self.problem, self._predict)
         self._right = plots.loss_curves(self._axes, self.problem)
+        if name in self._own:  # names of classes, numbers in units of their own
+            plots.keep_labels(left)
         self.picture.artists = [*self._left.artists, *self._right.artists]
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
 
@@ -347,9 +350,13 @@ class Lab(Stage):
         if self.locked:
             return ("Make your prediction above, or skip it: then the controls unlock and the run begins.",)
         if self.lost_at() is not None:
+            largest = max(float(np.abs(values).max()) for values in (self.problem.x, self.problem.y))
+            raw = (
+                f" Its data go up to {largest:.3g}: bl.Problem.from_arrays standardises them." if largest > FAR else ""
+            )
             return (
                 f"The run diverged: from epoch {self.lost_at()} on its loss is no longer a finite number. The learning "
-                f"rate {self.run.learning_rate:.3g} is too high for batch size {self.run.batch_size}; lower it.",
+                f"rate {self.run.learning_rate:.3g} is too high for batch size {self.run.batch_size}; lower it.{raw}",
                 True,
             )
         return ("",)

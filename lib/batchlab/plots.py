@@ -29,6 +29,8 @@ STEPS = ("#00204D", "#143D6D", "#414D6B", "#666970", "#8A8678", "#B0A473", "#D6C
 # What every frame can show.
 PALETTE = (TRAINING, VALIDATION, BEST, NOW, SMALL, *DARK, *TINTS, *KEPT, *REGIONS, *GREYS, *STEPS)
 OWN_COLORS = 4  # besides, the most frequent of the picture's own, edges mostly
+MANY = 120  # training samples: more are drawn smaller
+LONGEST = 14  # letters of a class's name beside its row
 CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # of lines that have the colours KEPT
 AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "samples_seen", "seconds": "seconds"}
@@ -90,15 +92,25 @@ def fit_view(axes, problem, predict):
     return view(axes, problem, predict)
 
 
+def _units(problem):
+    """What stands behind the name of an input."""
+    return " (standardised)" if np.any(problem.x_scale != 1) or np.any(problem.x_mean != 0) else ""
+
+
 def _heading(axes):
     """A moving title above the axes."""
     return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
 
 
+def _marks(problem):
+    """How large training samples are drawn: many of them small, and with hard edges."""
+    return {"markersize": 6} if len(problem.x) <= MANY else {"markersize": 3.5, **CRISP}
+
+
 def fitted_curve(axes, problem, predict):
     """Regression on one input: the fitted curve over the training and validation points."""
     axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, **CRISP, label="validation sample")
-    axes.plot(problem.x, problem.y, "o", color=TRAINING, markersize=6, label="training sample")
+    axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training sample")
     low, high = np.min(problem.x_val), np.max(problem.x_val)
     if low == high:
         low, high = low - 1, high + 1
@@ -106,7 +118,8 @@ def fitted_curve(axes, problem, predict):
     (curve,) = axes.plot(grid, np.zeros_like(grid), color=NOW, linewidth=2, label="fit")
     y = np.concatenate([problem.y, problem.y_val])
     margin = 0.15 * float(np.ptp(y)) or 1.0
-    axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel="x (standardised)", ylabel="y")
+    axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel=f"x{_units(problem)}")
+    axes.set_ylabel("y", labelpad=0)
     axes.legend(loc="lower left", fontsize=8, ncols=3, handletextpad=0.2, columnspacing=0.8)
     heading = _heading(axes)
 
@@ -124,7 +137,7 @@ def predicted_against_measured(axes, problem, predict):
     axes.plot(limits, limits, color="0.6", linewidth=1)
     (val,) = axes.plot([], [], ".", color=VALIDATION, alpha=0.5, label="validation sample")
     (train,) = axes.plot([], [], "o", color=TRAINING, markersize=4, label="training sample")
-    axes.set(xlim=limits, ylim=limits, xlabel="measured (standardised)", ylabel="predicted")
+    axes.set(xlim=limits, ylim=limits, xlabel=f"measured{_units(problem)}", ylabel="predicted")
     axes.legend(loc="upper left", fontsize=8)
     heading = _heading(axes)
 
@@ -150,8 +163,9 @@ def decision_regions(axes, problem, predict):
         small = problem.x_val[problem.y_val[:, label] == 1][:60]
         large = problem.x[problem.y[:, label] == 1]
         artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, **CRISP)
-        artists += axes.plot(*large.T, marker, color=colour, markersize=6, markeredgecolor="white", label=name)
-    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x_1$ (standardised)", ylabel="$x_2$ (standardised)")
+        look = {"markeredgecolor": "white", **_marks(problem)}
+        artists += axes.plot(*large.T, marker, color=colour, **look, label=name)
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel=f"$x_1${_units(problem)}", ylabel=f"$x_2${_units(problem)}")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, fontsize=9, handletextpad=0.2)
     box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
     heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=9, bbox=box)
@@ -200,13 +214,22 @@ def misread_images(axes, problem, predict):
     return View([image, *labels, heading], update)
 
 
+def keep_labels(axes, margin=4):
+    """Make axes smaller until their labels lie within the picture, by `margin` pixels."""
+    place, labels = axes.get_position(original=True), axes.get_tightbbox()
+    width, height = axes.figure.bbox.size
+    left, below = max(0, margin - labels.x0) / width, max(0, margin - labels.y0) / height
+    axes.set_position([place.x0 + left, place.y0 + below, place.width - left, place.height - below])
+
+
 def confusion(axes, problem, predict):
     """Classification in general: how often each class is taken for which, on the validation samples."""
     k = len(problem.classes)
     image = axes.imshow(np.zeros((k, k)), cmap="Blues", vmin=0, vmax=1)
     cells = [axes.text(j, i, "", ha="center", va="center", fontsize=8) for i in range(k) for j in range(k)]
-    axes.set_xticks(range(k), problem.classes, rotation=45 if max(map(len, problem.classes)) > 3 else 0)
-    axes.set_yticks(range(k), problem.classes)
+    names = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in problem.classes]
+    axes.set_xticks(range(k), names, **({"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}))
+    axes.set_yticks(range(k), names)
     axes.set(xlabel="predicted class", ylabel="true class")
     heading = _heading(axes)
     truth = problem.y_val.argmax(axis=1)
@@ -340,8 +363,8 @@ def loss_curves(axes, problem):
         now.set_xdata([at, at])
         dots.set_data([at, at], [middle(run.train_loss)[epoch], middle(run.val_loss)[epoch]])
         turn, over = best_epoch(run), overfits(run)
-        edge = x[turn] if over else x[-1]
-        past.set(x=edge, width=x[-1] - edge)
+        edge = x[turn]
+        past.set(x=edge, width=x[-1] - edge if over else 0)
         best.set_xdata([x[turn], x[turn]])
         share = edge / top
         right = share < 0.3
@@ -349,7 +372,12 @@ def loss_curves(axes, problem):
         words[0].set_horizontalalignment("left" if right else "right")
         near_end = share > 0.78
         place = (0.99 * top if near_end else edge + 0.015 * top, 0.87 if share < 0.25 or near_end else 0.97)
-        words[1].set(text="overfitting" if over else "", position=place, ha="right" if near_end else "left")
+        lost = not np.isfinite([middle(run.train_loss)[-1], middle(run.val_loss)[-1]]).all()
+        words[1].set(
+            text="diverged" if lost else "overfitting" if over else "",
+            position=place,
+            ha="right" if near_end else "left",
+        )
         best_word.set(text=f"best epoch {turn}", position=(x[turn] + (0.015 if share < 0.6 else -0.015) * top, 0.77))
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 

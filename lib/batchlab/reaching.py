@@ -240,16 +240,20 @@ class TargetLab(Stage):
     def _draw(self):
         """Axes for what is counted, and their views, unless they are there."""
         known = bool(np.isfinite(self.units).all())
-        units, wanted = self.units if known else np.ones(len(self.sizes)), (self.against.value, known, self.locked)
+        units, ends = self.units if known else np.ones(len(self.sizes)), np.median(self.best, axis=1)
+        near = self._done == self.sweep.total and RUNS_AT[self.runs_at.value] and bool(np.isfinite(ends).any())
+        wanted = self.against.value, known, self.locked, near
         if wanted == self._drawn:
             return
         self._drawn, figure = wanted, self.picture.clear()
         axes = figure.subplots(1, 2, width_ratios=(1.1, 1))
         figure.subplots_adjust(left=0.075, right=0.985, top=0.83, bottom=0.145, wspace=0.2)
-        limits = 0.5 * np.min(units / self.sweep.checks), 4 * np.max(units * self.sweep.num_epochs)
+        low, high = 0.5 * np.min(units / self.sweep.checks), 4 * np.max(units * self.sweep.num_epochs)
         shown = np.unique(np.linspace(0, len(self.sizes) - 1, BESIDE).round().astype(int))
-        costs = plots.costs_of_target(axes[0], self.n, self.against.value, limits)
-        self._views = [costs, plots.runs_to_target(axes[1], self.sizes, shown, self.against.value, limits, self.goal)]
+        costs = plots.costs_of_target(axes[0], self.n, self.against.value, (low, high))
+        last = 2 * np.max((ends * units)[np.isfinite(ends)]) if near else high  # the best runs are all short
+        runs = plots.runs_to_target(axes[1], self.sizes, shown, self.against.value, (low, last), self.goal)
+        self._views = [costs, runs]
         self.picture.artists = [artist for view in self._views for artist in view.artists]
         for artist in self.picture.artists:
             artist.set_visible(not self.locked)

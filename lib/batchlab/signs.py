@@ -103,10 +103,9 @@ class SignLab(Stage):
     def _controls(self, data):
         style, wide = {"description_width": "7.5em"}, widgets.Layout(width="22em")
         look = {"readout": False, "style": style, "layout": wide}
-        self.data = widgets.Dropdown(options=list(DATA), value=data, description="data", style=style, layout=wide)
-        self.rule = widgets.Dropdown(
-            options=list(RULES), value="Rprop", description="gradients of", style=style, layout=wide
-        )
+        menu = {"style": style, "layout": widgets.Layout(width="26em")}
+        self.data = widgets.Dropdown(options=list(DATA), value=data, description="data", **menu)
+        self.rule = widgets.Dropdown(options=list(RULES), value="Rprop", description="gradients of", **menu)
         self.batch_size = LogIntegerControl("batch size", self._check_batch_size, self.fail, **look)
         self.batch_size.hint.value = "1: SGD, 100: full-batch GD"
         slider = widgets.FloatLogSlider(description="rate of SGD", value=0.03, min=-3, max=1, step=0.05, **look)
@@ -139,6 +138,7 @@ class SignLab(Stage):
         for control in (self.batch_size, self.learning_rate, self.epoch):
             control.disable(self.locked)
         self.data.disabled = self.rule.disabled = self.locked
+        self._quiet, self.epoch.value, self._quiet = True, 0 if self.locked else EPOCHS, False
         self._hide()
         self.start(self._pursue())
 
@@ -151,7 +151,7 @@ class SignLab(Stage):
         runs = {}
         for rule in RULES:
             runs[rule] = yield from self._train(data, rule, size, rate)
-        epoch = 0 if self.locked else self.epoch.value
+        epoch = self.epoch.value
         layers = self._apart(runs[self.rule.value].params_at(epoch)["weights"])
         per_sample = measure.per_sample_gradients(self.problems[data], self.network, layers)
         batches = measure.draw_batches(len(per_sample), size, DRAWS)
@@ -188,7 +188,7 @@ class SignLab(Stage):
     def _draw(self, n):
         figure = self.picture.figure
         axes = figure.subplots(1, 3, width_ratios=(1.1, 1.2, 1))
-        figure.subplots_adjust(left=0.085, right=0.985, top=0.84, bottom=0.15, wspace=0.31)
+        figure.subplots_adjust(left=0.085, right=0.985, top=0.84, bottom=0.15, wspace=0.37)
         self._views = [signs_of_weights(axes[0]), losses(axes[1]), ends(axes[2], n)]
         self.picture.artists = [artist for view in self._views for artist in view.artists]
 
@@ -272,7 +272,7 @@ def signs_of_weights(axes):
 
     def update(sizes, agreement, rule, epoch, batch_size):
         dots.set_data(np.clip(sizes, low, high), agreement)
-        heading.set_text(f"are the signs of a batch right?\n{rule}, epoch {epoch}, batch size {batch_size}")
+        heading.set_text(f"are the signs of a batch right?\n{rule}, epoch {epoch}, B = {batch_size}")
         none = int(np.isnan(agreement).sum())
         silent.set_text(f"{none} weights have no gradient" if none else "")
 
@@ -281,7 +281,7 @@ def signs_of_weights(axes):
 
 def _of_loss(axes):
     axes.set(yscale="log", ylim=(0.8 * LOW, 1.2 * HIGH))
-    axes.set_yticks([0.001, 0.01, 0.1, 1, 10, 100], ["0.001", "0.01", "0.1", "1", "10", "100"])
+    axes.set_yticks([0.001, 0.01, 0.1, 1, 10, 100], ["≤ 0.001", "0.01", "0.1", "1", "10", "≥ 100"])
     axes.minorticks_off()
     axes.grid(axis="y", color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
