@@ -99,7 +99,25 @@ def test_the_full_batch_is_the_full_gradient(lab):
     np.testing.assert_allclose(lab.points, np.tile([1.0, 0.0], (len(lab.points), 1)), atol=1e-6)
     assert lab.variance == 0
     assert "cosine with the full gradient 1.00" in lab.words()
-    assert "measured 0, theory 0" in lab.words()
+    assert "on 80 batches 0, theory 0" in lab.words()
+    assert "this batch is all samples, and no noise is left" in lab.words()
+
+
+@pytest.mark.parametrize(
+    ("size", "epoch", "said"),
+    [
+        (16, 200, "below it; noise outweighs signal."),
+        (256, 200, "below it; drawn without replacement, its noise is below the signal."),
+        (64, 5, "beyond it: all samples together could at most double the progress of a step."),
+    ],
+)
+def test_noise_and_signal_are_compared_as_they_are_drawn(lab, size, epoch, said):
+    lab.batch_size.value, lab.epoch.value = size, epoch
+    assert said in lab.words()
+    assert ("noise outweighs" in said) == (lab.expected > 1)
+    (line,) = (one for one in lab.picture.figure.axes[1].lines if one.get_marker() == "o" and len(one.get_xdata()) == 1)
+    assert (line.get_ydata()[0] > 1) == (lab.expected > 1)  # the dot lies on the side of the grey line that is said
+    lab.batch_size.value, lab.epoch.value = 16, 5
 
 
 def test_what_is_shown_is_what_is_measured(lab):

@@ -260,6 +260,29 @@ def test_the_runs_fill_their_panel(lab):
     lab.against.value, lab.runs_at.value, lab.learning_rate.value = "epochs", "best rates", 0.32
 
 
+def test_a_typed_rate_says_which_one_is_shown(lab):
+    lab.learning_rate.box.value = "0.3"
+    assert "at the fixed rate 0.32, in the sweep the nearest to 0.3 (median" in lab.words()
+    lab.learning_rate.value = 0.32
+    assert "the nearest to" not in lab.words()
+
+
+def test_a_batch_size_is_shown_when_all_its_runs_are_finished():
+    sweep = bl.reaching.digits_sweep(**SMALL | {"keep": False})
+    at, work = len(sweep.learning_rates[0]) * len(sweep.seeds), sweep.work()
+    while not at < sweep.finished < 2 * at:  # the second batch size has only begun
+        next(work)
+    lab = bl.TargetLab(bl.reaching.digits_sweep(**SMALL))
+    lab.sweep, lab._done = sweep, -1
+    lab._look_up()
+    assert np.isfinite(np.median(lab.best[0]))
+    assert np.isnan(lab.best[1:]).all()
+    lab.batch_size.value = sweep.batch_sizes[1]
+    assert lab.words() == f"batch size {sweep.batch_sizes[1]}, its runs are not finished yet."
+    lab.seconds, lab.batch_size.value, lab.against.value = {}, sweep.batch_sizes[0], "seconds"
+    assert lab.words().endswith("its seconds are not measured yet.")
+
+
 def test_seconds_say_that_they_are_measured(lab):
     lab.against.value = "seconds"
     assert "after ≈ " in lab.words()

@@ -275,7 +275,7 @@ def test_the_ends_are_named():
 BAD = {
     "batch_size": (["0", str(N + 1), "-3", "abc", "2.5", "", "nan"], f"a whole number from 1 to {N}"),
     "epochs": (["-1", "100001", "abc", "2.5", ""], "a whole number from 0 to 100000"),
-    "learning_rate": (["0", "-1", "abc", "nan", "inf", "1e9", "1e-60", ""], "a number from 0 to 1000"),
+    "learning_rate": (["0", "-1", "abc", "nan", "inf", "1e9", "1e-60", ""], "a number above 0, up to 1,000"),
     "noise": (["-0.1", "2", "x", ""], "a number from 0 to 1"),
     "seed": (["-1", str(2**31), "1.5", "x", ""], "a whole number from 0 to"),
 }
@@ -294,8 +294,11 @@ def test_a_bad_value_is_answered_in_words_and_changes_nothing(name, said_not_rai
         assert given in said, "the value"
         assert BAD[name][1] in said, "the range"
         assert 'role="alert"' in lab.message.value
-        assert control.box.value == typed
+        assert control.box.value == typed  # to be corrected, not typed again
         assert (lab.run, lab.picture.png, numbers(lab), lab.status.value) == (run, png, values, words)
+    lab.against.value = "iterations"  # something else: the complaint goes, and what was refused with it
+    assert message(lab) == ""
+    assert float(control.box.value) == pytest.approx(control.value, rel=0.01)
 
 
 def test_the_remedy_for_a_batch_size_names_both_ends(said_not_raised):

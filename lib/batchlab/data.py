@@ -30,13 +30,17 @@ def check_integer(name, value, low, high=None, remedy=""):
 
 def check_number(name, value, low, high=math.inf, *, low_allowed=True, remedy=""):
     """Return value as a float, or raise with the value, the allowed range and the remedy."""
-    above = f"{low} or more" if low_allowed else f"above {low}"
-    allowed = f"a finite number, {above}" if math.isinf(high) else f"a number from {low} to {high}"
+    if math.isinf(high):
+        allowed = f"a finite number, {low} or more" if low_allowed else f"a finite number, above {low}"
+    else:
+        allowed = f"a number from {low} to {high:,.15g}" if low_allowed else f"a number above {low}, up to {high:,.15g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {value!r}; it must be {allowed}. {remedy}".strip())
     single = _single(value)  # what is computed with: 1e-50 would be 0, 1e50 infinite
-    if not math.isfinite(single) or not low <= value <= high or (single == low and not low_allowed):
-        raise ValueError(f"{name} is {value}; it must be {allowed} (in single precision). {remedy}".strip())
+    within = low <= value <= high and (value > low or low_allowed)
+    if not within or not math.isfinite(single) or (single == low and not low_allowed):
+        rounded = ", also in single precision" if within and math.isfinite(value) else ""
+        raise ValueError(f"{name} is {value}; it must be {allowed}{rounded}. {remedy}".strip())
     return float(value)
 
 

@@ -152,7 +152,7 @@ class NoiseLab(Stage):
                 inner = known["inner"].get(stop)
                 inner = self._inner(stop) if inner is None else inner
                 known["scale"][stop] = measure.noise_scale(inner)
-                known["dots"][stop] = [self._two_batch(inner, seed) for seed in range(TRIES)]
+                known["dots"][stop] = [self._two_batch(inner, TRIES * stop + k) for k in range(TRIES)]
                 yield
 
     def _inner(self, epoch):
@@ -223,12 +223,21 @@ class NoiseLab(Stage):
             text += f" {outside} of {DOTS} batches lie outside the left panel."
         if self.locked:
             return text
-        text += f" Variance in units of |G|²: measured {self.variance:.3g}, theory {self.expected:.3g}."
-        text += f" Noise scale {self.scale:.3g}: "
+        text += (
+            f" Variance in units of |G|²: measured on {DOTS} batches {self.variance:.3g}, theory {self.expected:.3g}."
+        )
+        text += f" Noise scale {plots.figures(self.scale)}: "
+        if size == n:
+            return text + "this batch is all samples, and no noise is left."
+        ratio = (
+            "noise outweighs signal"
+            if self.expected > 1
+            else "drawn without replacement, its noise is below the signal"
+        )
         if self.scale >= n:
-            return text + f"more than all {n} samples, so every further sample still counts."
-        beyond = "this batch is beyond it, where more samples buy almost nothing."
-        return text + ("this batch is below it, and noise outweighs signal." if size < self.scale else beyond)
+            return text + f"more than all {n} samples; {ratio}, and every further sample still counts."
+        beyond = "this batch is beyond it: all samples together could at most double the progress of a step."
+        return text + (f"this batch is below it; {ratio}." if size < self.scale else beyond)
 
     def __repr__(self):
         return f"NoiseLab: {self._first}"
@@ -247,10 +256,9 @@ def cloud(axes):
     (full,) = axes.plot([0, 1], [0, 0], color=FULL, linewidth=3, solid_capstyle="butt")
     (tip,) = axes.plot([1], [0], "*", color=FULL, markersize=13, markeredgecolor="white")
     (one,) = axes.plot([], [], color=WITH, linewidth=1.6)
-    axes.text(
-        0.97, 0.97, "★ full gradient G", transform=axes.transAxes, fontsize=9, color=plots.DARK[0], ha="right", va="top"
-    )
-    said = axes.text(0.03, 0.03, "", transform=axes.transAxes, fontsize=8)
+    look = {"transform": axes.transAxes, "bbox": _BOX}
+    star = axes.text(0.97, 0.97, "★ full gradient G", fontsize=9, color=plots.DARK[0], ha="right", va="top", **look)
+    said = axes.text(0.03, 0.03, "", fontsize=8, **look)
     heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
     axes.set(xlim=(1 - REACH, 1 + REACH), ylim=(-REACH, REACH))
     axes.set_xlabel("part along G, in units of |G|")
@@ -262,7 +270,7 @@ def cloud(axes):
         heading.set_text(f"batch gradients, B = {batch_size}\n(orange: one)")
         said.set_text(f"median cosine {np.median(cosine):.2f}\nmedian length {np.median(length):.2f} |G|")
 
-    return plots.View([dots, full, one, tip, said, heading], update)
+    return plots.View([dots, full, one, tip, star, said, heading], update)
 
 
 def against_batch_size(axes, n):
@@ -296,8 +304,10 @@ def against_batch_size(axes, n):
         edge = min(max(scale, 1.0), n)
         span.set(x=edge, width=1.1 * n - edge)
         mark.set_xdata([edge, edge])
-        beyond = "shaded: beyond here more\nsamples buy almost nothing"
-        word.set_text(f"noise scale {scale:.3g}\n{beyond if scale < n else 'more than N: every sample counts'}")
+        beyond = "shaded: all samples together\nat most double a step"
+        word.set_text(
+            f"noise scale {plots.figures(scale)}\n{beyond if scale < n else 'more than N: every sample counts'}"
+        )
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [max(variance, low)])
 

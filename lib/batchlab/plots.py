@@ -37,6 +37,11 @@ AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "sam
 NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")  # as they are, also on a logarithmic axis
 
 
+def figures(value):
+    """A number with three figures, or as a whole number where it has more."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def palette(canvas):
     """A palette for the frames of the picture on an Agg canvas: its own main colours, and all that may yet appear."""
     image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
@@ -428,7 +433,7 @@ def schedules(runs, unit="training loss (cross-entropy)"):
         unit: what the losses are.
     """
     said = "; ".join(
-        f"{name}: {middle(losses)[-1]:.2g} after {updates[-1]:,} updates" for name, (updates, losses) in runs.items()
+        f"{name}: {middle(losses)[-1]:.3g} after {updates[-1]:,} updates" for name, (updates, losses) in runs.items()
     )
     still = Still(f"Training loss against epochs and against updates, medians of the seeds. At the end {said}.")
     left, right = still.figure.subplots(1, 2, sharey=True)
@@ -469,8 +474,8 @@ def costs_of_target(axes, n, counted, limits):
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
     axes.axhline(top / 3, color="0.8", linewidth=0.8)
     axes.text(0.9, top / 1.1, "not reached", fontsize=8, color="0.4", va="top")
-    place = {"loc": "upper center", "bbox_to_anchor": (0.42, 0.86), "fontsize": 8, "handletextpad": 0.4}
-    legend = axes.legend(**place, facecolor="white", edgecolor="none", framealpha=0.85)
+    place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.2, "handletextpad": 0.4}
+    axes.legend(fontsize=8, labelspacing=0.3, frameon=False, **place)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(NUMBERS)
     axes.minorticks_off()
@@ -493,10 +498,10 @@ def costs_of_target(axes, n, counted, limits):
             mark.set_xdata([value, value])
         fit_scale, along = noise_scales
         first = "noise scale: not yet" if np.isnan(fit_scale) else f"noise scale (green), fitted: {fit_scale:.3g}"
-        words.set_text(first if np.isnan(along) else f"{first}\nalong the run: {along:.3g} (dotted)")
+        words.set_text(first if np.isnan(along) else f"{first}\nalong the run: {along:.3g} (dashed)")
         heading.set_text(f"{counted} to the target\nat B = {batch_size}; fixed rate {learning_rate:g}")
 
-    return View([*bands, law, best, fixed, *lost, *scales, now, *stars, legend, words, heading], update)
+    return View([*bands, law, best, fixed, *lost, *scales, now, *stars, words, heading], update)
 
 
 def runs_to_target(axes, sizes, shown, counted, limits, target):

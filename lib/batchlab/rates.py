@@ -11,6 +11,7 @@ from .stage import ChoiceControl, LogIntegerControl, Picture, Stage, facts, in_w
 
 BOUNDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # between the colours of the map
 LOW, HIGH = 2e-4, 30.0  # of the loss curves
+FEW = 10  # points of a curve: each is marked
 RANGE = np.log2(grids.COARSE[0]) - 1, np.log2(grids.COARSE[-1]) + 1  # of the rates, as powers of 2
 ROWS = 16  # of the map's image, for each factor of 4 in the rate
 PREDICTED, LINEAR = plots.VALIDATION, "#CC79A7"
@@ -319,7 +320,9 @@ def curves_of_cell(axes, grid):
     axes.axhline(grid.limit, color="0.6", linewidth=1, antialiased=False)
     heading = axes.text(0.0, 1.13, "", transform=axes.transAxes, fontsize=10, va="bottom")
     said = axes.text(0.97, 0.03, "", transform=axes.transAxes, fontsize=9, ha="right", va="bottom")
-    axes.text(0.98, grid.limit * 1.15, "guessing", transform=axes.get_yaxis_transform(), fontsize=8, ha="right")
+    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
+    guess = axes.text(0.98, grid.limit * 1.2, "guessing", fontsize=8, ha="right", bbox=box)
+    guess.set_transform(axes.get_yaxis_transform())
     axes.set(yscale="log", ylim=(LOW, HIGH))
     axes.set_yticks([0.001, 0.01, 0.1, 1, 10], ["0.001", "0.01", "0.1", "1", "10"])
     axes.minorticks_off()
@@ -342,8 +345,9 @@ def curves_of_cell(axes, grid):
         for which, (line, band) in enumerate(zip(lines, bands, strict=True)):
             shown = values[:, :, which] if len(curves) else np.full((1, 0), 1.0)
             line.set_data(each * longest, np.median(shown, axis=0))
+            line.set_marker("o" if len(longest) < FEW else "")
             if len(longest):
                 band.set_data(each * longest, shown.min(axis=0), shown.max(axis=0))
             band.set_visible(bool(len(longest)) and line.get_visible())
 
-    return plots.View([*bands, *lines, heading, said], update)
+    return plots.View([*bands, *lines, heading, said, guess], update)

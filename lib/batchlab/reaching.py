@@ -195,6 +195,7 @@ class TargetLab(Stage):
         if self._done == self.sweep.total or self._done == (done := self.sweep.finished):
             return
         self._done, self.epochs = done, self.sweep.epochs_to_target  # (batch sizes, rates, seeds)
+        self.epochs[np.isnan(self.epochs).any(axis=(1, 2))] = np.nan  # which rate is best is not known half-way
         places, self.best = measure.best_rates(self.epochs)
         self.best_rates = self.rates[places]
         try:
@@ -287,13 +288,18 @@ class TargetLab(Stage):
             return text + "the outcome is hidden until the prediction."
         (at, rate), counted = self.place(), self.against.value
         best, fixed = (np.median(costs, axis=1) for costs in self.costs())
-        near = "" if self.sizes[at] == size else f"of which {self.sizes[at]} is the nearest in the sweep: "
-        text += f"{near}validation accuracy {self.goal:g} is reached {said(best[at], counted)} with its best rate "
+        text += "" if self.sizes[at] == size else f"of which {self.sizes[at]} is the nearest in the sweep: "
+        if np.isnan(best[at]):
+            missing = "its runs are not finished" if np.isnan(self.best[at]).any() else "its seconds are not measured"
+            return f"{text}{missing} yet."
+        asked = self.learning_rate.value
+        near = "" if abs(self.rates[rate] / asked - 1) < 0.01 else f", in the sweep the nearest to {asked:.3g}"
+        text += f"validation accuracy {self.goal:g} is reached {said(best[at], counted)} with its best rate "
+        text += f"{self.best_rates[at]:g}, {said(fixed[at], counted)} at the fixed rate {self.rates[rate]:g}{near} "
         text += (
-            f"{self.best_rates[at]:g}, {said(fixed[at], counted)} at the fixed rate {self.rates[rate]:g} (median of "
+            f"(median of {len(self.sweep.seeds)} seeds). Fewest {counted}: {fewest(self.sizes, best)} with the best "
         )
-        text += f"{len(self.sweep.seeds)} seeds). Fewest {counted}: {fewest(self.sizes, best)} with the best rates, "
-        text += f"{fewest(self.sizes, fixed)} at the fixed one."
+        text += f"rates, {fewest(self.sizes, fixed)} at the fixed one."
         if self.law:
             value, low, high = self.law.noise_scale
             text += f" Noise scale: {value:.3g} fitted, 95 % interval from {low:.3g} to {high:.3g}"
@@ -307,11 +313,9 @@ class TargetLab(Stage):
 
 def said(cost, counted):
     """What the target costs, in words."""
-    if np.isnan(cost):
-        return f"after {counted} not known yet"
     if np.isinf(cost):
         return "by fewer than half of the runs"
-    return f"after {'≈ ' * (counted == 'seconds')}{f'{cost:,.0f}' if cost >= 1000 else f'{cost:.3g}'} {counted}"
+    return f"after ≈ {1e3 * cost:.3g} ms" if counted == "seconds" else f"after {plots.figures(cost)} {counted}"
 
 
 def fewest(sizes, costs):

@@ -163,6 +163,7 @@ class Stage(widgets.VBox):
     """
 
     _static = None  # (picture as PNG bytes, its words), set aside by a subclass
+    _refused = None  # the control whose box holds what was refused
     _loop = _work = _alarm = None  # a stage that was never finished can be closed, too
     _closed = False
     _frame_seconds = None  # between two frames, where a subclass has no use for many; `FRAME_SECONDS` otherwise
@@ -282,6 +283,9 @@ class Stage(widgets.VBox):
 
     def say(self, text, alarm=False):
         """Say something in words above the picture; the empty text takes it away."""
+        if self._refused is not None:  # what was typed goes when its complaint does
+            self._refused._write()
+            self._refused = None
         edge = "#b3261e" if alarm else "#00639b"
         box = f"border-left: 4px solid {edge}; padding: 2px 10px; line-height: 1.5; max-width: 60em"
         role = "alert" if alarm else "status"
@@ -295,8 +299,12 @@ class Stage(widgets.VBox):
             self.say("")
             return
         self.error = error
+        refused = getattr(error, "control", None)
+        if refused is self._refused:  # its box holds something else by now
+            self._refused = None
         ours = isinstance(error, ValueError | TypeError) and str(error)
         self.say(str(error) if ours else f"This did not work: {type(error).__name__}: {error}.", alarm=True)
+        self._refused = refused
         if os.environ.get("BATCHLAB_STRICT") and self._loop is None:
             raise error
 
@@ -387,6 +395,7 @@ class NumberControl(widgets.HBox):
             self._complain(None)
             self._set(value, self.box)
         except (TypeError, ValueError) as error:
+            error.control = self
             self._complain(error)
 
     def _set(self, value, source):

@@ -6,7 +6,8 @@ from .. import quiz
 
 quiz.question(
     "04.hundredfold",
-    "At batch size 1 the batch gradients scatter around the full gradient at some typical distance. At batch size 100 "
+    "At batch size 1 the batch gradients of a large dataset scatter around the full gradient at some typical distance. "
+    "At batch size 100 "
     "that distance is",
     {
         "100 times smaller.": "The variance is: it falls like 1/B. The distance is its square root. Of 100 errors that "

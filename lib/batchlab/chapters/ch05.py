@@ -26,8 +26,8 @@ quiz.question(
 
 quiz.question(
     "05.decay_or_grow",
-    "A run with batch size 8 hardly comes down any more: its noise keeps the loss up. One copy goes on with a quarter "
-    "of the rate, another with four times the batch size and the old rate. In the epochs that follow",
+    "A run with batch size 8 comes down only slowly by now: its noise keeps the loss up. One copy goes on with a "
+    "quarter of the rate, another with four times the batch size and the old rate. In the epochs that follow",
     {
         "the copy with the lower rate is ahead: it makes four times as many updates.": "It makes four times as many, "
         "each a quarter as long: together they go equally far, and meet as much noise on the way.",
