@@ -161,6 +161,19 @@ def test_the_epochs_slider_goes_back_to_the_start(lab):
     browser.wait_until(lambda: ", epoch 0:" not in lab.words(), "it stays at the start")
 
 
+def test_end_goes_to_the_end_that_a_slider_has_now(lab):
+    moons = bl.data.DEFAULTS["two moons"]
+    menu = lab.page.get_by_label("dataset", exact=True).filter(visible=True)
+    for name, settings, n in (("two moons", moons, 100), ("noisy sine", SINE, N)):
+        menu.select_option(name)
+        lab.hears(f"batch size {settings['batch_size']}, epoch {settings['num_epochs']}: ", 60)
+        assert lab.box("batch size").input_value() == str(settings["batch_size"])
+        lab.press("batch size", "End")
+        lab.hears(f"batch size {n}, epoch {settings['num_epochs']}: ")
+        lab.press("epochs", "End")
+        lab.hears(f"batch size {n}, epoch {2 * settings['num_epochs']}: ", 60)
+
+
 def test_divergence_is_said(lab):
     lab.press("learning rate", "End")
     browser.wait_until(lambda: "lower it" in lab.alarm(), "nothing is said")
@@ -299,6 +312,23 @@ def test_a_value_that_a_cell_sets_stays_while_the_page_is_still_drawing_the_cont
         assert reader.run_cell(2).strip() == "70"
         assert reader.box("batch size").input_value() == "70"
         assert reader.words().startswith("batch size 70, epoch 20: ")
+        assert reader.trouble() == []
+
+
+def test_a_batch_size_stays_when_there_come_to_be_more_samples(server, chromium_open):
+    code = "import batchlab as bl\nbl.StepLab(batch_size=10, samples=9000)"
+    notebook = browser.put_notebook((code,), server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.run_all()
+        reader.hears("batch size 10, 9,000 samples", 60)
+        for typed, samples in (("5000", 5000), ("70", 70), ("123456", 123_456)):
+            reader.type("samples N", typed)
+            reader.hears(f"batch size 10, {samples:,} samples")
+            time.sleep(1)  # whatever the page answers
+            assert reader.words().startswith(f"batch size 10, {samples:,} samples")
+            assert reader.box("batch size").input_value() == "10"
+        reader.press("batch size", "End")
+        reader.hears("batch size 123,456, 123,456 samples")
         assert reader.trouble() == []
 
 

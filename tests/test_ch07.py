@@ -212,8 +212,8 @@ def moved(lab):
 def test_controls_change_the_picture_and_the_words(moved):
     lab = moved
     moves = (
-        (lab.batch_size, 5000, "batch size 5000, 1,000,000 samples: a step takes"),
-        (lab.samples, 20_000, "batch size 5000, 20,000 samples:"),
+        (lab.batch_size, 5000, "batch size 5,000, 1,000,000 samples: a step takes"),
+        (lab.samples, 20_000, "batch size 5,000, 20,000 samples:"),
         (lab.budget, 1, "does not fit into 1 MB; full batch"),
         (lab.pieces, 64, "The batch goes through the device 64 samples at a time."),
     )
@@ -225,7 +225,7 @@ def test_controls_change_the_picture_and_the_words(moved):
         assert said in lab.status.value
         assert 'aria-live="polite"' in lab.status.value
     lab.samples.value = 1000  # the batch cannot be larger than the dataset
-    assert lab.words().startswith("batch size 1000, 1,000 samples:")
+    assert lab.words().startswith("batch size 1,000, 1,000 samples:")
 
 
 def test_what_is_shown_is_what_the_compiler_reports(moved):

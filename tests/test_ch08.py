@@ -150,6 +150,7 @@ MISTAKES = {
     "never shrinks": ({"sign * before < 0": "sign * before < -2"}, "no step ever shrinks"),
     "grows first": ({"sign * before > 0": "sign * before >= 0"}, "has grown though nothing was remembered"),
     "shrinks first": ({"sign * before < 0": "sign * before <= 0"}, "has shrunk though nothing was remembered"),
+    "zero": ({"sign * before < 0": "(sign != before) & (before != 0)"}, "a gradient of 0 is taken for a change"),
     "together": ({"sign * before > 0, sign * before < 0": "np.full(12, np.sum(sign * before) > 0), "
                   "np.full(12, np.sum(sign * before) < 0)"}, "Each weight decides for itself"),
     "two": ({LAST: "return -step * sign, step"}, "return three arrays"),

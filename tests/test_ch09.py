@@ -272,7 +272,7 @@ def test_the_settings_asked_for_last_are_kept(lab):
     ("control", "typed", "said"),
     [
         ("batch_size", "65", "must be a whole number"),
-        ("learning_rate", "0", "must be a number from 0 to 1"),
+        ("learning_rate", "0", "must be a number above 0, up to 1"),
         ("begin", "9", "must be a number from -0.5 to 6.5"),
         ("updates", "513", "must be a whole number"),
         ("updates", "x", "must be a whole number"),

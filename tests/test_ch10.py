@@ -261,13 +261,65 @@ def test_locked_hides_the_rules_and_the_outcome(plan):
     controls = [choice.batch_size.slider, choice.learning_rate.box, choice.epochs.slider, choice.path, *choice._buttons]
     assert all(control.disabled for control in controls)
     assert "hidden until your prediction" in choice.status.value
-    choice.commit(8, 0.3, 5)  # as the notebook does where nothing has been committed
-    assert "Committed" not in choice.status.value
-    assert not any(len(line.get_xdata()) for line in choice._views[2].artists[:5])
+    sliders = choice.batch_size.value, choice.learning_rate.value, choice.epochs.value
+    hidden = choice.picture.png
+    choice.commit(*plan.choice, mine=False)  # as the notebook does where nothing has been committed
+    assert choice.trial.finished
+    assert (choice.batch_size.value, choice.learning_rate.value, choice.epochs.value) == sliders
+    assert choice.picture.png == hidden
+    assert "hidden until your prediction" in choice.status.value
     assert "Make your prediction" in choice.message.value
+    assert "10.choice" not in quiz.load().read()["predictions"]
     quiz.ask("10.cheapest", unlocks=choice).commit(1)
     assert not any(control.disabled for control in controls)
+    assert "Nothing is committed yet." in choice.status.value
+    assert not any(len(line.get_xdata()) for line in choice._views[2].artists[:5])
+    assert choice.judgement().startswith("By the rules, nothing being committed: batch size ")
+    sweep = choice.trial.sweep
+    choice.commit(8, 0.3, 5)
+    assert choice.trial.sweep is sweep  # not trained again
     assert "Committed: batch size 8" in choice.status.value
+
+
+def test_a_commitment_is_hidden_as_long_as_the_prediction_is_open(plan):
+    choice = bl.Choice(plan, locked=True)
+    choice.commit(8, 0.3, 5)
+    assert "Committed" not in choice.status.value
+    assert not any(len(view.artists[-1].get_xdata()) for view in choice._views)
+    choice.locked = False
+    assert "Committed: batch size 8" in choice.status.value
+    assert all(len(view.artists[-1].get_xdata()) == 1 for view in choice._views)
+
+
+def test_a_committed_setting_beyond_the_picture_is_an_arrow(choice):
+    choice.commit(8, 0.3, 5)
+    assert [view.artists[-1].get_marker() for view in choice._views] == ["*", "*", "*"]
+    choice.commit(8, 900.0, 2)  # diverges: it never reaches the target
+    assert [view.artists[-1].get_marker() for view in choice._views] == ["^", "^", "^"]
+    choice.commit(8, 1e-4, 2)
+    assert choice._views[2].artists[-1].get_marker() == "v"
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "epochs", "said"),
+    [
+        (8, 0.3, 200, "early stopping would have kept"),
+        (8, 0.001, 2, "it is still falling: trained on to epoch 30 it comes to"),
+        (8, 0.3, 1, "trained on, it would be lowest at epoch"),
+    ],
+)
+def test_what_training_on_would_bring_is_said_as_it_is(choice, size, rate, epochs, said):
+    choice.commit(size, rate, epochs)
+    assert said in choice.judgement()
+    _, _, when = choice.trial.early_stopping()
+    assert (when > epochs) == ("early stopping" not in said)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1.234, "1.2"), (99.4, "99"), (123.4, "120"), (12345, "12,000"), (np.inf, "inf")]
+)
+def test_factors_are_said_without_powers(factor, said):
+    assert bl.choosing.times(factor) == f"{said} times"
 
 
 @pytest.mark.parametrize(("control", "typed"), [("batch_size", "61"), ("epochs", "0"), ("learning_rate", "fast")])
@@ -333,6 +385,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(plan, tmp_path):
     choice.commit(8, 0.3, 5)
     assert "saved as report.html." in repr(choice.report(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<td>committed</td>" in page
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Co" in page
     assert "Li Wei 李伟 &lt;li@example.org&gt;" in page
@@ -351,6 +404,15 @@ def test_the_report_is_one_page_that_needs_nothing_else(plan, tmp_path):
     assert "older report.html is left as it is" in again
     assert "saved as report.html." in repr(choice.report(tmp_path / "report.html", overwrite=True))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_without_a_commitment_the_report_is_on_the_rules_choice(plan, tmp_path):
+    choice = bl.Choice(plan)
+    choice.commit(*plan.choice, mine=False)
+    choice.report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "By the rules, nothing being committed: batch size" in page
+    assert "<td>committed</td>" not in page
 
 
 def test_what_cannot_be_written_is_said_in_words(tmp_path):

@@ -107,11 +107,22 @@ class Choice(Stage):
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
-    def commit(self, batch_size, learning_rate, epochs):
-        """Commit a choice; the sweep then judges it. It is kept with the reader's predictions."""
+    def commit(self, batch_size, learning_rate, epochs, *, mine=True):
+        """Commit a choice; the sweep then judges it. It is kept with the reader's predictions.
+
+        One that is not `mine` stands in for a reader who has committed nothing: it is judged, for cells and the report
+        to look at, but neither shown nor kept.
+        """
         sweep = self.trial.sweep if self.trial and self.trial.plan is self.plan else None
         self.trial = planning.Trial(self.plan, batch_size, learning_rate, epochs, sweep)
-        self.committed = batch_size, learning_rate, epochs
+        self.committed = (batch_size, learning_rate, epochs) if mine else None
+        if mine:
+            self._remember(batch_size, learning_rate, epochs)
+        self._errand = self._testing(self.trial)
+        self.start(self._errand)
+
+    def _remember(self, batch_size, learning_rate, epochs):
+        """Put the sliders where the reader has committed, and keep it with the predictions."""
         self._quiet = True
         try:
             self.batch_size.value, self.learning_rate.value, self.epochs.value = batch_size, learning_rate, epochs
@@ -122,14 +133,13 @@ class Choice(Stage):
             given = record["predictions"].setdefault(KEY, [])
             if not given or given[-1]["answer"] != said:
                 given.append({"answer": said, "right": None})
-        self._errand = self._testing(self.trial)
-        self.start(self._errand)
 
     def _testing(self, trial):
         total = sum(part.total for part in (trial.sweep, trial.to_target, trial.long))
         for _ in trial.work():
             done = sum(part.finished for part in (trial.sweep, trial.to_target, trial.long))
-            self.say(f"Committed. Now {total} runs judge it: {done} finished. You can go on reading.")
+            what = "Committed. Now" if self.committed else "To judge what the rules choose,"
+            self.say(f"{what} {total} runs are trained: {done} finished. You can go on reading.")
             yield
         self.say(HIDDEN if self.locked else "")
 
@@ -177,16 +187,18 @@ class Choice(Stage):
     def show(self):
         """Bring picture and words up to date."""
         size, rate, epochs = (control.value for control in self._numbers)
-        trial = self.trial if self.trial and self.trial.finished and not self.locked else None
+        committed = None if self.locked else self.committed
+        trial = self.trial if committed and self.trial.finished else None
         for view in self._views:
-            view.update(size, rate, epochs, self.committed, trial, self.locked)
+            view.update(size, rate, epochs, committed, trial, self.locked)
         self.picture.show()
         self.speak()
         problem = self.plan.problem
         kind = f"{len(problem.classes)} classes" if problem.classes else "a regression"
         rows = f"N = {len(problem.x)} training and {len(problem.x_val)} validation samples"
         target = f"target: validation loss {self.plan.target:.3g}"
-        self.counters.value = facts([rows, f"{problem.x.shape[1]} inputs, {kind}", target, f"{planning.SEEDS} seeds"])
+        inputs = f"{problem.x.shape[1]} input{'s' if problem.x.shape[1] > 1 else ''}, {kind}"
+        self.counters.value = facts([rows, inputs, target, f"{planning.SEEDS} seeds"])
 
     def words(self):
         """What the picture shows, in words."""
@@ -197,14 +209,15 @@ class Choice(Stage):
         text += f"by the rules this batch size reaches the target after {plan.epochs(size):.3g} epochs"
         text += f" or {plan.iterations(size):.3g} iterations, at a rate of {plan.learning_rate(size):.2g}."
         text += f" Noise scale {plan.noise_scale:.3g}."
-        if self.trial is None:
+        if self.committed is None:
             return text + " Nothing is committed yet."
         return text + (" " + self.judgement() if self.trial.finished else " The sweep is running.")
 
     def judgement(self):
-        """How the committed choice did, in words."""
-        trial, (size, rate, chosen) = self.trial, self.committed
-        text = f"Committed: batch size {size}, rate {rate:.3g}, {chosen} epochs. "
+        """How the choice did, in words."""
+        trial, who = self.trial, "Committed" if self.committed else "By the rules, nothing being committed"
+        chosen, rate = trial.num_epochs, trial.learning_rate
+        text = f"{who}: batch size {trial.batch_size}, rate {rate:.3g}, {chosen} epochs. "
         at_end, lowest, when = trial.early_stopping()
         if not math.isfinite(trial.epochs()):
             most = int(trial.to_target.num_epochs[0])
@@ -214,16 +227,19 @@ class Choice(Stage):
         else:
             text += f"It reached the target after {trial.epochs():.3g} epochs. "
             factors = trial.against_best()
-            parts = [f"{factor:.2g} times the fewest {name}" for name, factor in list(factors.items())[:2]]
+            parts = [f"{times(factor)} the fewest {name}" for name, factor in list(factors.items())[:2]]
             cost = factors["epochs x iterations"]
-            said = f"That is {' and '.join(parts)} of the sweep; their product is {cost:.2g} times its lowest. "
+            said = f"That is {' and '.join(parts)} of the sweep; their product is {times(cost)} its lowest. "
             text += said if not math.isnan(cost) else "No setting of the sweep reached it. "
         if not math.isfinite(at_end):
             return text + f"Trained for {chosen} epochs it diverges."
-        text += (
-            f"After {chosen} epochs the validation loss is {at_end:.3g}; early stopping would have kept {lowest:.3g}"
-        )
-        return text + f", at epoch {when:.3g}."
+        text += f"After {chosen} epochs the validation loss is {at_end:.3g}; "
+        if when <= chosen:
+            return text + f"early stopping would have kept {lowest:.3g}, at epoch {when:.3g}."
+        end = int(trial.long.num_epochs[0])
+        if when > 0.95 * end:
+            return text + f"it is still falling: trained on to epoch {end} it comes to {lowest:.3g}."
+        return text + f"trained on, it would be lowest at epoch {when:.3g}: {lowest:.3g}."
 
     # ---- the report --------------------------------------------------------------------------------------------------
 
@@ -240,7 +256,7 @@ class Choice(Stage):
         if not self.trial.finished:
             raise ValueError("the sweep is still running; save the report when its result stands below the picture.")
         picture = self.picture.frame(), self.words()
-        page = report.choice_page(self.trial, self.author.value, picture, self.judgement())
+        page = report.choice_page(self.trial, self.author.value, picture, self.judgement(), bool(self.committed))
         saved = report.save(page, path, overwrite)
         other = f" The older {report.pathlib.Path(path).name} is left as it is." if saved.name not in str(path) else ""
         return quiz.Words(f"The report is saved as {saved.name}. Open it in a browser; print it from there.{other}")
@@ -250,6 +266,17 @@ class Choice(Stage):
 
 
 # ---- views -----------------------------------------------------------------------------------------------------------
+
+
+def times(factor):
+    """A factor in words, with two figures."""
+    return f"{factor:.2g} times" if not factor >= 100 else f"{float(f'{factor:.2g}'):,.0f} times"
+
+
+def _star(mine, x, y, low, high):
+    """Put the star of what was committed at a place, or an arrow at the edge beyond which it lies."""
+    mine.set_data([x], [np.clip(y, 1.15 * low, high / 1.15)])
+    mine.set_marker("^" if y > high else "v" if y < low else "*")
 
 
 def _plain(axis):
@@ -265,8 +292,10 @@ def to_target(axes, plan, unit):
     (line,) = axes.plot(sizes, rule(sizes), color=RULE, linewidth=1.6, linestyle=(0, (5, 2)), label="rule")
     scale = axes.axvline(min(plan.noise_scale, n), color=plots.BEST, linewidth=1.4, label="noise scale")
     (points,) = axes.plot([], [], "o", color=MEASURED, markersize=6, label="measured")
-    (now,) = axes.plot([], [], "o", color=MINE, markersize=9, fillstyle="none", label="your sliders")
-    (mine,) = axes.plot([], [], "*", color=MINE, markersize=13, markeredgecolor="white", label="committed")
+    (now,) = axes.plot([], [], "o", color=MINE, markersize=9, fillstyle="none", clip_on=False, label="your sliders")
+    (mine,) = axes.plot(
+        [], [], "*", color=MINE, markersize=13, markeredgecolor="white", clip_on=False, label="committed"
+    )
     low, high = min(ends) / 4, max(ends) * 8
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.6 * n), ylim=(low, high), xlabel="batch size B")
     axes.set_title(f"{unit} to the target", loc="left", fontsize=10)
@@ -284,7 +313,7 @@ def to_target(axes, plan, unit):
         if committed:
             own = committed[2] if trial is None else trial.epochs()
             count = 1 if unit == "epochs" else -(-n // committed[0])
-            mine.set_data([committed[0]], [np.clip(own * count, 1.1 * low, high / 1.1)])
+            _star(mine, committed[0], own * count, low, high)
         if trial:
             best, _ = trial.measured()
             counts = 1 if unit == "epochs" else trial.per_epoch(trial.sweep.batch_sizes)
@@ -304,8 +333,8 @@ def settings(axes, plan):
     ]
     (lost,) = axes.plot([], [], "x", color="0.45", markersize=6, label="not reached")
     (line,) = axes.plot(sizes, plan.learning_rate(sizes), color=RULE, linewidth=1.6, linestyle=(0, (5, 2)))
-    (now,) = axes.plot([], [], "o", color=MINE, markersize=9, fillstyle="none")
-    (mine,) = axes.plot([], [], "*", color=MINE, markersize=13, markeredgecolor="white")
+    (now,) = axes.plot([], [], "o", color=MINE, markersize=9, fillstyle="none", clip_on=False)
+    (mine,) = axes.plot([], [], "*", color=MINE, markersize=13, markeredgecolor="white", clip_on=False)
     low, high = min(rates[0], 0.02) / 2, max(rates[-1], 0.2) * 1.6
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.6 * n), ylim=(low, high), xlabel="batch size B")
     axes.set_title("rate, and cost = epochs × iterations", loc="left", fontsize=10)
@@ -318,7 +347,7 @@ def settings(axes, plan):
         line.set_visible(not locked)
         mine.set_data([], [])
         if committed:
-            mine.set_data([committed[0]], [np.clip(committed[1], 1.1 * low, high / 1.1)])
+            _star(mine, *committed[:2], low, high)
         for square in (*squares, lost):
             square.set_data([], [])
         if trial is None:

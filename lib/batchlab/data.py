@@ -39,7 +39,7 @@ def check_number(name, value, low, high=math.inf, *, low_allowed=True, remedy=""
     single = _single(value)  # what is computed with: 1e-50 would be 0, 1e50 infinite
     within = low <= value <= high and (value > low or low_allowed)
     if not within or not math.isfinite(single) or (single == low and not low_allowed):
-        rounded = ", also in single precision" if within and math.isfinite(value) else ""
+        rounded = ", also in single precision" if within and abs(value) != math.inf else ""
         raise ValueError(f"{name} is {value}; it must be {allowed}{rounded}. {remedy}".strip())
     return float(value)
 
@@ -339,7 +339,7 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
     else:
         for number, row in rows[1:]:
             _number(path.name, number, target, row[at])
-        if np.all(np.mod(y, 1) == 0):
+        if np.all(np.mod(y, 1) == 0) and np.abs(y).max() < 2**53:  # beyond that whole numbers are not exact
             y = y.astype(np.int64)
     return Problem.from_arrays(x, y, validation=validation, seed=seed, kind=kind, name=path.stem)
 

@@ -218,7 +218,7 @@ class StepLab(Stage):
     def words(self):
         """What the picture shows, in words."""
         size, n, budget = self.batch_size.value, self.samples.value, 1e6 * self.budget.value
-        text = f"batch size {size}, {n:,} samples: "
+        text = f"batch size {size:,}, {n:,} samples: "
         if self.locked:
             return text + f"the memory budget is {in_bytes(budget)}."
         text += f"a step takes {in_bytes(self.here)} and {'fits' if self.here <= budget else 'does not fit'} into "
@@ -300,6 +300,7 @@ def bytes_view(axes, reports):
             text=f"full batch {in_bytes(full)}", position=(0.75 * n, 1.3 * full) if large else (1.7 * n, full / 1.6)
         )
         name.set(ha="right" if large else "left", va="bottom" if large else "top")
+        said[1].set_text("" if piece else f"dotted: {each:.0f} bytes\nfor each sample")  # they would lie on each other
         said[2].set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.15 * piece[1] if piece else 1e6)
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [here])

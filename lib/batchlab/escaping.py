@@ -79,7 +79,7 @@ class EscapeLab(Stage):
         self.begin.hint.value = "turns a second"
         self.updates = NumberControl(
             widgets.IntSlider(description="updates", min=0, max=UPDATES, step=STOP, value=UPDATES, **look),
-            lambda value: check_integer("updates", value, 0, UPDATES, "The descents go no further."),
+            lambda value: round(check_integer("updates", value, 0, UPDATES, "The descents end there.") / STOP) * STOP,
             self.fail,
         )
         self.updates.hint.value = "looks up what was trained"
@@ -154,7 +154,7 @@ class EscapeLab(Stage):
         _landscape(loss, self.scene)
         loss.tick_params(labelbottom=False)
         self._views = [released(loss, strips, self.scene, self._jitter), against_batch_size(shares)]
-        self._outcome = [*self._views[0].artists[1:], *self._views[1].artists]
+        self._outcome = [*self._views[0].artists[1:-1], *self._views[1].artists]  # not the origin, nor the word
         self.picture.artists = [artist for view in self._views for artist in view.artists]
 
     def _places(self, size, kind):
@@ -302,7 +302,7 @@ def against_batch_size(axes):
 
 
 def ends_map(scene, starts, rates, numbers):
-    """The outcome of `ends` as a `Still`: colours are basins, dashes lie half-way between neighbouring minima."""
+    """The outcome of `ends` as a `Still`: stripes are basins, dashes lie half-way between neighbouring minima."""
     calm = rates < 1 / scene.curvature(scene.grid).max()
     own = np.mean(numbers[calm] == scene.basin(starts))
     alt = (

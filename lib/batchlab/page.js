@@ -59,5 +59,11 @@ if (!window.batchlabKeys) {
     const shortcut = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape" ||
       (event.shiftKey && event.key === "Enter");
     event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
+    // The slider's own End goes to the end that it had when it was made.
+    const slider = event.key === "End" && !shortcut && event.target.closest('.noUi-target:not([disabled])')?.noUiSlider;
+    if (!slider) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    slider.set(slider.options.range.max);
   }, true);
 }

@@ -99,7 +99,7 @@ def save(text, path, overwrite=False):
     return path
 
 
-def choice_page(trial, author, picture, judgement):
+def choice_page(trial, author, picture, judgement, committed=True):
     """The page on a choice that has been tested.
 
     Args:
@@ -107,6 +107,7 @@ def choice_page(trial, author, picture, judgement):
         author: the reader's name, or empty.
         picture: PNG bytes and the words for them.
         judgement: how the choice did, in words.
+        committed: whether the reader made the choice; if not, it is that of the rules.
     """
     plan, problem = trial.plan, trial.plan.problem
     chosen = [
@@ -115,6 +116,8 @@ def choice_page(trial, author, picture, judgement):
         ["by the rules", *plan.choice],
         ["cheapest of the sweep", *trial.cheapest()],
     ]
+    if not committed:
+        del chosen[1]
     best, rates = trial.measured()
     rows = [["batch size", "epochs by the rule", "epochs measured", "iterations measured", "at rate"]]
     for size, epochs, rate in zip(trial.sweep.batch_sizes, best, rates, strict=True):

@@ -234,9 +234,10 @@ class SignLab(Stage):
                 for name, loss in zip(RULES, at, strict=True)]  # fmt: skip
         shares = [f"{name} {100 * self.rare_share(name):.1f} %" for name in RULES]
         truth = 100 * self.problems[data].y[:, 1].mean()
+        which = "rare" if truth < 50 else "second"
         text = text[0].upper() + text[1:]
         return (
-            f"{where}training loss {', '.join(said)}. Predicted share of the rare class, {truth:.0f} % in truth: "
+            f"{where}training loss {', '.join(said)}. Predicted share of the {which} class, {truth:.0f} % in truth: "
             + (f"{', '.join(shares)}. {text}")
         )
 
@@ -267,7 +268,7 @@ def signs_of_weights(axes):
     axes.set(xscale="log", xlim=(low, high), ylim=(-0.03, 1.03), xlabel="|full gradient|, one dot a weight")
     axes.set_ylabel("batches with its sign", labelpad=1)
     axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axes.set_xticks([1e-6, 1e-4, 1e-2, 1], ["$10^{-6}$", "$10^{-4}$", "0.01", "1"])
+    axes.set_xticks([1e-6, 1e-4, 1e-2, 1], ["≤ $10^{-6}$", "$10^{-4}$", "0.01", "1"])
     axes.minorticks_off()
 
     def update(sizes, agreement, rule, epoch, batch_size):

@@ -437,6 +437,9 @@ class LogIntegerControl(NumberControl):
     The slider's own step is so fine that a pointer always moves it by many. So a place within a few steps of one where
     the slider has just been can only come from keys, and counts as so many whole numbers, after which the slider is put
     where that number belongs. Keys that were pressed before it got there tell their steps from an earlier place.
+
+    The slider itself always runs over one decade, whatever `high` is: a page that is told of another range answers with
+    a place in it, and goes to its old end on the key End.
     """
 
     STEPS, KEYS = 500_000, 20  # steps along the slider; the most of them that keys make between two events
@@ -454,16 +457,13 @@ class LogIntegerControl(NumberControl):
     def set_range(self, high, value):
         """Let the slider run from 1 to high."""
         self.high = high
-        span = math.log10(max(high, 2))
-        with self._passing_on(self):
-            self.slider.max, self.slider.step = span, span / self.STEPS
         self.value = value
         self._place()
         self._write()
 
     @on_the_loop
     def _slid(self, position):
-        place = round(math.log10(position) / self.slider.step)
+        place = round(math.log10(position) * self.STEPS)
         steps = self._steps(place)
         if steps == 0:
             return  # the page repeats what it was told
@@ -477,7 +477,8 @@ class LogIntegerControl(NumberControl):
             else:  # a slider that is moved under the keys loses those that the page has not sent yet
                 self._place_soon()
         else:
-            self._set(min(max(round(position), 1), self.high), self.slider)
+            number = round(max(self.high, 2) ** (place / self.STEPS))
+            self._set(min(max(number, 1), self.high), self.slider)
 
     def _place_soon(self):
         if self._timer is not None:
@@ -501,11 +502,11 @@ class LogIntegerControl(NumberControl):
         self._places = [*recent, (place, now)]
 
     def _place(self):
-        place = round(math.log10(self.value) / self.slider.step)
+        place = round(math.log(self.value) / math.log(max(self.high, 2)) * self.STEPS)
         self._been(place)
         self._put = [*self._put[-8:], place]
         with self._passing_on(self):
-            self.slider.value = 10 ** (place * self.slider.step)
+            self.slider.value = 10 ** (place / self.STEPS)
 
 
 class ChoiceControl(NumberControl):

@@ -63,6 +63,8 @@ def _variant(gradient, before, step, grow=1.2, shrink=0.5, most=50.0, least=1e-6
         same = agree >= 0
     if mistake == "shrinks first":
         changed = agree <= 0
+    if mistake == "zero is a change":
+        changed = (sign != before) & (before != 0)
     if mistake == "one step for all":
         same, changed = np.full(agree.shape, agree.sum() > 0), np.full(agree.shape, agree.sum() < 0)
     new = np.where(changed, np.maximum(shrink * step, least), np.where(same, np.minimum(grow * step, most), step))
@@ -104,6 +106,8 @@ _WAYS = (
     ({"mistake": "never shrinks"}, "no step ever shrinks. Where the sign has changed it is halved."),
     ({"mistake": "grows first"}, "a step has grown though nothing was remembered (0): then it stays as it is."),
     ({"mistake": "shrinks first"}, "a step has shrunk though nothing was remembered (0): then it stays as it is."),
+    ({"mistake": "zero is a change"}, "a gradient of 0 is taken for a change of sign. The sign has changed where both "
+     "are opposite: sign * before < 0."),
     ({"mistake": "one step for all"}, "all steps grew or shrank together. Each weight decides for itself."),
 )  # fmt: skip
 
