@@ -414,9 +414,7 @@ class Descents(Stage):
             for axis, control in enumerate(self.begin):
                 low, high = scene.window[axis]
                 control.slider.description = f"start {scene.names[axis]}"
-                control.slider.min, control.slider.max = min(low, control.slider.min), high
-                control.slider.min = low
-                control.value = self._check_start(axis, (start or scene.start)[axis])
+                control.set_range(high, self._check_start(axis, (start or scene.start)[axis]), low=low)
         finally:
             self._quiet = False
 
@@ -426,8 +424,7 @@ class Descents(Stage):
         quiet, self._quiet = self._quiet, True
         try:
             self.amount.slider.description = self.same.value
-            self.amount.slider.max, self.amount.slider.step = most, most / 100
-            self.amount.value = first
+            self.amount.set_range(most, first, step=most / 100)
             self._horizon = 0
         finally:
             self._quiet = quiet

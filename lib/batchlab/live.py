@@ -210,8 +210,7 @@ class Lab(Stage):
             self.batch_size.set_range(n, check_integer("batch_size", asked, 1, n, f"There are {n} training samples."))
             self.batch_size.hint.value = f"1: SGD, {n}: full-batch GD"
             self._horizon = check_integer("epochs", settings["num_epochs"], 1, 50_000)
-            self.epochs.slider.max, self.epochs.slider.step = 2 * self._horizon, max(1, self._horizon // 200)
-            self.epochs.value = self._horizon
+            self.epochs.set_range(2 * self._horizon, self._horizon, step=max(1, self._horizon // 200))
             self.learning_rate.value = self.learning_rate.check(settings["learning_rate"])
             self.dataset.value = name
         finally:

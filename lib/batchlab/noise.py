@@ -110,8 +110,8 @@ class NoiseLab(Stage):
             asked = self.batch_size.value if batch_size is None else self._check_size_of(n, batch_size)
             self.batch_size.set_range(n, min(asked, n))
             self.batch_size.hint.value = f"1: SGD, {n}: full-batch GD"
-            self.epoch.slider.max = num_epochs
-            self.epoch.value = min(self.epoch.value, num_epochs) if epoch is None else self._check_epoch(epoch)
+            epoch = min(self.epoch.value, num_epochs) if epoch is None else self._check_epoch(epoch)
+            self.epoch.set_range(num_epochs, epoch)
             self.epoch.hint.value = f"of a run with batch size {self.run.batch_size}"
         finally:
             self._quiet = False

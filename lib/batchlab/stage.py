@@ -367,6 +367,21 @@ class NumberControl(widgets.HBox):
         self.box.observe(lambda change: self._source.now or self._typed(change["new"]), "value")
         self.value = slider.value
 
+    def set_range(self, high, value, *, low=None, step=None):
+        """Let the slider run up to `high` (from `low`, in other steps), and set a value in that range.
+
+        A page that has to move its handle by itself, to keep it in the range or on a step, reports where to, and that
+        would count as the reader's wish. So the range changes while the handle is at an end that old and new have.
+        """
+        slider, low = self.slider, self.slider.min if low is None else low
+        with self._passing_on(self):
+            slider.value = max(low, slider.min)
+            with slider.hold_sync():
+                slider.min, slider.max = min(low, slider.min), max(high, slider.max)
+                slider.min, slider.max, slider.step = low, high, step or slider.step
+            self.value = value
+            self._place()
+
     @contextlib.contextmanager
     def _passing_on(self, source):
         """What changes in this block is no new wish of the reader; yields whose wish was being passed on before."""
