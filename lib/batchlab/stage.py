@@ -371,16 +371,15 @@ class NumberControl(widgets.HBox):
         """Let the slider run up to `high` (from `low`, in other steps), and set a value in that range.
 
         A page that has to move its handle by itself, to keep it in the range or on a step, reports where to, and that
-        would count as the reader's wish. So the range changes while the handle is at an end that old and new have.
+        would count as the reader's wish. So it is told all at once, and the range before the value.
         """
         slider, low = self.slider, self.slider.min if low is None else low
-        with self._passing_on(self):
-            slider.value = max(low, slider.min)
-            with slider.hold_sync():
-                slider.min, slider.max = min(low, slider.min), max(high, slider.max)
-                slider.min, slider.max, slider.step = low, high, step or slider.step
+        with self._passing_on(self), slider.hold_sync():
+            slider.min, slider.max = min(low, slider.min), max(high, slider.max)
             self.value = value
             self._place()
+            slider.min, slider.max, slider.step = low, high, step or slider.step
+            slider.send_state(["min", "max", "step", "value"])  # by itself it would send them in any order
 
     @contextlib.contextmanager
     def _passing_on(self, source):
