@@ -332,6 +332,25 @@ def test_a_batch_size_stays_when_there_come_to_be_more_samples(server, chromium_
         assert reader.trouble() == []
 
 
+def test_another_surface_brings_its_own_start(server, chromium_open):
+    code = "import batchlab as bl\nbl.Descents('straight line')"
+    notebook = browser.put_notebook((code,), server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.run_all()
+        reader.hears("batch size 8, epoch 20: ", 60)
+        menu = reader.page.get_by_label("surface", exact=True).filter(visible=True)
+        for name, labels in (("two bumps", ("centre", "height")), ("straight line", ("slope", "intercept"))):
+            menu.select_option(name)
+            start = bl.Descents(name).scene.start
+            for label, value in zip(labels, start, strict=True):
+                box = reader.box(f"start {label}")
+                browser.wait_until(lambda: box.is_visible(), label)  # noqa: B023
+                browser.wait_until(lambda: float(box.input_value()) == value, label)  # noqa: B023
+            time.sleep(1)  # whatever the page answers
+            assert [float(reader.box(f"start {label}").input_value()) for label in labels] == list(start)
+        assert reader.trouble() == []
+
+
 # The chapters take the two applications in turn; what every stage needs of both is tested with the lab, in both.
 CHAPTERS = [path.name for path in sorted(NOTEBOOK.parent.glob("*.ipynb")) if path != NOTEBOOK]
 

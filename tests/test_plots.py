@@ -330,6 +330,19 @@ def test_many_samples_are_drawn_small(axes, kind, n, size):
     assert {one.get_markersize() for one in axes.get_lines() if one.get_label() in names} == {size}
 
 
+def test_underfitting_ends_where_the_validation_loss_is_near_its_lowest(axes):
+    curves = plots.loss_curves(axes, regression())
+    plots.set_limits(axes, 100, 0.01, 10, "epochs")
+    epochs = np.arange(101)
+    loss = np.where(epochs < 40, 2 - epochs / 40, 1.04 - 0.0004 * epochs)  # flat, and lowest at the very end
+    run = make_run(loss, loss)
+    assert (plots.near_lowest(run), plots.best_epoch(run)) == (38, 100)
+    curves.update(run, 100, "epochs")
+    draw(axes)
+    end = axes.transData.inverted().transform(said(axes)["underfitting"].get_window_extent().max)[0]
+    assert 20 < end < 38
+
+
 @pytest.mark.parametrize("turn", [0, 1, 20, 50, 80, 95, 99])
 def test_the_words_stay_within_the_picture_and_apart(axes, turn):
     curves = plots.loss_curves(axes, regression())

@@ -148,7 +148,7 @@ class Counting(Stage):
         look = {"readout": False, "style": {"description_width": "6.5em"}, "layout": widgets.Layout(width="22em")}
         self.samples = NumberControl(
             widgets.IntSlider(description="samples N", min=1, max=MOST_SAMPLES, **look),
-            lambda value: check_integer("samples", value, 1, MOST_SAMPLES, "More would not fit into the grid."),
+            lambda value: check_integer("samples", value, 1, MOST_SAMPLES, "The grid has room for them."),
             self.fail,
         )
         self.batch_size = LogIntegerControl(
@@ -159,7 +159,7 @@ class Counting(Stage):
         )
         self.epochs = NumberControl(
             widgets.IntSlider(description="epochs", min=1, max=MOST_EPOCHS, **look),
-            lambda value: check_integer("epochs", value, 1, MOST_EPOCHS, "More would not fit into the plan."),
+            lambda value: check_integer("epochs", value, 1, MOST_EPOCHS, "The plan has room for them."),
             self.fail,
         )
         actions = {

@@ -573,7 +573,8 @@ class Descents(Stage):
         lost = [f"{role} (B = {walk.run.batch_size})" for role, walk in self.walks.items() if walk.lost()]
         if lost:
             rate = f"{self.learning_rate.value:.3g}"
-            return f"Diverged: {', '.join(lost)}. The learning rate {rate} is too high for it; lower it.", True
+            them = "it" if len(lost) == 1 else "them"
+            return f"Diverged: {', '.join(lost)}. The learning rate {rate} is too high for {them}; lower it.", True
         return ("",)
 
     def words(self):
@@ -591,9 +592,10 @@ class Descents(Stage):
         walk, last = self.walks[role], self.shown(role)
         point, loss = walk.points[last], walk.losses[last]
         names = zip(self.scene.names, point, strict=True)
-        said = f"{last:,} updates, to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"
+        said = f"{last:,} update{'' if last == 1 else 's'}, "
         if walk.lost() and last == len(walk.points) - 1:
-            return f"{said}: it diverged"
+            return f"{said}and diverged"
+        said += f"to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"
         if len(self.minima) > 1:
             nearest = np.linalg.norm(self.minima - point[None], axis=1).argmin()
             said += f", nearest to the {'poorer' if nearest else 'lowest'} minimum"

@@ -164,7 +164,8 @@ class Lab(Stage):
     @in_words
     def _keep(self, _button):
         if self.run is not None and self.run.num_epochs:
-            noise = f", noise {self.noise.value:.3g}" if self.noise.layout.display is None else ""
+            noise = f", {self.noise.slider.description} {self.noise.value:.3g}"
+            noise = noise if self.noise.layout.display is None else ""
             seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
             label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
             names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
@@ -319,7 +320,8 @@ class Lab(Stage):
         They grow in steps, since to draw the axes anew takes as long as three frames.
         """
         axis, run, axes = self.against.value, self.run, self._axes
-        reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(self._target(), run.num_epochs, 1)
+        target = run.num_epochs if self.lost_at() is not None else max(self._target(), run.num_epochs)
+        reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
         old_axis, old_right, low, high = self._limits or (axis, 0.0, math.inf, 0.0)
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
@@ -376,9 +378,13 @@ class Lab(Stage):
             return f"{text}. The run diverged at epoch {self.lost_at()}."
         if run.num_epochs == 0:
             return f"{text}. Nothing has been trained yet."
-        text += f". Lowest validation loss so far {val[best]:.3g}, at epoch {best}. "
-        if epoch < best:
+        text += (
+            f". Lowest validation loss {'of this run' if epoch < best else 'so far'} {val[best]:.3g}, at epoch {best}. "
+        )
+        if epoch < plots.near_lowest(run):
             return text + "Underfitting: the lowest is still to come."
+        if epoch < best:
+            return text + "It is near its lowest already."
         if epoch > best and plots.overfits(run):
             return text + f"Overfitting: the validation loss is {val[epoch] / val[best]:.2f} times its lowest."
         return text + "This is the best epoch." if epoch == best else text + "No overfitting so far."

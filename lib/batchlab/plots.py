@@ -282,6 +282,12 @@ def best_epoch(run):
     return int(np.argmin(np.where(np.isnan(loss), np.inf, loss)))
 
 
+def near_lowest(run, margin=1.05):
+    """The first epoch whose validation loss is within 5 % of the lowest; of several runs, on their median curve."""
+    loss = middle(run.val_loss)
+    return int(np.argmax(loss <= margin * loss[best_epoch(run)]))
+
+
 def overfits(run, margin=1.05):
     """Whether the validation loss has risen by more than 5 % since its best epoch, and by more than it wobbles.
 
@@ -368,22 +374,29 @@ def loss_curves(axes, problem):
         now.set_xdata([at, at])
         dots.set_data([at, at], [middle(run.train_loss)[epoch], middle(run.val_loss)[epoch]])
         turn, over = best_epoch(run), overfits(run)
+        lost = not np.isfinite([middle(run.train_loss)[-1], middle(run.val_loss)[-1]]).all()
+        begun = run.num_epochs > 0 and not lost
         edge = x[turn]
-        past.set(x=edge, width=x[-1] - edge if over else 0)
-        best.set_xdata([x[turn], x[turn]])
-        share = edge / top
-        right = share < 0.3
-        words[0].set(text="underfitting", position=(0.01 * top if right else edge - 0.015 * top, 0.97))
+        past.set(x=edge, width=x[-1] - edge if over and not lost else 0)
+        best.set(xdata=[x[turn], x[turn]], alpha=float(begun))
+        under = x[near_lowest(run)]
+        right = under / top < 0.3
+        words[0].set(
+            text="underfitting" if begun else "", position=(0.01 * top if right else under - 0.015 * top, 0.97)
+        )
         words[0].set_horizontalalignment("left" if right else "right")
+        share = edge / top
         near_end = share > 0.78
         place = (0.99 * top if near_end else edge + 0.015 * top, 0.87 if share < 0.25 or near_end else 0.97)
-        lost = not np.isfinite([middle(run.train_loss)[-1], middle(run.val_loss)[-1]]).all()
         words[1].set(
             text="diverged" if lost else "overfitting" if over else "",
             position=place,
             ha="right" if near_end else "left",
         )
-        best_word.set(text=f"best epoch {turn}", position=(x[turn] + (0.015 if share < 0.6 else -0.015) * top, 0.77))
+        best_word.set(
+            text=f"best epoch {turn}" if begun else "",
+            position=(x[turn] + (0.015 if share < 0.6 else -0.015) * top, 0.77),
+        )
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 
     axes.figure.legend(
