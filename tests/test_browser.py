@@ -192,7 +192,12 @@ def test_menus_buttons_and_boxes_work_by_keys(lab):
     browser.wait_until(lambda: lab.picture() != picture, "the axis stays")
     for key in ("Enter", "Space"):
         lab.push("keep", key)
-    check = page.get_by_role("checkbox").filter(visible=True)
+    picture = lab.picture()
+    check = page.get_by_role("checkbox", name="log axis").filter(visible=True)
+    check.focus()
+    page.keyboard.press("Space")
+    browser.wait_until(lambda: lab.picture() != picture, "it stays logarithmic")
+    check = page.get_by_role("checkbox", name="band over").filter(visible=True)
     check.focus()
     page.keyboard.press("Space")
     browser.wait_until(lambda: f"(medians of {bl.live.BAND} seeds)" in lab.words(), "no band")

@@ -105,7 +105,7 @@ def assert_shows(lab, run, epoch):
     """Picture and words show this run at this epoch."""
     x, losses = plots.along(run, lab.against.value), [plots.middle(run.train_loss), plots.middle(run.val_loss)]
     for drawn, loss in zip(curves(lab), losses, strict=True):
-        np.testing.assert_array_equal(drawn, plots.thinned(x, loss))
+        np.testing.assert_array_equal(drawn, plots.thinned(x, loss, across=plots.across(lab._axes, x)))
     assert marked(lab) == (x[epoch], losses[0][epoch], losses[1][epoch])
     assert f"batch size {run.batch_size}, epoch {epoch}: training loss {losses[0][epoch]:.3g}" in lab.status.value
     assert 'aria-live="polite"' in lab.status.value
@@ -203,7 +203,7 @@ def test_the_horizontal_axis_by_choice(axis):
     }
     np.testing.assert_array_equal(x, expected[axis])
     right = lab.picture.figure.axes[1]
-    assert right.get_xlabel() == axis
+    assert right.get_xlabel() in (axis, f"{axis} (logarithmic)")
     assert right.get_xlim() == pytest.approx((0, x[-1]))
     assert_shows(lab, run, EPOCHS)
     lab.batch_size.value = 1
@@ -604,7 +604,7 @@ def test_only_the_controls_asked_for_are_shown():
     assert shown(make(controls=("batch size", "epochs"))) == ["batch size", "epochs"]
     assert set(shown(make())) == {
         *("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against"),
-        *("run", "keep", "reset", f"band over {live.BAND} seeds"),
+        *("run", "keep", "reset", f"band over {live.BAND} seeds", "log axis"),
     }
 
 
@@ -698,6 +698,24 @@ def test_divergence_is_said_in_words_and_the_picture_stays_sensible(rate, band):
     lab.learning_rate.value = 0.05
     assert message(lab) == ""
     assert lab.lost_at() is None
+
+
+@pytest.mark.parametrize("axis", plots.AXES)
+def test_the_horizontal_axis_is_logarithmic_or_not(axis):
+    lab = make()
+    button(lab, "keep").click()
+    lab.against.value = axis
+    assert lab._axes.get_xlabel() == f"{axis} (logarithmic)"
+    assert_shows(lab, lab.run, EPOCHS)
+    drawn = lab.picture.png
+    lab.logarithmic.value = False
+    assert (lab._axes.get_xscale(), lab._axes.get_xlabel()) == ("linear", axis)
+    assert lab.picture.png != drawn
+    assert_shows(lab, lab.run, EPOCHS)
+    assert len(ghosts(lab)) == 1
+    button(lab, "reset").click()
+    assert lab.logarithmic.value
+    assert lab._axes.get_xlabel() == "epochs (logarithmic)"
 
 
 def test_a_run_that_diverged_is_not_called_overfitting():

@@ -301,7 +301,7 @@ def test_both_sides_of_the_best_epoch_are_named(axes, curves):
     curves.update(TURNING, 3, "epochs")
     words = said(axes)
     assert set(words) == {"underfitting", "overfitting", "best epoch 2"}
-    assert words["underfitting"].get_position()[0] < 2 < words["overfitting"].get_position()[0]
+    assert words["underfitting"].get_position()[0] < 2 / 5 < words["overfitting"].get_position()[0]
     curves.update(FALLING, 3, "epochs")
     assert set(said(axes)) == {"underfitting", "best epoch 5"}
 
@@ -343,10 +343,11 @@ def test_underfitting_ends_where_the_validation_loss_is_near_its_lowest(axes):
     assert 20 < end < 38
 
 
+@pytest.mark.parametrize("first", [None, 1.0], ids=["linear", "logarithmic"])
 @pytest.mark.parametrize("turn", [0, 1, 20, 50, 80, 95, 99])
-def test_the_words_stay_within_the_picture_and_apart(axes, turn):
+def test_the_words_stay_within_the_picture_and_apart(axes, turn, first):
     curves = plots.loss_curves(axes, regression())
-    plots.set_limits(axes, 100, 0.01, 10, "epochs")
+    plots.set_limits(axes, 100, 0.01, 10, "epochs", first)
     epochs = np.arange(101)
     curves.update(make_run(np.ones(101), 1 + abs(epochs - turn) / 30 * (1 + (epochs > turn))), 100, "epochs")
     draw(axes)
@@ -368,6 +369,24 @@ def test_a_long_curve_is_drawn_with_few_points_between_the_same_heights(points):
     assert (few_x[[0, -1]].tolist(), few_y[[0, -1]].tolist()) == (x[[0, -1]].tolist(), y[[0, -1]].tolist())
     assert (few_y.min(), few_y.max()) == (y.min(), y.max())
     np.testing.assert_array_equal(few_y, y[few_x])  # what is drawn at a place was there
+
+
+@pytest.mark.parametrize("points", [400, 3001, 100_001])
+def test_on_a_logarithmic_axis_the_first_epochs_are_all_drawn(points):
+    x = np.arange(points)
+    y = RNG.normal(size=points).cumsum()
+    few_x, few_y = plots.thinned(x, y, across=np.log1p(x))
+    assert len(few_x) <= 2 * 180 + 2
+    assert few_x[:10].tolist() == list(range(10))
+    assert (few_y.min(), few_y.max()) == (y.min(), y.max())
+    np.testing.assert_array_equal(few_y, y[few_x])
+
+
+def test_points_that_are_no_numbers_are_left_out():
+    y = np.append(np.linspace(1, 2, 1000), np.full(1000, np.nan))
+    few_x, few_y = plots.thinned(np.arange(2000), y)
+    assert np.isnan(few_y[few_x > 1000]).all()
+    assert (few_y[few_x < 1000] == y[few_x[few_x < 1000]]).all()
 
 
 @pytest.mark.parametrize("points", [400, 1000, 3001])
@@ -449,6 +468,34 @@ def test_the_loss_axis_has_readable_ticks(axes, curves, low, high):
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert "0.1" in labels or low > 0.1 or high > 100
     assert not any("$" in label for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("right", "first", "ticks"),
+    [
+        (3000, 1, [0, 1, 10, 100, 1000]),
+        (1000, 1, [0, 1, 10, 100, 1000]),
+        (36_000, 10, [0, 10, 100, 1000, 10_000]),
+        (0.21, 1e-4, [0, 1e-4, 1e-3, 0.01, 0.1]),
+    ],
+)
+def test_a_logarithmic_axis_begins_at_zero(axes, curves, right, first, ticks):
+    plots.set_limits(axes, right, 0.01, 10, "epochs", first)
+    draw(axes)
+    assert (axes.get_xlim(), axes.get_xlabel()) == ((0, right), "epochs (logarithmic)")
+    np.testing.assert_allclose([tick for tick in axes.get_xticks() if tick <= right], ticks)
+    assert not any("$" in text.get_text() for text in axes.get_xticklabels())
+    places = plots.across(axes, [0, first, 10 * first, 100 * first, right])
+    assert (places[0], places[-1]) == (0, 1)
+    assert places[3] - places[2] == pytest.approx(places[2] - places[1])
+    plots.set_limits(axes, right, 0.01, 10, "epochs")
+    np.testing.assert_allclose(plots.across(axes, [0, right / 2, right]), [0, 0.5, 1])
+    assert axes.get_xlabel() == "epochs"
+
+
+def test_an_axis_that_ends_before_its_first_epoch_is_linear(axes, curves):
+    plots.set_limits(axes, 1.0, 0.01, 10, "epochs", 1.0)
+    assert (axes.get_xscale(), axes.get_xlabel()) == ("linear", "epochs")
 
 
 @pytest.mark.parametrize("axis", plots.AXES)

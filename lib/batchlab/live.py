@@ -118,6 +118,7 @@ class Lab(Stage):
         )
         self.seed.value = self._seed
         self.band = widgets.Checkbox(description=f"band over {BAND} seeds", indent=False, layout={"width": "12em"})
+        self.logarithmic = widgets.Checkbox(True, description="log axis", indent=False, layout={"width": "8em"})
         self._buttons = [widgets.Button(description=name, layout={"width": "6em"}) for name in ("run", "keep", "reset")]
         for button, action, tip in zip(
             self._buttons,
@@ -128,7 +129,7 @@ class Lab(Stage):
             button.tooltip = tip
             button.on_click(action)
         self._numbers = (self.batch_size, self.epochs, self.learning_rate, self.noise, self.seed)
-        self._choices = (self.dataset, self.band, self.against)
+        self._choices = (self.dataset, self.band, self.against, self.logarithmic)
         for control in (*self._numbers, *self._choices):
             control.observe(self._moved, "value")
         columns = (
@@ -136,8 +137,7 @@ class Lab(Stage):
             {"dataset": self.dataset, "noise": self.noise, "seed": self.seed, "against": self.against},
         )
         boxes = [widgets.VBox([box for name, box in column.items() if name in shown]) for column in columns]
-        if "seed" in shown:
-            self._buttons.append(self.band)
+        self._buttons += [box for name, box in (("seed", self.band), ("against", self.logarithmic)) if name in shown]
         row = widgets.HBox(self._buttons if "buttons" in shown else [])
         wrap = widgets.Layout(flex_flow="row wrap", overflow="visible")
         return [widgets.HBox(boxes, layout=wrap), row]
@@ -180,7 +180,8 @@ class Lab(Stage):
     def _reset(self, _button):
         self._quiet = True
         try:
-            self.seed.value, self.band.value, self.against.value = self._seed, False, "epochs"
+            self.seed.value, self.band.value = self._seed, False
+            self.against.value, self.logarithmic.value = "epochs", True
         finally:
             self._quiet = False
         self._take(self.dataset.value)
@@ -211,7 +212,7 @@ class Lab(Stage):
             self.batch_size.set_range(n, check_integer("batch_size", asked, 1, n, f"There are {n} training samples."))
             self.batch_size.hint.value = f"1: SGD, {n}: full-batch GD"
             self._horizon = check_integer("epochs", settings["num_epochs"], 1, 50_000)
-            self.epochs.set_range(2 * self._horizon, self._horizon, step=max(1, self._horizon // 200))
+            self.epochs.set_range(2 * self._horizon, self._horizon, step=max(1, self._horizon // 600))
             self.learning_rate.value = self.learning_rate.check(settings["learning_rate"])
             self.dataset.value = name
         finally:
@@ -233,7 +234,7 @@ class Lab(Stage):
         if name in self._own:  # names of classes, numbers in units of their own
             plots.keep_labels(left)
         self.picture.artists = [*self._left.artists, *self._right.artists]
-        self._limits, self._kept_artists, self._kept_drawn = None, [], None
+        self._limits, self._logarithmic, self._kept_artists, self._kept_drawn = None, None, [], None
 
     def _predict(self, params, x):
         return predictor(self.run.model.predict, jax.default_backend())(params, x)
@@ -319,7 +320,7 @@ class Lab(Stage):
 
         They grow in steps, since to draw the axes anew takes as long as three frames.
         """
-        axis, run, axes = self.against.value, self.run, self._axes
+        axis, run, axes, logarithmic = self.against.value, self.run, self._axes, self.logarithmic.value
         target = run.num_epochs if self.lost_at() is not None else max(self._target(), run.num_epochs)
         reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
@@ -331,12 +332,14 @@ class Lab(Stage):
         ceiling = LOST * float(plots.middle(run.val_loss)[0])
         low = min(low, plots.round_number(losses.min() / 1.1, up=False))
         high = max(high, plots.round_number(1.1 * min(losses.max(), ceiling), up=True))
-        if self._limits != (axis, right, low, high):
-            self._limits = axis, right, low, high
-            plots.set_limits(axes, right, low, high, axis)
+        first = {"epochs": 1.0, "iterations": 1.0, "samples seen": 10.0 ** math.floor(math.log10(len(run.problem.x)))}
+        first = first.get(axis, 10.0 ** math.floor(math.log10(right / 1000)))
+        if self._limits != (axis, right, low, high) or logarithmic != self._logarithmic:
+            self._limits, self._logarithmic = (axis, right, low, high), logarithmic
+            plots.set_limits(axes, right, low, high, axis, first if logarithmic else None)
             self.picture.redraw(axes)
-        if self._kept_drawn != (axis, [id(kept) for kept in self.kept]):
-            self._kept_drawn = axis, [id(kept) for kept in self.kept]
+        if self._kept_drawn != (axis, logarithmic, [id(kept) for kept in self.kept]):
+            self._kept_drawn = axis, logarithmic, [id(kept) for kept in self.kept]
             for artist in self._kept_artists:
                 artist.remove()
             pairs = zip(self.kept, plots.KEPT, strict=False)

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, to_rgba_array
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image
 
 TRAINING, VALIDATION, BEST, NOW = "#0072B2", "#D55E00", "#009E73", "#333333"
@@ -262,18 +262,31 @@ def middle(values):
     return np.median(values, axis=0) if values.ndim == 2 else values
 
 
-def thinned(x, y, most=180):
-    """About 2 `most` points that draw the same picture: of each group of neighbours the lowest and the highest.
+def thinned(x, y, most=180, across=None):
+    """About 2 `most` points that draw the same picture: of each stretch of the axis the lowest and the highest.
 
     They stay where they are, so that what falls all the way still does; the first and the last point stay, too.
+    `across` is where the points lie across the picture, ascending in any unit; None: as x does.
     """
-    group = -(-len(y) // most)
-    if group <= 2:
+    across = x if across is None else across
+    if len(y) <= 2 * most or not across[-1] > across[0]:
         return x, y
-    parts = y[: len(y) // group * group].reshape(-1, group)
-    ends = np.sort([parts.argmin(axis=1), parts.argmax(axis=1)], axis=0) + np.arange(len(parts)) * group
-    places = np.unique([0, *ends.T.ravel(), *range(parts.size, len(y)), len(y) - 1])
+    stretch = ((across - across[0]) * (most / (across[-1] - across[0]))).astype(int)
+    first = np.flatnonzero(np.diff(stretch, prepend=-1))
+    counts = np.diff(first, append=len(y))
+    places = [0, len(y) - 1]
+    for extreme in (np.fmin, np.fmax):
+        at = np.flatnonzero(y == np.repeat(extreme.reduceat(y, first), counts))
+        places += at[np.unique(stretch[at], return_index=True)[1]].tolist()
+    places = np.unique(places)
     return x[places], y[places]
+
+
+def across(axes, x):
+    """Where places on the horizontal axis lie across it, from 0 at the left end to 1 at the right end."""
+    scale = axes.xaxis.get_transform()
+    left, right = scale.transform(np.asarray(axes.get_xlim(), float))
+    return (scale.transform(np.asarray(x, float)) - left) / (right - left)
 
 
 def best_epoch(run):
@@ -309,11 +322,9 @@ def overfits(run, margin=1.05):
 def kept_curves(axes, kept, axis, color):
     """A run that stays for comparison: thin curves that stand still."""
     x = along(kept, axis)
-    train = axes.plot(*thinned(x, middle(kept.train_loss)), color=color, linewidth=1)
-    val = axes.plot(
-        *thinned(x, middle(kept.val_loss)), color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label
-    )
-    return train + val
+    train, val = (thinned(x, middle(loss), across=across(axes, x)) for loss in (kept.train_loss, kept.val_loss))
+    lines = axes.plot(*train, color=color, linewidth=1)
+    return lines + axes.plot(*val, color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label)
 
 
 def round_number(value, up):
@@ -324,9 +335,22 @@ def round_number(value, up):
     return min(s for s in steps if s >= value) if up else max(s for s in steps if s <= value)
 
 
-def set_limits(axes, right, low, high, label):
-    """Limits and readable ticks of the loss curves."""
-    axes.set(xlim=(0, right), ylim=(low, high), xlabel=label)
+def set_limits(axes, right, low, high, label, first=None):
+    """Limits and readable ticks of the loss curves.
+
+    Where `first` is given the horizontal axis is logarithmic beyond it, and a short straight piece up to it holds zero.
+    """
+    logarithmic = first is not None and right > first
+    if logarithmic:
+        axes.set_xscale("symlog", linthresh=first, linscale=0.3)
+        decades = first * 10.0 ** np.arange(math.floor(math.log10(right / first) + 1e-9) + 1)
+        axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_xscale("linear")
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(NUMBERS)
+    axes.set(xlim=(0, right), ylim=(low, high), xlabel=f"{label} (logarithmic)" if logarithmic else label)
     subs = (1.0, 2.0, 5.0) if np.log10(high / low) < 2.5 else (1.0,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -352,20 +376,20 @@ def loss_curves(axes, problem):
     now = axes.axvline(0, color=NOW, linewidth=1, linestyle=":")
     (dots,) = axes.plot([], [], "o", color=NOW, markersize=5)
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
-    place = {"transform": axes.get_xaxis_transform(), "fontsize": 9, "bbox": box}
+    place = {"transform": axes.transAxes, "fontsize": 9, "bbox": box}
     words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
-    best_word = axes.text(0, 0.77, "", va="top", color=DARK[0], **place)
+    best_word = axes.text(0, 0.15, "", va="top", color=DARK[0], **place)
     unit = "mean squared error" if problem.kind == "regression" else "cross-entropy, nats"
     axes.set_yscale("log")
     axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5, y=1.0)  # where it is: to look for it takes time
     axes.grid(color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
 
     def update(run, epoch, axis):
-        x, top = along(run, axis), axes.get_xlim()[1]
+        x = along(run, axis)
+        places = across(axes, x)
         for line, band, values in ((train, bands[0], run.train_loss), (val, bands[1], run.val_loss)):
-            line.set_data(*thinned(x, middle(values)))
+            line.set_data(*thinned(x, middle(values), across=places))
             line.set_antialiased(len(x) < 500)
             band.set_visible(values.ndim == 2)
             if values.ndim == 2:
@@ -376,18 +400,14 @@ def loss_curves(axes, problem):
         turn, over = best_epoch(run), overfits(run)
         lost = not np.isfinite([middle(run.train_loss)[-1], middle(run.val_loss)[-1]]).all()
         begun = run.num_epochs > 0 and not lost
-        edge = x[turn]
-        past.set(x=edge, width=x[-1] - edge if over and not lost else 0)
+        past.set(x=x[turn], width=x[-1] - x[turn] if over and not lost else 0)
         best.set(xdata=[x[turn], x[turn]], alpha=float(begun))
-        under = x[near_lowest(run)]
-        right = under / top < 0.3
-        words[0].set(
-            text="underfitting" if begun else "", position=(0.01 * top if right else under - 0.015 * top, 0.97)
-        )
+        under, share = places[near_lowest(run)], places[turn]
+        right = under < 0.3
+        words[0].set(text="underfitting" if begun else "", position=(0.01 if right else under - 0.015, 0.97))
         words[0].set_horizontalalignment("left" if right else "right")
-        share = edge / top
         near_end = share > 0.78
-        place = (0.99 * top if near_end else edge + 0.015 * top, 0.87 if share < 0.25 or near_end else 0.97)
+        place = (0.99 if near_end else share + 0.015, 0.87 if share < 0.25 or near_end else 0.97)
         words[1].set(
             text="diverged" if lost else "overfitting" if over else "",
             position=place,
@@ -395,7 +415,7 @@ def loss_curves(axes, problem):
         )
         best_word.set(
             text=f"best epoch {turn}" if begun else "",
-            position=(x[turn] + (0.015 if share < 0.6 else -0.015) * top, 0.77),
+            position=(share + (0.015 if share < 0.6 else -0.015), 0.15),
         )
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 
@@ -535,7 +555,7 @@ def runs_to_target(axes, sizes, shown, counted, limits, target):
         last = []
         for place, line in [*zip(shown, lines, strict=False), (at, mine)]:
             curve = curves[place]
-            line.set_data(*(thinned(curve[0][1:], curve[1][1:]) if curve else ([], [])))
+            line.set_data(*(thinned(curve[0][1:], curve[1][1:], across=np.log(curve[0][1:])) if curve else ([], [])))
             last += [(curve[0][-1], curve[1][-1])] if curve else []
         ends.set_data([x for x, _ in last], [y for _, y in last])
         heading.set_text(f"validation accuracy, {rates}\n(black: B = {sizes[at]})")
