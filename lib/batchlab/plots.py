@@ -390,7 +390,9 @@ def loss_curves(axes, problem):
         places = across(axes, x)
         for line, band, values in ((train, bands[0], run.train_loss), (val, bands[1], run.val_loss)):
             line.set_data(*thinned(x, middle(values), across=places))
-            line.set_antialiased(len(x) < 500)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rises = np.diff(np.log(line.get_ydata())).clip(0).sum()
+            line.set_antialiased(bool(rises < 3))  # a curve that jumps about costs many bytes with soft edges
             band.set_visible(values.ndim == 2)
             if values.ndim == 2:
                 band.set_data(x, values.min(axis=0), values.max(axis=0))
