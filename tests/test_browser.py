@@ -239,7 +239,10 @@ def test_every_control_is_reached_by_tab(lab):
     reached = set()
     for _ in range(expected):
         reached.add(
-            lab.page.evaluate("document.activeElement.closest('.batchlab') && document.activeElement.outerHTML")
+            lab.page.evaluate(
+                """() => document.activeElement.closest('.batchlab') &&
+                     [...document.querySelectorAll('*')].indexOf(document.activeElement)"""
+            )
         )
         lab.page.keyboard.press("Tab")
     assert None not in reached

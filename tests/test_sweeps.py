@@ -299,7 +299,7 @@ def test_a_regression_has_no_accuracy():
         ({"checks": 0}, "checks is 0"),
         ({"target": 0.9}, "it must be like {'val_accuracy': 0.9}"),
         ({"target": {"accuracy": 0.9}}, "with one of"),
-        ({"target": {"val_accuracy": 90}}, "the target val_accuracy is 90; it must be a number from 0 to 1"),
+        ({"target": {"val_accuracy": 90}}, "the target val_accuracy is 90; it must be a number above 0, up to 1"),
     ],
 )
 def test_bad_settings_are_answered_before_anything_is_computed(problem, monkeypatch, change, words):
