@@ -1,5 +1,6 @@
 """The lab in front of a reader: JupyterLab and Notebook 7, ipykernel 6 and 7, and no mouse."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -306,28 +307,33 @@ def test_the_main_notebook_from_prediction_to_sliders(server, kernel, chromium_o
         assert reader.trouble() == []
 
 
+@contextlib.contextmanager
+def reading(server, chromium_open, *cells):
+    """A reader of a small notebook that has been run; nothing may have gone wrong in the end."""
+    notebook = browser.put_notebook(cells, server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.run_all()
+        yield reader
+        assert reader.trouble() == []
+
+
 def test_a_value_that_a_cell_sets_stays_while_the_page_is_still_drawing_the_control(server, chromium_open):
     cells = (
         "import batchlab as bl\nlab = bl.Lab(bl.data.noisy_sine(n=400), batch_size=16, epochs=20)\nlab",
         "lab.batch_size.value = 70",
         "print(lab.batch_size.value)",
     )
-    notebook = browser.put_notebook(cells, server.folder, "python3")
-    with browser.Reader(chromium_open, server, notebook) as reader:
-        reader.run_all()
+    with reading(server, chromium_open, *cells) as reader:
         reader.hears("batch size 70, epoch 20: ", 60)
         time.sleep(2)  # the page has shown all, and said what it has to say
         assert reader.run_cell(2).strip() == "70"
         assert reader.box("batch size").input_value() == "70"
         assert reader.words().startswith("batch size 70, epoch 20: ")
-        assert reader.trouble() == []
 
 
 def test_a_batch_size_stays_when_there_come_to_be_more_samples(server, chromium_open):
     code = "import batchlab as bl\nbl.StepLab(batch_size=10, samples=9000)"
-    notebook = browser.put_notebook((code,), server.folder, "python3")
-    with browser.Reader(chromium_open, server, notebook) as reader:
-        reader.run_all()
+    with reading(server, chromium_open, code) as reader:
         reader.hears("batch size 10, 9,000 samples", 60)
         for typed, samples in (("5000", 5000), ("70", 70), ("123456", 123_456)):
             reader.type("samples N", typed)
@@ -337,14 +343,11 @@ def test_a_batch_size_stays_when_there_come_to_be_more_samples(server, chromium_
             assert reader.box("batch size").input_value() == "10"
         reader.press("batch size", "End")
         reader.hears("batch size 123,456, 123,456 samples")
-        assert reader.trouble() == []
 
 
 def test_another_surface_brings_its_own_start(server, chromium_open):
     code = "import batchlab as bl\nbl.Descents('straight line')"
-    notebook = browser.put_notebook((code,), server.folder, "python3")
-    with browser.Reader(chromium_open, server, notebook) as reader:
-        reader.run_all()
+    with reading(server, chromium_open, code) as reader:
         reader.hears("batch size 8, epoch 20: ", 60)
         menu = reader.page.get_by_label("surface", exact=True).filter(visible=True)
         for name, labels in (("two bumps", ("centre", "height")), ("straight line", ("slope", "intercept"))):
@@ -356,7 +359,6 @@ def test_another_surface_brings_its_own_start(server, chromium_open):
                 browser.wait_until(lambda: float(box.input_value()) == value, label)  # noqa: B023
             time.sleep(1)  # whatever the page answers
             assert [float(reader.box(f"start {label}").input_value()) for label in labels] == list(start)
-        assert reader.trouble() == []
 
 
 # The chapters take the two applications in turn; what every stage needs of both is tested with the lab, in both.

@@ -155,6 +155,11 @@ class Problem:
             y = (y - y[train].mean(0)) / _deviation(y[train])
         return _standardised(x[train], y[train], x[val], y[val], name=name, kind=kind, classes=classes)
 
+    @property
+    def standardised(self):
+        """Whether a mean was taken off the inputs, or a deviation divided out."""
+        return bool(np.any(self.x_scale != 1) or np.any(self.x_mean != 0))
+
     def in_original_units(self, x):
         """Undo the standardisation of inputs: (n, d) -> (n, d)."""
         return x * self.x_scale + self.x_mean

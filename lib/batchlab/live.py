@@ -164,8 +164,8 @@ class Lab(Stage):
     @in_words
     def _keep(self, _button):
         if self.run is not None and self.run.num_epochs:
-            noise = f", {self.noise.slider.description} {self.noise.value:.3g}"
-            noise = noise if self.noise.layout.display is None else ""
+            shown = self.noise.layout.display is None
+            noise = f", {self.noise.slider.description} {self.noise.value:.3g}" if shown else ""
             seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
             label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
             names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
@@ -234,7 +234,7 @@ class Lab(Stage):
         if name in self._own:  # names of classes, numbers in units of their own
             plots.keep_labels(left)
         self.picture.artists = [*self._left.artists, *self._right.artists]
-        self._limits, self._logarithmic, self._kept_artists, self._kept_drawn = None, None, [], None
+        self._limits, self._kept_artists, self._kept_drawn = None, [], None
 
     def _predict(self, params, x):
         return predictor(self.run.model.predict, jax.default_backend())(params, x)
@@ -324,7 +324,7 @@ class Lab(Stage):
         target = run.num_epochs if self.lost_at() is not None else max(self._target(), run.num_epochs)
         reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
-        old_axis, old_right, low, high = self._limits or (axis, 0.0, math.inf, 0.0)
+        old_axis, _, old_right, low, high = self._limits or (axis, logarithmic, 0.0, math.inf, 0.0)
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
             right = old_right  # the estimate wavers while the run goes on
         losses = np.concatenate([plots.middle(loss) for loss in (run.train_loss, run.val_loss)])
@@ -334,8 +334,8 @@ class Lab(Stage):
         high = max(high, plots.round_number(1.1 * min(losses.max(), ceiling), up=True))
         first = {"epochs": 1.0, "iterations": 1.0, "samples seen": 10.0 ** math.floor(math.log10(len(run.problem.x)))}
         first = first.get(axis, 10.0 ** math.floor(math.log10(right / 1000)))
-        if self._limits != (axis, right, low, high) or logarithmic != self._logarithmic:
-            self._limits, self._logarithmic = (axis, right, low, high), logarithmic
+        if self._limits != (axis, logarithmic, right, low, high):
+            self._limits = axis, logarithmic, right, low, high
             plots.set_limits(axes, right, low, high, axis, first if logarithmic else None)
             self.picture.redraw(axes)
         if self._kept_drawn != (axis, logarithmic, [id(kept) for kept in self.kept]):
@@ -355,9 +355,8 @@ class Lab(Stage):
             return ("Make your prediction above, or skip it: then the controls unlock and the run begins.",)
         if self.lost_at() is not None:
             largest = max(float(np.abs(values).max()) for values in (self.problem.x, self.problem.y))
-            raw = (
-                f" Its data go up to {largest:.3g}: bl.Problem.from_arrays standardises them." if largest > FAR else ""
-            )
+            far = largest > FAR and not self.problem.standardised
+            raw = f" Its data go up to {largest:.3g}: bl.Problem.from_arrays standardises them." if far else ""
             return (
                 f"The run diverged: from epoch {self.lost_at()} on its loss is no longer a finite number. The learning "
                 f"rate {self.run.learning_rate:.3g} is too high for batch size {self.run.batch_size}; lower it.{raw}",

@@ -99,7 +99,7 @@ def fit_view(axes, problem, predict):
 
 def _units(problem):
     """What stands behind the name of an input."""
-    return " (standardised)" if np.any(problem.x_scale != 1) or np.any(problem.x_mean != 0) else ""
+    return " (standardised)" if problem.standardised else ""
 
 
 def _heading(axes):
