@@ -1,0 +1,190 @@
+"""What a reader can set. Each control is a checked trait of its live picture in Python, and a native input on the page.
+
+    class NoiseLab(Live):
+        dataset = Menu("dataset", ["noisy sine", "digits"])
+        batch_size = Whole("batch size", 1, lambda lab: lab.n, 16, log=True)
+
+        @press("reset", tip="all controls back")
+        def reset(self): ...
+
+Whatever a control takes beside its default - limits, hint, tip, hidden, disabled, label - may be a function of the lab,
+since it may depend on the data; it is asked anew for every frame.
+"""
+
+import math
+
+import traitlets
+
+from ..checks import check_integer, check_number
+
+
+class Control(traitlets.TraitType):
+    """A trait that the page shows as a control.
+
+    Args:
+        label: its accessible name.
+        default: where it begins.
+        hint: a few words behind it.
+        tip: what a mouse that rests on it reads.
+        hidden, disabled: whether it is left out, or shown but off.
+        looks: what only one kind of control has.
+    """
+
+    kind = ""
+
+    def __init__(self, label, default, *, hint="", tip="", hidden=False, disabled=False, **looks):
+        super().__init__(default)
+        self.looks = {"label": label, "hint": hint, "tip": tip, "hidden": hidden, "disabled": disabled, **looks}
+
+    @property
+    def label(self):
+        """Its label; its name, where the label changes."""
+        return self.name if callable(self.looks["label"]) else self.looks["label"]
+
+    def look(self, lab, name):
+        """One of the looks now."""
+        value = self.looks[name]
+        return value(lab) if callable(value) else value
+
+    def row(self, lab):
+        """What the page needs to know of the control now; what is empty is left out."""
+        looks = {name: self.look(lab, name) for name in self.looks}
+        said = {name: look for name, look in looks.items() if look is not None and look is not False and look != ""}
+        return {"kind": self.kind, "name": self.name, **said}
+
+    def wished(self, lab, value):
+        """Take what came from the page: set the value, or raise what is wrong with it."""
+        setattr(lab, self.name, value)
+
+
+class Number(Control):
+    """A number from `low` to `high` on a slider, or typed.
+
+    Args:
+        low, high: what is allowed.
+        log: spread the small ones; from low = 0 on by log(1 + x).
+        slider: (low, high) of the slider where that is less than what can be typed.
+        low_allowed: whether `low` itself is allowed.
+        remedy: what to do, for the error.
+    """
+
+    kind = "number"
+
+    def __init__(self, label, low, high, default, *, log=False, slider=None, low_allowed=True, remedy="", **looks):
+        super().__init__(label, default, low=low, high=high, log=log, slider=slider, **looks)
+        self._low_allowed, self._remedy = low_allowed, remedy
+
+    def _allowed(self, lab):
+        remedy = self._remedy(lab) if callable(self._remedy) else self._remedy
+        return self.look(lab, "label"), self.look(lab, "low"), self.look(lab, "high"), remedy
+
+    def validate(self, lab, value):
+        """The value as a float in its range, or an error in words."""
+        label, low, high, remedy = self._allowed(lab)
+        return check_number(label, value, low, high, low_allowed=self._low_allowed, remedy=remedy)
+
+    def row(self, lab):
+        """The limits in the row are the slider's; JSON has no infinity."""
+        row, value = super().row(lab), getattr(lab, self.name)
+        low, high = row.pop("slider", None) or (self.look(lab, "low"), row["high"])
+        return row | {"low": min(low, value), "high": max(high, value)}
+
+
+class Whole(Number):
+    """A whole number; the arrow keys go from one to the next, on a logarithmic slider too."""
+
+    kind = "whole"
+
+    def validate(self, lab, value):
+        """The value as an int in its range, or an error in words."""
+        label, low, high, remedy = self._allowed(lab)
+        return check_integer(label, value, low, high, remedy)
+
+
+class Steps(Control):
+    """One of a list of numbers, increasing: an arrow key goes to the next, a typed one becomes the nearest by ratio."""
+
+    kind = "steps"
+
+    def __init__(self, label, steps, default, **looks):
+        super().__init__(label, default, steps=steps, **looks)
+
+    def validate(self, lab, value):
+        """The nearest of the numbers."""
+        steps = [float(step) if isinstance(step, float) else int(step) for step in self.look(lab, "steps")]
+        check_number(self.look(lab, "label"), value, 0, low_allowed=min(steps) <= 0)
+        return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
+
+
+class Menu(Control):
+    """One of a few names."""
+
+    kind = "menu"
+
+    def __init__(self, label, options, default=None, **looks):
+        first = next(iter(options), "") if not callable(options) else ""
+        super().__init__(label, first if default is None else default, options=options, **looks)
+
+    def validate(self, lab, value):
+        """The name, or an error that lists them all."""
+        options = list(self.look(lab, "options"))
+        if value not in options:
+            raise ValueError(f"there is no {self.look(lab, 'label')} {value!r}; choose one of {', '.join(options)}.")
+        return value
+
+    def row(self, lab):
+        """The options as a list."""
+        return super().row(lab) | {"options": list(self.look(lab, "options"))}
+
+
+class Tick(Control):
+    """A box to tick."""
+
+    kind = "tick"
+
+    def __init__(self, label, default=False, **looks):
+        super().__init__(label, default, **looks)
+
+    def validate(self, lab, value):
+        """True or False."""
+        if not isinstance(value, bool):
+            raise TypeError(f"{self.look(lab, 'label')} is {value!r}; it must be True or False.")
+        return value
+
+
+class Words(Control):
+    """A line of text."""
+
+    kind = "words"
+
+    def __init__(self, label, default="", **looks):
+        super().__init__(label, default, **looks)
+
+    def validate(self, lab, value):
+        """The text without spaces at its ends. (A number that was typed is text here.)"""
+        return str(value).strip()
+
+
+class Press(Control):
+    """A button; see `press`. Its value counts how often it was pressed, and calling it from Python presses it."""
+
+    kind = "press"
+
+    def __init__(self, label, action, **looks):
+        super().__init__(label, 0, **looks)
+        self.action = action
+        self.__doc__ = action.__doc__
+
+    def __get__(self, lab, cls=None):
+        """The action, to be called from Python."""
+        return self if lab is None else lambda: lab.pressed(self)
+
+    def wished(self, lab, value):
+        """The page counts its presses; each of them counts here."""
+        del value
+        lab.pressed(self)
+
+
+def press(label, **looks):
+    """Make a button of a method: `@press("keep", tip="keep these curves to compare with")`."""
+    return lambda action: Press(label, action, **looks)

@@ -1,0 +1,131 @@
+"""A page on which a live picture moves without a kernel: a frame for every position of some controls, in one file.
+
+Whatever is equal in two frames is stored once: each stroke, each layer. So a page of two thousand frames is about as
+large as a photograph. The page replays them with the same script that shows the live picture.
+"""
+
+import html
+import itertools
+import json
+import math
+import os
+import pathlib
+
+from tqdm.auto import tqdm
+
+from .recorder import deflated, encode
+
+HERE = pathlib.Path(__file__).parent
+MOST_FRAMES = 10_000
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font-family: system-ui, sans-serif; }}
+body {{ max-width: 1240px; margin: 1rem auto; padding: 0 1rem; }}
+{style}
+</style>
+<h1>{title}</h1>
+<main id="picture"><noscript>{words}</noscript></main>
+<script type="module">
+{script}
+playBack(document.getElementById("picture"), "{recording}");
+</script>
+</html>
+"""
+
+
+def export(lab, path, positions, *, title=None, progress=True):
+    """Write a self-contained page in which the controls move through these positions.
+
+    Args:
+        lab: a `Live`.
+        path: the file to write.
+        positions: control -> its values; of two controls the later one moves first, so put last what costs least, such
+            as the epoch that is shown.
+        title: of the page; by default the lab's name.
+        progress: show a progress bar when it takes longer than a second.
+
+    Returns:
+        The path, as a `pathlib.Path`.
+
+    Raises:
+        ValueError: a control that there is not, a value out of its range, or too many frames; nothing is written then.
+    """
+    recording = record(lab, positions, progress=progress)
+    text = page(recording, title or type(lab).__name__, lab.words())
+    path = pathlib.Path(path)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def page(recording, title, words):
+    """The page that plays a recording back, as text."""
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("live.css", "live.js"))
+    parts = {"title": html.escape(title), "words": html.escape(words)}
+    return PAGE.format(style=style, script=script, recording=recording, **parts)
+
+
+def record(lab, positions, *, progress=True):
+    """The recording of an `export` as text: deflated JSON and points, in base64."""
+    positions = _checked(lab, positions)
+    places = list(itertools.product(*positions.values()))
+    silent = not progress or "TQDM_DISABLE" in os.environ
+    strokes, layers, frames, rows = _Table(), _Table(), [], None
+    start = {name: getattr(lab, name) for name in positions}
+    with lab.aside(), tqdm(total=len(places), unit=" frames", delay=1, leave=False, disable=silent) as bar:
+        for place in places:
+            for name, value in zip(positions, place, strict=True):
+                setattr(lab, name, value)
+            seen = lab.outcome()
+            rows = rows or [lab.controls[name].row(lab) for name in positions]
+            pair = [layers.add(tuple(_numbered(strokes, seen[layer]))) for layer in ("standing", "moving")]
+            frames.append([*pair, seen["words"], seen["facts"], *seen["said"]])
+            bar.update()
+    heads = [[*json.loads(head), points, len(data)] for head, points, data in strokes]
+    about = {
+        "rows": [row | {"values": values} for row, values in zip(rows, positions.values(), strict=True)],
+        "start": start,
+        "size": {"width": lab.picture.width, "height": lab.picture.height, "panels": lab.picture.panels},
+        "strokes": heads,
+        "layers": list(layers),
+        "frames": frames,
+    }
+    return deflated(about, b"".join(data for _, _, data in strokes))
+
+
+class _Table(dict):
+    """Things by number, each once, in the order in which they came."""
+
+    def add(self, thing):
+        return self.setdefault(thing, len(self))
+
+
+def _numbered(table, strokes):
+    """The numbers of a layer's strokes in the table of all."""
+    data, ends = encode(strokes)
+    starts = [0, *ends[:-1]]
+    for (head, points), start, end in zip(strokes, starts, ends, strict=True):
+        yield table.add((json.dumps(head), len(points), data[start:end]))
+
+
+def _checked(lab, positions):
+    """The positions as lists of what the controls take, or an error in words."""
+    movable = [name for name, control in lab.controls.items() if control.kind not in ("press", "words")]
+    if not positions:
+        raise ValueError(f"no positions are given; name a control and its values, such as {movable[0]}=[...].")
+    for name, values in positions.items():
+        if name not in movable:
+            raise ValueError(f"there is no control {name!r} to move; choose from {', '.join(movable)}.")
+        if not len(list(values)):
+            raise ValueError(f"{name} has no values; give at least one.")
+    count = math.prod(len(list(values)) for values in positions.values())
+    if count > MOST_FRAMES:
+        raise ValueError(
+            f"these positions make {count:,} frames; at most {MOST_FRAMES:,} fit into a page. Give fewer values of "
+            f"{max(positions, key=lambda name: len(list(positions[name])))!r}."
+        )
+    return {name: [value.item() if hasattr(value, "item") else value for value in values]
+            for name, values in positions.items()}  # fmt: skip

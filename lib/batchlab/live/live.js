@@ -1,0 +1,492 @@
+// The page of a live picture. What the reader wishes goes up in `wishes`; all that is seen comes down in `rows`,
+// `standing` and `frame`. The same script plays a recording back where there is no kernel; see `playBack`.
+
+const FONTS = '"DejaVu Sans", Verdana, "Bitstream Vera Sans", sans-serif';
+const EIGHTH = 8;  // parts of a pixel, as recorder.py counts
+const MEMORY = 64;  // layers that are kept unpacked
+
+// ---- 1. A recording is unpacked -------------------------------------------------------------------------------------
+
+async function unpack(text) {
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const whole = new Uint8Array(await new Response(stream).arrayBuffer());
+  const length = new DataView(whole.buffer).getUint32(0, true);
+  return { head: JSON.parse(new TextDecoder().decode(whole.subarray(4, 4 + length))), bytes: whole.subarray(4 + length) };
+}
+
+// Points as recorder.py encodes them: `read(count)` gives [x, y, x, y, ...] in pixels.
+function reader(bytes, at = 0) {
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value |= (byte & 127) << shift;
+      if (byte < 128) return (value >>> 1) ^ -(value & 1);
+    }
+  };
+  return (count) => {
+    const points = new Float32Array(2 * count);
+    let [x, y] = [0, 0];
+    for (let i = 0; i < points.length; i += 2) {
+      points[i] = (x += number()) / EIGHTH;
+      points[i + 1] = (y += number()) / EIGHTH;
+    }
+    return points;
+  };
+}
+
+function pathOf(parts, codes, points) {
+  const path = new Path2D();
+  let i = 0;
+  const next = (count) => points.subarray(2 * i, 2 * (i += count));
+  for (const part of parts) {
+    const end = i + Math.abs(part);
+    path.moveTo(...next(1));
+    while (i < end) {
+      if (codes[i] === "Q") path.quadraticCurveTo(...next(2));
+      else if (codes[i] === "C") path.bezierCurveTo(...next(3));
+      else path.lineTo(points[2 * i], points[2 * i++ + 1]);
+    }
+    if (part < 0) path.closePath();
+  }
+  return path;
+}
+
+function imageOf(columns, rows, colors, points) {
+  const image = document.createElement("canvas");
+  [image.width, image.height] = [columns, rows];
+  const pixels = new ImageData(columns, rows);
+  const rgba = colors.map((color) => color.slice(1).padEnd(8, "f").match(/../g).map((two) => parseInt(two, 16)));
+  for (let i = 0; i < columns * rows; i++) pixels.data.set(rgba[Math.round(points[i] * EIGHTH)], 4 * i);
+  image.getContext("2d").putImageData(pixels, 0, 0);
+  return image;
+}
+
+// A stroke as it is painted: what `recorder.py` wrote, with its points made into paths.
+function stroke([kind, ...head], read) {
+  const points = read(head.at(-1));
+  if (kind === "p") return { kind, style: head[0], path: pathOf(head[1], head[2], points) };
+  if (kind === "c") return { kind, path: pathOf(head[0], head[1], points) };
+  if (kind === "t") return { kind, style: head[0], text: head[1], font: `${head[2]} ${FONTS}`, angle: head[3], width: head[4], points };
+  if (kind === "i") return { kind, style: head[0], matrix: head[1], image: imageOf(head[2], head[3], head[4], points) };
+  const outline = head[1].reduce((sum, part) => sum + Math.abs(part), 0);
+  const marker = pathOf(head[1], head[2], points.subarray(0, 2 * outline));
+  return { kind, style: head[0], path: marker, points: points.subarray(2 * outline) };
+}
+
+const known = new Map();  // layers that were unpacked lately: a picture is painted anew when its width changes
+
+function layer(text) {
+  if (!known.has(text)) {
+    known.set(text, unpack(text).then(({ head, bytes }) => {
+      const read = reader(bytes);
+      return head.map((row) => stroke(row, read));
+    }));
+    if (known.size > MEMORY) known.delete(known.keys().next().value);
+  }
+  return known.get(text);
+}
+
+// ---- 2. A recording is replayed on a canvas -------------------------------------------------------------------------
+
+const widths = new Map();
+
+function natural(g, text) {
+  const key = g.font + text;
+  if (!widths.has(key)) {
+    if (widths.size > 5000) widths.clear();
+    widths.set(key, g.measureText(text).width || 1);
+  }
+  return widths.get(key);
+}
+
+function paint(g, style, path) {
+  if (style.f) g.fillStyle = style.f, g.fill(path);
+  if (!style.s) return;
+  Object.assign(g, { strokeStyle: style.s, lineWidth: style.w, lineCap: style.e ?? "butt", lineJoin: style.j ?? "miter" });
+  g.setLineDash(style.d ?? []);
+  g.lineDashOffset = style.o ?? 0;
+  g.stroke(path);
+}
+
+function replay(g, strokes) {
+  let clip = null;
+  for (const { kind, style, path, points, ...rest } of strokes) {
+    if (kind === "c") {
+      clip = path;
+      continue;
+    }
+    g.save();
+    if (clip) g.clip(clip);
+    clip = null;
+    if (style.c) {
+      g.beginPath();
+      g.rect(...style.c);
+      g.clip();
+    }
+    if (kind === "p") paint(g, style, path);
+    else if (kind === "m") {
+      for (let i = 0; i < points.length; i += 2) {
+        g.translate(points[i], points[i + 1]);
+        paint(g, style, path);
+        g.translate(-points[i], -points[i + 1]);
+      }
+    } else if (kind === "t") {
+      g.font = rest.font;
+      g.fillStyle = style.f;
+      g.translate(points[0], points[1]);
+      g.rotate((-rest.angle * Math.PI) / 180);
+      g.scale(rest.width / natural(g, rest.text), 1);
+      g.fillText(rest.text, 0, 0);
+    } else if (kind === "i") {
+      g.imageSmoothingEnabled = false;
+      g.transform(...rest.matrix);
+      g.drawImage(rest.image, 0, 0);
+    }
+    g.restore();
+  }
+}
+
+// Where the columns of a picture go in a room of some width: side by side, or one below the other where it is narrow.
+function placed({ width, height, panels }, room) {
+  const columns = room < 0.62 * width && panels.length > 1 ? panels : [[0, width]];
+  let top = 0;
+  return columns.map(([left, right]) => {
+    const scale = Math.min(room / (right - left), columns.length > 1 ? 1 : 4 / 3);
+    const cell = { left, width: right - left, height, scale, top };
+    top += height * scale;
+    return cell;
+  });
+}
+
+function paintPicture(canvas, size, layers, room) {
+  const cells = placed(size, room), ratio = window.devicePixelRatio || 1;
+  const width = Math.max(...cells.map((cell) => cell.width * cell.scale)), height = cells.at(-1).top + cells.at(-1).height * cells.at(-1).scale;
+  const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== across || canvas.height !== down) {
+    [canvas.width, canvas.height] = [across, down];
+    Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  }
+  const g = canvas.getContext("2d");
+  g.setTransform(1, 0, 0, 1, 0, 0);
+  g.clearRect(0, 0, across, down);
+  for (const { left, width, height, scale, top } of cells) {
+    g.save();
+    g.scale(ratio, ratio);
+    g.translate(0, top);
+    g.scale(scale, scale);
+    g.beginPath();
+    g.rect(0, 0, width, height);
+    g.clip();
+    g.translate(-left, 0);
+    for (const strokes of layers) replay(g, strokes);
+    g.restore();
+  }
+  return cells;
+}
+
+// ---- 3. Controls ----------------------------------------------------------------------------------------------------
+
+function element(tag, looks = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), looks);
+  made.append(...children);
+  return made;
+}
+
+// The place of a number on its slider, 0 to 1, and the number at a place. Logarithmic sliders may begin at 0.
+export function toPlace({ kind, values, low, high, log }, value) {
+  if (kind === "steps") return values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0;
+  if (high === low) return 0;
+  if (!log) return (value - low) / (high - low);
+  return low > 0 ? Math.log(value / low) / Math.log(high / low) : Math.log1p(value) / Math.log1p(high);
+}
+
+export function toNumber({ kind, values, low, high, log }, place) {
+  if (kind === "steps") return values[Math.round(place * (values.length - 1))];
+  const number = !log ? low + (high - low) * place : low > 0 ? low * (high / low) ** place : Math.expm1(place * Math.log1p(high));
+  return kind === "whole" ? Math.round(number) : Number(number.toPrecision(3));
+}
+
+// The number that a key leads to from a value: the next one, or a tenth of the slider further.
+export function afterKey(row, value, key) {
+  const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[key];
+  if (key === "Home") return toNumber(row, 0);
+  if (key === "End") return toNumber(row, 1);
+  if (!by) return undefined;
+  if (row.kind === "steps") return row.values[Math.min(Math.max(row.values.indexOf(value) + Math.sign(by), 0), row.values.length - 1)];
+  let next = toNumber(row, Math.min(Math.max(toPlace(row, value) + by / 100, 0), 1));
+  if (row.kind === "whole" && (Math.abs(by) === 1 || next === value)) next = value + Math.sign(by);
+  return Math.min(Math.max(next, row.low), row.high);
+}
+
+const spelled = (value) => (typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(3))) : String(value));
+const meant = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
+
+function slider(wish) {
+  let row, value;
+  const label = element("span"), hint = element("span", { className: "hint" });
+  const range = element("input", { type: "range", min: 0, max: 1, step: "any" });
+  const box = element("input", { type: "text", inputMode: "decimal", className: "box", spellcheck: false });
+  const show = (refused) => {
+    range.value = toPlace(row, value);
+    range.setAttribute("aria-valuetext", spelled(value));
+    if (document.activeElement !== box || refused === undefined) box.value = spelled(refused ?? value);
+    box.toggleAttribute("aria-invalid", refused !== undefined);
+  };
+  const move = (next) => {
+    if (next === undefined || next === value) return;
+    value = next;
+    show();
+    wish(value);
+  };
+  range.addEventListener("input", () => move(toNumber(row, range.valueAsNumber)));
+  range.addEventListener("change", () => show());  // the handle goes to where its number is
+  range.addEventListener("keydown", (event) => {
+    const next = event.ctrlKey || event.altKey || event.metaKey ? undefined : afterKey(row, value, event.key);
+    if (next === undefined) return;
+    event.preventDefault();
+    move(next);
+  });
+  box.addEventListener("change", () => wish(meant(box.value)));
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") box.select();
+  });
+  return {
+    root: element("div", { className: "number" }, element("label", {}, label, range), box, hint),
+    update(next, now, refused) {
+      row = next.kind === "steps" ? { ...next, values: next.values ?? next.steps } : next;
+      if (now !== undefined) value = now;
+      [label.textContent, hint.textContent] = [row.label, row.hint ?? ""];
+      box.ariaLabel = `${row.label}, typed`;
+      range.title = box.title = row.tip ?? "";
+      range.disabled = box.disabled = Boolean(row.disabled);
+      if (now !== undefined) show(refused);
+    },
+  };
+}
+
+function menu(wish) {
+  const label = element("span"), select = element("select");
+  let offered = "";
+  select.addEventListener("change", () => wish(select.value));
+  return {
+    root: element("div", { className: "menu" }, element("label", {}, label, select)),
+    update(row, now) {
+      label.textContent = row.label;
+      select.disabled = Boolean(row.disabled);
+      const options = row.values ?? row.options;
+      if (offered !== options.join("\n")) select.replaceChildren(...options.map((name) => element("option", { value: name, textContent: name })));
+      offered = options.join("\n");
+      if (now !== undefined) select.value = now;
+    },
+  };
+}
+
+function press(wish) {
+  const button = element("button", { type: "button" });
+  button.addEventListener("click", () => wish(true));
+  return {
+    root: button,
+    update(row) {
+      [button.textContent, button.title, button.disabled] = [row.label, row.tip ?? "", Boolean(row.disabled)];
+    },
+  };
+}
+
+function tick(wish) {
+  const box = element("input", { type: "checkbox" }), label = element("span");
+  box.addEventListener("change", () => wish(box.checked));
+  return {
+    root: element("label", { className: "tick" }, box, label),
+    update(row, now) {
+      [label.textContent, label.title, box.disabled] = [row.label, row.tip ?? "", Boolean(row.disabled)];
+      if (now !== undefined) box.checked = now;
+    },
+  };
+}
+
+function words(wish) {
+  const label = element("span"), box = element("input", { type: "text", spellcheck: false });
+  box.addEventListener("change", () => wish(box.value));
+  return {
+    root: element("div", { className: "text" }, element("label", {}, label, box)),
+    update(row, now) {
+      [label.textContent, box.placeholder, box.disabled] = [row.label, row.hint ?? "", Boolean(row.disabled)];
+      if (now !== undefined && document.activeElement !== box) box.value = now;
+    },
+  };
+}
+
+const KINDS = { whole: slider, number: slider, steps: slider, menu, press, tick, words };
+
+// ---- 4. The view ----------------------------------------------------------------------------------------------------
+
+// Notebook 7 takes plain keys for itself before a control sees them. One that is pressed in a control belongs to the
+// control; keys with Ctrl, Alt or Cmd, Escape, and Shift + Enter, remain the notebook's.
+function keepKeys() {
+  if (window.batchlabKeys) return;
+  window.batchlabKeys = true;
+  window.addEventListener("keydown", (event) => {
+    if (!event.target.closest?.(".batchlab")) return;
+    const shortcut = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape" || (event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
+  }, true);
+}
+
+function render({ model, el }) {
+  keepKeys();
+  const controls = new Map(), mine = {};
+  let count = Math.max(0, ...Object.values(model.get("wishes") ?? {}).map(([, earlier]) => earlier));
+  let cells = [], painted = 0, late = null, settled = null, asked = null;
+  const rows = element("fieldset", { className: "rows" });
+  const message = element("div", { className: "message", hidden: true });
+  const canvas = element("canvas", { className: "picture" });
+  const said = element("div", { className: "words" }), facts = element("div", { className: "facts" });
+  const state = element("div", { className: "state", hidden: true });
+  canvas.setAttribute("role", "img");
+  for (const [part, role] of [[said, "status"], [message, "alert"]]) part.setAttribute("role", role);
+  said.setAttribute("aria-live", "polite");
+  rows.setAttribute("aria-label", "controls");
+  el.classList.add("batchlab");
+  el.append(rows, message, element("div", { className: "frame" }, canvas), said, facts, state);
+
+  const wish = (name, value) => {
+    mine[name] = ++count;
+    model.set("wishes", { ...model.get("wishes"), [name]: [value, count] });
+    model.save_changes();
+    late ??= setTimeout(() => wait(0), 400);
+  };
+  const wait = (step) => {
+    el.classList.add("waiting");
+    state.textContent = ["", "Waiting for the kernel: it is still computing something else.",
+      "No answer. If the kernel was restarted or stopped, run the cell above again: then the picture moves."][step];
+    state.hidden = !step;
+    if (step < 2) late = setTimeout(() => wait(step + 1), [2000, 15000][step]);
+  };
+  const answered = () => {
+    const { heard = {} } = model.get("frame");
+    if (Object.entries(mine).some(([name, at]) => (heard[name] ?? 0) < at)) return;
+    clearTimeout(late);
+    late = null;
+    el.classList.remove("waiting");
+    state.hidden = true;
+  };
+
+  const showRows = () => {
+    const { list = [], locked = false, clicks = false } = model.get("rows") ?? {};
+    const { values = {}, heard = {}, refused = {} } = model.get("frame") ?? {};
+    for (const row of list) {
+      const { name } = row;
+      if (!controls.has(name)) {
+        controls.set(name, KINDS[row.kind]((value) => wish(name, value)));
+        rows.append(controls.get(name).root);
+      }
+      const latest = (heard[name] ?? 0) >= (mine[name] ?? 0);  // else the reader has moved it meanwhile
+      controls.get(name).update(row, latest ? values[name] : undefined, latest ? refused[name] : undefined);
+      controls.get(name).root.hidden = Boolean(row.hidden);
+    }
+    rows.disabled = locked;
+    canvas.classList.toggle("clickable", clicks && !locked);
+  };
+
+  const showFrame = async () => {
+    const frame = model.get("frame") ?? {}, standing = model.get("standing") ?? {};
+    if (!frame.strokes || frame.standing !== standing.count) return;
+    const layers = await Promise.all([layer(standing.strokes), layer(frame.strokes)]);
+    if (frame.count < painted) return;  // a later one was quicker
+    painted = frame.count;
+    const room = Math.min(el.clientWidth || standing.width, 1200);
+    askForWidth(standing, room);
+    cells = paintPicture(canvas, standing, layers, room);
+    [canvas.dataset.frame, canvas.dataset.shows] = [frame.count, JSON.stringify(frame.shows)];
+    canvas.ariaLabel = said.textContent = frame.words;
+    facts.replaceChildren(...frame.facts.map((fact) => element("span", { textContent: fact })));
+    message.classList.toggle("alarm", Boolean(frame.alarm));
+    if (message.textContent !== frame.message) message.textContent = frame.message;
+    message.hidden = !frame.message;
+    el.classList.toggle("busy", Boolean(frame.busy));
+    said.ariaBusy = "true";  // a screen reader speaks when the movement has ended
+    clearTimeout(settled);
+    settled = setTimeout(() => (said.ariaBusy = "false"), 400);
+    answered();
+  };
+  // A narrow page is drawn for anew, so that its text keeps its size.
+  const askForWidth = ({ width, wide, narrow }, room) => {
+    const wanted = room < narrow ? Math.max(300, 20 * Math.floor(room / 20)) : wide;
+    if (!wide || wanted === (asked ?? width)) return;
+    asked = wanted;
+    wish("width", wanted);
+  };
+  const takeFrame = () => {
+    const { count } = model.get("frame") ?? {};
+    showRows();
+    return showFrame().finally(() => model.send({ seen: count }));
+  };
+
+  canvas.addEventListener("click", (event) => {
+    const { clicks, locked } = model.get("rows"), box = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const cell = cells.findLast(({ top }) => y >= top);
+    if (clicks && !locked && cell) wish("click", [x / cell.scale + cell.left, (y - cell.top) / cell.scale]);
+  });
+  const gone = () => {
+    if (model.comm_live ?? model.widget_manager?.kernel) return;
+    state.textContent = "This picture stands still, since its kernel was restarted or stopped. Run the cell above again to bring it back.";
+    state.hidden = false;
+    el.classList.add("gone");
+  };
+  const watched = { "change:rows": showRows, "change:frame": takeFrame, "comm_live_update": gone, "comm:close": gone };
+  for (const [name, react] of Object.entries(watched)) model.on(name, react);
+  const room = new ResizeObserver(() => showFrame());
+  room.observe(el);
+  takeFrame();
+  return () => {
+    for (const [name, react] of Object.entries(watched)) model.off(name, react);
+    room.disconnect();
+  };
+}
+
+// ---- 5. Without a kernel --------------------------------------------------------------------------------------------
+
+// A recording of `export.py` stands in for the kernel: it answers a wish with the frame of that position.
+export async function playBack(el, text) {
+  const { head, bytes } = await unpack(text);
+  let at = 0;
+  const strokes = head.strokes.map((row) => {
+    const start = at;
+    at += row.at(-1);
+    let made;
+    return () => (made ??= stroke(row.slice(0, -1), reader(bytes, start)));
+  });
+  const state = { wishes: {}, rows: { list: head.rows.map(({ steps, ...row }) => ({ ...row, steps: row.values })) } };
+  const reacts = {};
+  const play = (count) => {
+    const values = {}, heard = {};
+    let place = 0;
+    for (const { name, values: all } of head.rows) {
+      const [wished = head.start[name], at = 0] = state.wishes[name] ?? [];
+      const nearest = typeof wished === "number" ? all.reduce((a, b) => (Math.abs(b - wished) < Math.abs(a - wished) ? b : a)) : wished;
+      [values[name], heard[name]] = [all.includes(nearest) ? nearest : all[0], at];
+      place = place * all.length + all.indexOf(values[name]);
+    }
+    const [standing, moving, words, facts, message, alarm] = head.frames[place];
+    for (const number of [standing, moving]) known.set(`layer ${number}`, Promise.resolve(head.layers[number].map((i) => strokes[i]())));
+    state.standing = { count: standing, strokes: `layer ${standing}`, ...head.size };
+    state.frame = { count, standing, strokes: `layer ${moving}`, words, facts, message, alarm, values, shows: values, heard };
+    reacts["change:frame"]?.();
+  };
+  const model = {
+    get: (name) => state[name],
+    set: (name, value) => (state[name] = value),
+    save_changes: () => play(state.frame.count + 1),
+    on: (name, react) => (reacts[name] = react),
+    off: () => {},
+    send: () => {},
+    comm_live: true,
+  };
+  play(1);
+  return render({ model, el });
+}
+
+export default { render };

@@ -1,0 +1,176 @@
+"""A figure in two layers: what stands still, recorded when it has changed, and what moves, recorded for each frame."""
+
+import contextlib
+import io
+import itertools
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from .recorder import Recorder
+
+STYLE = matplotlib.rc_params_from_file(pathlib.Path(__file__).with_name("batchlab.mplstyle"), use_default_template=False)
+NARROW = 6.0  # inches, below which the columns of a picture stand one below the other
+DPI, STILL_SCALE = 100, 2  # pixels of an inch on the page; a picture without a page is painted at twice the size
+
+
+class View(NamedTuple):
+    """A part of a picture: its moving artists, from back to front, and the function that brings them up to date."""
+
+    artists: list[Any]
+    update: Callable[..., None]
+
+
+class Picture:
+    """A matplotlib figure of `width` times `height` inches, recorded or painted.
+
+    An artist that moves is "animated" in matplotlib's sense: when it changes, the rest of the figure does not. So
+    `figure.stale` tells whether what stands still must be recorded anew; nobody has to say so.
+    """
+
+    def __init__(self, width, height):
+        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.width, self.height = round(width * DPI), round(height * DPI)
+        self.views, self.shown = [], None
+        self.standing, self.panels = [], []
+        self._recorder = Recorder(self.width, self.height, DPI)
+
+    def draw(self, draw):
+        """Empty the figure and have `draw(figure)` fill it, in the course's style; it returns the views."""
+        self.figure.clear()
+        with matplotlib.rc_context(STYLE):
+            self.views = draw(self.figure)
+        for artist in (artist for view in self.views for artist in view.artists):
+            artist.set_animated(True)
+        self.panels = []
+
+    def stand(self):
+        """What stands still, the very same recording as long as it has not changed."""
+        if self.panels and not self.figure.stale:
+            return self.standing
+        with matplotlib.rc_context(STYLE), self._without_images():  # ticks are made while they are drawn
+            self.standing = self._recorder.record(self.figure.draw)
+            self.panels = self.panels or _panels(self.figure, self._recorder)
+        self.figure.stale = False
+        return self.standing
+
+    @contextlib.contextmanager
+    def _without_images(self):
+        """Hide moving images, which matplotlib draws with what stands still even if they are animated."""
+        images = [a for view in self.views for a in view.artists if isinstance(a, AxesImage) and a.get_visible()]
+        for image in images:
+            image.set_visible(False)
+        try:
+            yield
+        finally:
+            for image in images:
+                image.set_visible(True)
+
+    def move(self):
+        """Record what moves: the first `shown` views, or all if that is None."""
+        return self._recorder.record(self._draw_moving)
+
+    def _draw_moving(self, renderer):
+        for view in self.views[: self.shown]:
+            for artist in view.artists:
+                artist.draw(renderer)
+
+    def painted(self, scale=STILL_SCALE):
+        """The same picture painted by Agg: an (height, width, 4) array of bytes."""
+        stale, self.figure.dpi = self.figure.stale, DPI * scale
+        try:
+            canvas = FigureCanvasAgg(self.figure)
+            with matplotlib.rc_context(STYLE), self._without_images():
+                canvas.draw()
+            self._draw_moving(canvas.get_renderer())
+            return np.array(canvas.buffer_rgba())
+        finally:
+            self.figure.dpi, self.figure.stale = DPI, stale
+            self.figure.set_canvas(self.canvas)
+
+    def png(self, scale=STILL_SCALE):
+        """The same as PNG, in a palette of 256 colours: a third of the bytes."""
+        return png(self.painted(scale))
+
+
+def columns(figure, widths=(1, 1), *, rows=None, left=0.65, right=0.15, top=0.4, bottom=0.55):
+    """Axes side by side, or one below the other where the figure is narrow.
+
+    Args:
+        figure: an empty figure.
+        widths: how the room is shared by the columns.
+        rows: how many axes each column holds, one below the other; None: one.
+        left, right, top, bottom: inches for labels around each axes; a number, or one for each column.
+
+    Returns:
+        The axes, a list; those of the first column come first.
+    """
+    count = len(widths)
+    rows = [1] * count if rows is None else rows
+    left, right, top, bottom = (np.broadcast_to(margin, count) for margin in (left, right, top, bottom))
+    width, height = figure.get_size_inches()
+    narrow = width < NARROW
+    each = height / sum(rows) if narrow else None
+    shares = np.array(widths) / np.sum(widths) * (width - np.sum(left + right))
+    made, x, y = [], 0.0, height
+    for column in range(count):
+        across = width - left[column] - right[column] if narrow else shares[column]
+        tall = each or height / rows[column]
+        y = y if narrow else height
+        for _ in range(rows[column]):
+            y -= tall
+            box = (x + left[column], y + bottom[column], across, tall - top[column] - bottom[column])
+            made.append(figure.add_axes(np.array(box) / (width, height, width, height)))
+        x += 0 if narrow else left[column] + across + right[column]
+    return made
+
+
+def _panels(figure, renderer):
+    """The columns of axes, [[left, right], ...] in pixels: on a narrow page they stand one below the other."""
+    columns = []
+    for axes in sorted(figure.axes, key=lambda axes: axes.bbox.x0):
+        labels = axes.yaxis.get_tightbbox(renderer) or axes.bbox
+        left, right = min(axes.bbox.x0, labels.x0), max(axes.bbox.x1, labels.x1)
+        if columns and axes.bbox.x0 < columns[-1][1]:
+            columns[-1][1] = max(columns[-1][1], right)
+        else:
+            columns.append([left, right])
+    between = [round((one[1] + other[0]) / 2) for one, other in itertools.pairwise(columns)]
+    return [list(pair) for pair in itertools.pairwise([0, *between, round(figure.bbox.width)])]
+
+
+def png(pixels):
+    """An array of (height, width, 4) bytes as PNG bytes in at most 256 colours."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    image = Image.fromarray(pixels).convert("RGB")
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+class Still:
+    """A picture that stands still, with its alternative text; a notebook shows it when it is a cell's last value."""
+
+    def __init__(self, alt, width=9.0, height=3.6):
+        self.alt = alt
+        with matplotlib.rc_context(STYLE):
+            self.figure = Figure(figsize=(width, height), dpi=DPI * STILL_SCALE, facecolor="white", layout="constrained")
+
+    def __repr__(self):
+        return "A picture; its alternative text says what it shows."
+
+    def _repr_mimebundle_(self, **kwargs):
+        canvas = FigureCanvasAgg(self.figure)
+        with matplotlib.rc_context(STYLE):
+            canvas.draw()
+        bundle = {"text/plain": repr(self), "image/png": png(np.array(canvas.buffer_rgba()))}
+        width, height = self.figure.get_size_inches() * DPI
+        return bundle, {"image/png": {"alt": self.alt, "width": round(width), "height": round(height)}}
