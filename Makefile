@@ -51,7 +51,7 @@ notebooks: .venv/.ready ## run the notebooks and write them with their outputs
 
 .PHONY: film
 film: .venv/.ready ## film the lab in a browser for the README
-	$(PY) tests/film.py
+	$(PY) tests/pages/film.py
 
 .PHONY: verdicts
 verdicts: .venv/.ready ## test the twenty statements and write what is measured into the README

@@ -12,6 +12,16 @@ import optax
 import pytest
 
 import batchlab as bl
+from batchlab.course import (
+    ch01_count,
+    ch02_descend,
+    ch04_noise,
+    ch05_rates,
+    ch06_targets,
+    ch07_devices,
+    ch08_rprop,
+    ch09_escape,
+)
 
 # ---- chapter 03 ------------------------------------------------------------------------------------------------------
 
@@ -79,7 +89,7 @@ COUNTED = [(50, 1), (50, 6), (50, 7), (50, 10), (50, 50), (150, 64), (150, 75), 
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
 def test_s01_an_epoch_uses_every_sample_once(n, batch_size):
     for seed in range(3):
-        run, shares = bl.counting.watch(n, batch_size, num_epochs=2, seed=seed)
+        run, shares = ch01_count.watch(n, batch_size, num_epochs=2, seed=seed)
         epochs = np.split(shares > 0, run.num_epochs)
         # Observed inside the run: in each epoch each sample was in exactly one update.
         assert all((epoch.sum(axis=0) == 1).all() for epoch in epochs)
@@ -90,7 +100,7 @@ def test_s01_an_epoch_uses_every_sample_once(n, batch_size):
 
 
 def test_s01_also_beyond_the_first_block_of_shuffles(verdict):
-    run, shares = bl.counting.watch(n=7, batch_size=3, num_epochs=130)
+    run, shares = ch01_count.watch(n=7, batch_size=3, num_epochs=130)
     assert all(((epoch > 0).sum(axis=0) == 1).all() for epoch in np.split(shares, run.num_epochs))
     verdict(
         "S1",
@@ -102,16 +112,16 @@ def test_s01_also_beyond_the_first_block_of_shuffles(verdict):
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
 def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size, verdict):
     for seed in range(3):
-        run, shares = bl.counting.watch(n, batch_size, num_epochs=2, seed=seed)
+        run, shares = ch01_count.watch(n, batch_size, num_epochs=2, seed=seed)
         orders = []
         for epoch, updates in enumerate(np.split(shares, run.num_epochs), start=1):
-            cut = bl.counting.batches(epoch, n, batch_size, seed)
+            cut = ch01_count.batches(epoch, n, batch_size, seed)
             # The run took just the batches that the picture shows, in this order; they overlap nowhere.
             assert [set(np.flatnonzero(update)) for update in updates] == [set(batch.tolist()) for batch in cut]
             orders.append(np.concatenate(cut).tolist())
             assert sorted(orders[-1]) == list(range(n))
             # And they are the chapter's exercise, done on the epoch's order.
-            loop = bl.chapters.ch01.epoch_batches(orders[-1], batch_size)
+            loop = ch01_count.epoch_batches(orders[-1], batch_size)
             assert [batch.tolist() for batch in cut] == list(loop)
         # Shuffled afresh, but for the full batch, where there is nothing to shuffle.
         assert (orders[0] != orders[1]) == (batch_size < n)
@@ -123,7 +133,7 @@ def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size
 
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
 def test_s03_batch_size_is_the_number_of_samples_in_a_step(n, batch_size):
-    _, shares = bl.counting.watch(n, batch_size, num_epochs=2)
+    _, shares = ch01_count.watch(n, batch_size, num_epochs=2)
     sizes = (shares > 0).sum(axis=1)
     assert (sizes[:-1] <= batch_size).all()
     # All batches but the last of an epoch have B samples, and a batch of b weighs each of its samples by 1 / b.
@@ -132,7 +142,7 @@ def test_s03_batch_size_is_the_number_of_samples_in_a_step(n, batch_size):
 
 
 def test_s03_batch_size_6_is_not_6_batches(verdict):
-    made = {size: len(bl.counting.batches(1, 50, size)) for size in range(1, 51)}
+    made = {size: len(ch01_count.batches(1, 50, size)) for size in range(1, 51)}
     assert made[6] == 9
     assert [size for size, number in made.items() if number == 6] == [9]
     # The two are the same only where size times number happens to hold all samples.
@@ -142,10 +152,10 @@ def test_s03_batch_size_6_is_not_6_batches(verdict):
 
 @pytest.mark.parametrize(("n", "batch_size"), COUNTED)
 def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size, verdict):
-    run, shares = bl.counting.watch(n, batch_size, num_epochs=2)
+    run, shares = ch01_count.watch(n, batch_size, num_epochs=2)
     each = -(-n // batch_size)
     # Updates counted by the optimizer itself, by the history, and by the chapter's exercise.
-    assert len(shares) == run.iterations[-1] == bl.chapters.ch01.count_updates(n, batch_size, 2) == 2 * each
+    assert len(shares) == run.iterations[-1] == ch01_count.count_updates(n, batch_size, 2) == 2 * each
     assert run.iterations.tolist() == [0, each, 2 * each]
     # A counter of passes, labelled "iterations", is right for the full batch only.
     assert (run.num_epochs == len(shares)) == (batch_size == n)
@@ -159,14 +169,14 @@ def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size, verdict):
 @pytest.fixture(scope="module")
 def line():
     """The straight line of the chapter: its surface, and its lowest loss."""
-    scene, minima = bl.descending.surface("straight line")
+    scene, minima = ch02_descend.surface("straight line")
     return scene, float(scene.losses(minima)[0])
 
 
 def distances(scene, batch_size, learning_rate):
     """How far twenty seeds travel in one epoch: along the path, and from its start to its end."""
     run = scene.fit(batch_size=batch_size, learning_rate=learning_rate, num_epochs=1, seeds=20)
-    path = bl.descending.path(run)
+    path = ch02_descend.path(run)
     return np.linalg.norm(np.diff(path, axis=1), axis=-1).sum(axis=1), np.linalg.norm(path[:, -1] - path[:, 0], axis=-1)
 
 
@@ -205,7 +215,7 @@ def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
 
 def test_s14_a_decayed_rate_converges(line, verdict):
     # The other side of the condition: the same descent with a decaying rate comes a thousand times closer.
-    decayed = late_excess(line, batch_size=1, optimizer=bl.descending.decayed_sgd)
+    decayed = late_excess(line, batch_size=1, optimizer=ch02_descend.decayed_sgd)
     fixed = late_excess(line, batch_size=1)
     assert decayed.max() < 1e-3 * fixed.min()
     floor = 100 * np.median(fixed) / line[1]
@@ -218,9 +228,9 @@ def test_s14_a_decayed_rate_converges(line, verdict):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_s18_gd_ends_in_the_minimum_nearest_its_start(seed):
-    scene = bl.descending.two_bumps(seed=seed)
+    scene = ch02_descend.two_bumps(seed=seed)
     minima = scene.minima()
-    starts, reached = bl.descending.basins(scene, minima, shape=(12, 6))
+    starts, reached = ch02_descend.basins(scene, minima, shape=(12, 6))
     apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
     # Every start ends in a minimum: most in the nearest, and all that are twice as far from the other one.
     assert (reached >= 0).all()
@@ -234,14 +244,14 @@ def test_s18_gd_ends_in_the_minimum_nearest_its_start(seed):
 
 
 def test_s18_on_a_convex_loss_the_start_does_not_matter(line):
-    scene, minima = bl.descending.surface("straight line")
-    _, reached = bl.descending.basins(scene, minima, learning_rate=0.3, shape=(8, 6))
+    scene, minima = ch02_descend.surface("straight line")
+    _, reached = ch02_descend.basins(scene, minima, learning_rate=0.3, shape=(8, 6))
     assert (reached == 0).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_s19_the_rate_of_sgd_must_be_lower(seed):
-    scene = bl.descending.straight_line(seed=seed)
+    scene = ch02_descend.straight_line(seed=seed)
     lowest = scene.losses(scene.minima())[0]
     rates, stable, close = np.geomspace(0.02, 1, 35), {}, {}
     for batch_size in (1, 64):
@@ -262,8 +272,8 @@ def test_s19_the_rate_of_sgd_must_be_lower(seed):
 def noisy_gradients():
     """Inner products of per-sample gradients in the chapter's runs: dataset -> five seeds -> four epochs."""
     known = {}
-    for name, (_, settings, num_epochs) in bl.noise.RUNS.items():
-        n = len(bl.noise.RUNS[name][0]().x)
+    for name, (_, settings, num_epochs) in ch04_noise.lab.RUNS.items():
+        n = len(ch04_noise.lab.RUNS[name][0]().x)
         known[name] = []
         for seed in range(5):
             problem = bl.data.load(name, n=n, seed=seed)
@@ -274,7 +284,7 @@ def noisy_gradients():
     return known
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradients, name, verdict):
     early = []
     for inner in itertools.chain(*noisy_gradients[name]):
@@ -294,7 +304,7 @@ def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradient
         verdict("S13", f"cosine with the full gradient ≈ {one:.2f} at B = 1, ≈ {many:.2f} at B = 64 (digits, medians)")
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 def test_s14_at_batch_size_1_the_gradient_jumps_about(noisy_gradients, name):
     for run in noisy_gradients[name]:
         for inner in run[1:]:  # after the start
@@ -310,7 +320,7 @@ def test_s14_at_batch_size_1_the_gradient_jumps_about(noisy_gradients, name):
             assert np.sqrt(ratio) < 1 / 4
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 @pytest.mark.parametrize("replace", [True, False])
 def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace, verdict):
     sizes = bl.measure.spread_sizes(len(noisy_gradients[name][0][0]), 8)
@@ -332,7 +342,7 @@ def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace,
         verdict("S15", f"variance ≈ {mean:.2f} times tr Σ/B · (N − B)/(N − 1) for B < N, and exactly zero at B = N")
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 def test_s15_no_power_of_b_holds_up_to_the_full_batch(noisy_gradients, name):
     for run in noisy_gradients[name]:
         n = len(run[0])
@@ -346,7 +356,7 @@ def test_s15_no_power_of_b_holds_up_to_the_full_batch(noisy_gradients, name):
         assert slopes[1] < -2
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 def test_s16_at_the_noise_scale_noise_equals_signal(noisy_gradients, name):
     ratios = []
     for run in noisy_gradients[name]:
@@ -360,7 +370,7 @@ def test_s16_at_the_noise_scale_noise_equals_signal(noisy_gradients, name):
     assert np.abs(np.array(ratios) - 1).max() < 0.2
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 def test_s16_the_noise_scale_rises_along_the_run(noisy_gradients, name):
     for run in noisy_gradients[name]:
         first, last = (bl.measure.noise_scale(inner) for inner in (run[0], run[-1]))
@@ -370,7 +380,7 @@ def test_s16_the_noise_scale_rises_along_the_run(noisy_gradients, name):
         assert signal > 3 * noise
 
 
-@pytest.mark.parametrize("name", list(bl.noise.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
 def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
     held = []
     for seed, run in enumerate(noisy_gradients[name]):
@@ -381,7 +391,7 @@ def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
         truth = bl.measure.noise_scale(inner)
         # 2,000 pairs: within 20 % of the value from all per-sample gradients.
         assert abs(value / truth - 1) < 0.2
-        assert bl.chapters.ch04.two_batch(*lengths, 8, n // 2) == pytest.approx(value)
+        assert ch04_noise.two_batch(*lengths, 8, n // 2) == pytest.approx(value)
         held.append(low <= truth <= high)
     assert sum(held) >= 4  # of five 95 % intervals
 
@@ -393,7 +403,7 @@ def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
 def rate_grids():
     """The chapter's grid for three sets of digits, three starts and shuffles each."""
     problems = [bl.data.digits(n=512, label_noise=0, n_val=256, seed=seed) for seed in range(3)]
-    return [bl.grids.RateGrid(problem).run(progress=False) for problem in problems]
+    return [ch05_rates.RateGrid(problem).run(progress=False) for problem in problems]
 
 
 def descend(problem, plan, seed):
@@ -517,7 +527,7 @@ def test_s20_as_the_gradient_becomes_accurate_the_rate_must_be_raised(rate_grids
     for grid in rate_grids:
         at = {
             budget: [dict(zip(*grid.losses(size, budget), strict=True))[0.25] for size in (8, 32, 512)]
-            for budget in bl.grids.BUDGETS
+            for budget in ch05_rates.BUDGETS
         }
         # At equal epochs and one rate, the full batch ends forty times as high as batches of 8; at its own best rate
         # less than a tenth of that.
@@ -533,7 +543,7 @@ def test_s20_as_the_gradient_becomes_accurate_the_rate_must_be_raised(rate_grids
 @pytest.fixture(scope="module")
 def race():
     """The chapter's sweep, eight seeds: its batch sizes, and the epochs to the target at each rate."""
-    sweep = bl.reaching.digits_sweep().run(progress=False)
+    sweep = ch06_targets.digits_sweep().run(progress=False)
     return sweep.batch_sizes, sweep.epochs_to_target, -(-1000 // sweep.batch_sizes), sweep
 
 
@@ -637,7 +647,7 @@ def test_s17_with_the_best_rate_only_beyond_the_noise_scale(race, verdict):
 # ---- chapter 07 ------------------------------------------------------------------------------------------------------
 
 STEPS = {  # model, kind, columns of x and y: the chapter's perceptron, and one of another shape
-    "64-128-10": bl.devices.STEP,
+    "64-128-10": ch07_devices.lab.STEP,
     "1-32-32-1": (bl.models.mlp((1, 32, 32, 1)), "regression", 1, 1),
 }
 BUDGET = 10**9  # bytes
@@ -705,7 +715,7 @@ def test_s10_full_batch_fits_until_the_budget_and_micro_batches_always(name, ver
 
 @pytest.mark.parametrize("seed", range(3))
 def test_s10_micro_batches_give_the_same_gradient(seed):
-    problem, model = bl.data.digits(n=500, seed=seed), bl.devices.STEP[0]
+    problem, model = bl.data.digits(n=500, seed=seed), ch07_devices.lab.STEP[0]
     params = model.init(jax.random.key(seed))
     whole = bl.measure.batch_gradient(problem, model, params)
 
@@ -714,7 +724,7 @@ def test_s10_micro_batches_give_the_same_gradient(seed):
         return bl.measure.batch_gradient(part, model, params)
 
     for micro_batch in (250, 240):  # dividing 500 and not
-        pieces = bl.chapters.ch07.accumulate(gradient, problem.x, problem.y, micro_batch)
+        pieces = ch07_devices.accumulate(gradient, problem.x, problem.y, micro_batch)
         # To 1e-5 of its length: the sum is taken in another order.
         assert np.linalg.norm(pieces - whole) < 1e-5 * np.linalg.norm(whole)
     # The other side: without the weights of the pieces it is another gradient, off by more than a thousandth.
@@ -725,7 +735,7 @@ def test_s10_micro_batches_give_the_same_gradient(seed):
 def test_s11_larger_batches_use_the_hardware_better_until_saturation(verdict):
     sizes = [1, 16, 256, 1024, 4096]
     for _attempt in range(3):  # a machine that is busy with something else can spoil one
-        seconds = bl.measure.throughput(*bl.devices.STEP, sizes, repeats=15)
+        seconds = bl.measure.throughput(*ch07_devices.lab.STEP, sizes, repeats=15)
         rate = dict(zip(sizes, sizes / seconds, strict=True))
         # On an idle machine 256 make some 25 to 50 times the samples a second of 1, and 4,096 at most 1.5 those of
         # 1,024: the margins are wide on both sides.
@@ -773,9 +783,9 @@ def test_s09_full_gradients_differ_in_size_by_decades():
 def test_s09_rprop_where_one_global_rate_is_hard_to_choose(verdict):
     faster = []
     for seed in range(3):
-        problem = bl.rules.one_in_ten(seed=seed)
+        problem = ch08_rprop.one_in_ten(seed=seed)
         gd = best_of_gd(problem)
-        for rule in (bl.rules.rprop, optax.rprop):
+        for rule in (ch08_rprop.rprop, optax.rprop):
             loss = bl.fit(problem, optimizer=rule, learning_rate=0.01, **FULL).train_loss
             # Full batches, the same epochs, 30 runs: even against the best of 13 rates for each start Rprop, with one
             # and the same first step, ends at less than a third of the loss (5 times lower by the book, 3.9 as in
@@ -783,10 +793,10 @@ def test_s09_rprop_where_one_global_rate_is_hard_to_choose(verdict):
             assert (loss[:, -1] < gd / 3).all()
             epochs = np.argmax(loss <= gd[:, None], axis=1)
             assert epochs.max() < 200 / 3
-            if rule is bl.rules.rprop:
+            if rule is ch08_rprop.rprop:
                 faster.append(epochs)
     # The other side: at batch size 1, Rprop on the last of these ends far above where it began; SGD does not.
-    start, late = last_ten(problem, bl.rules.rprop, 0.01)
+    start, late = last_ten(problem, ch08_rprop.rprop, 0.01)
     share = 200 / np.median(faster)
     verdict(
         "S9",
@@ -798,26 +808,26 @@ def test_s09_rprop_where_one_global_rate_is_hard_to_choose(verdict):
 def test_s09_standardised_inputs_let_gd_catch_up():
     # The other side of the condition: with inputs of one size GD at its best rate ends at less than half of the loss.
     for seed in range(3):
-        apart = [bl.rules.one_in_ten(seed=seed, **scales) for scales in ({}, {"scales": (1.0,) * 4})]
+        apart = [ch08_rprop.one_in_ten(seed=seed, **scales) for scales in ({}, {"scales": (1.0,) * 4})]
         as_they_come, standardised = (np.median(best_of_gd(problem)) for problem in apart)
         assert standardised < as_they_come / 2
 
 
 def test_s09_nine_and_one_cancel_under_sgd_and_not_under_rprop():
-    cycles = bl.rules.NINE_AND_ONE * 5
-    follow = bl.rules.follow
+    cycles = ch08_rprop.NINE_AND_ONE * 5
+    follow = ch08_rprop.follow
     # SGD is back after every cycle, to float32. The large gradient comes last.
     assert np.abs(follow(optax.sgd(0.01), cycles)[9::10]).max() < 1e-8
     waits, goes_on, late = (follow(rule, cycles)[[9, 49]] for rule in (
-        bl.rules.rprop(0.01), bl.rules.rprop(0.01, wait=False), optax.rprop(0.01)))  # fmt: skip
+        ch08_rprop.rprop(0.01), ch08_rprop.rprop(0.01, wait=False), optax.rprop(0.01)))  # fmt: skip
     # With a first step of 0.01 every Rprop drifts; the -0.2 and -1.1 that are often quoted are of the one that makes
     # the halved step.
     np.testing.assert_allclose(goes_on, [-0.19, -1.08], atol=0.005)
     np.testing.assert_allclose(waits, [-0.21, -8.13], atol=0.005)
     assert (late < [-0.15, -6]).all()
     # In any order: 200 shuffles of each cycle, all but a few drift the same way.
-    shuffles = np.random.default_rng(0).permuted(np.tile(bl.rules.NINE_AND_ONE, (5, 200, 1)), axis=2)
-    ends = follow(bl.rules.rprop(0.01), shuffles.transpose(0, 2, 1).reshape(50, 200))[-1]
+    shuffles = np.random.default_rng(0).permuted(np.tile(ch08_rprop.NINE_AND_ONE, (5, 200, 1)), axis=2)
+    ends = follow(ch08_rprop.rprop(0.01), shuffles.transpose(0, 2, 1).reshape(50, 200))[-1]
     assert np.mean(ends < -0.1) > 0.95
     # RMSprop keeps a little of it: after the first cycle less than 0.02 in each.
     drift = follow(optax.rmsprop(0.01), cycles)[[9, 49]]
@@ -826,8 +836,8 @@ def test_s09_nine_and_one_cancel_under_sgd_and_not_under_rprop():
 
 def test_s09_rprop_drifts_away_on_single_samples_of_a_network():
     for seed in range(3):
-        problem = bl.rules.one_in_ten(seed=seed)
-        for rule in (bl.rules.rprop, optax.rprop):
+        problem = ch08_rprop.one_in_ten(seed=seed)
+        for rule in (ch08_rprop.rprop, optax.rprop):
             start, late = last_ten(problem, rule, 0.01)
             # With every start the loss ends above 3 times what it was before training.
             assert (late > 3 * start).all()
@@ -839,10 +849,10 @@ def test_s09_rprop_drifts_away_on_single_samples_of_a_network():
 
 def test_s09_where_signs_are_evenly_mixed_rprop_freezes():
     for seed in range(3):
-        start, late = last_ten(bl.rules.one_in_ten(share=0.5, seed=seed), bl.rules.rprop, 0.01)
+        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), ch08_rprop.rprop, 0.01)
         # Neither away nor down: in the median within 15 % of the start, where SGD comes below 0.7 of it.
         assert abs(np.median(late / start) - 1) < 0.15
-        start, late = last_ten(bl.rules.one_in_ten(share=0.5, seed=seed), optax.sgd, 0.03)
+        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), optax.sgd, 0.03)
         assert np.median(late / start) < 0.75
 
 
@@ -852,11 +862,11 @@ def test_s09_where_signs_are_evenly_mixed_rprop_freezes():
 def test_s18_gd_ends_in_the_minimum_of_its_own_basin(verdict):
     grid, near = np.linspace(-0.5, 6.5, 113), []
     for seed in range(5):
-        scene = bl.bumps.wheel(seed)
+        scene = ch09_escape.wheel(seed)
         # Not on a top itself, which is known to the step of a grid, and where rounding decides.
         starts = grid[np.abs(grid[:, None] - scene.tops).min(axis=1) > 0.01]
         own = scene.basin(starts)
-        calm, higher, wild = bl.bumps.ends(scene, starts, np.array([0.02, 0.035, 0.25]), updates=600)
+        calm, higher, wild = ch09_escape.ends(scene, starts, np.array([0.02, 0.035, 0.25]), updates=600)
         # Below 1 / largest curvature (0.038 or more here) every start of every wheel ends in its own basin, whatever
         # the rate is; those that have not come to rest after 600 updates are at most 3 of 113.
         assert scene.curvature(scene.grid).max() < 1 / 0.035
@@ -876,7 +886,7 @@ def test_s18_slow_on_much_data():
     for seed in range(3):
         epochs = {}
         for n, batch_size in ((64, 64), (640, 640), (640, 64)):
-            scene = bl.bumps.wheel(seed, n)
+            scene = ch09_escape.wheel(seed, n)
             run = scene.fit(2.6, seeds=1, batch_size=batch_size, learning_rate=0.01, num_epochs=40)
             places = np.array([run.params_at(epoch)[0, 0] for epoch in range(41)])
             there = np.abs(places - scene.minima[scene.good]) < 0.1
@@ -893,11 +903,11 @@ def escapes():
     """How many of 200 descents from 1 turn a second end in the best basin: 512 updates, rate 0.02, three wheels."""
     shares = {}
     for seed, size in itertools.product(range(3), (1, 2, 64)):
-        scene = bl.bumps.wheel(seed)
+        scene = ch09_escape.wheel(seed)
         run = scene.fit(1.0, seeds=200, batch_size=size, learning_rate=0.02, num_epochs=8 * size)
         shares[seed, size, "batches"] = scene.share(run.params_at(8 * size)[:, 0])
-        for noise in bl.bumps.NOISES if size < 64 else ():
-            places = bl.bumps.descend(scene, np.ones(200), 0.02, batch_size=size, noise=noise)[:, -1]
+        for noise in ch09_escape.NOISES if size < 64 else ():
+            places = ch09_escape.descend(scene, np.ones(200), 0.02, batch_size=size, noise=noise)[:, -1]
             shares[seed, size, noise] = scene.share(places)
     return shares
 
@@ -933,10 +943,10 @@ def test_s20_noise_leaves_the_poor_minimum_wherever_it_comes_from(escapes, verdi
 def test_s20_gaussian_noise_leads_out_of_the_best_minimum_more_often_than_batches_of_one_do():
     stay = []
     for seed in range(4):
-        scene = bl.bumps.wheel(seed)
+        scene = ch09_escape.wheel(seed)
         bottom = scene.minima[scene.good]
         run = scene.fit(bottom, seeds=200, batch_size=1, learning_rate=0.02, num_epochs=8)
-        noisy = bl.bumps.descend(scene, np.full(200, bottom), 0.02, batch_size=1)
+        noisy = ch09_escape.descend(scene, np.full(200, bottom), 0.02, batch_size=1)
         stay.append([scene.share(places).value for places in (run.params_at(8)[:, 0], noisy[:, -1])])
     # Measured 0.99, 0.89, 0.995, 0.97 with batches, and 0.86, 0.845, 0.84, 0.94 with Gaussian noise.
     batches, gaussian = np.transpose(stay)
@@ -946,7 +956,7 @@ def test_s20_gaussian_noise_leads_out_of_the_best_minimum_more_often_than_batche
 
 @pytest.mark.parametrize("seed", range(3))
 def test_s20_the_rate_must_be_raised_with_the_batch(seed):
-    scene, shares = bl.bumps.wheel(seed), {}
+    scene, shares = ch09_escape.wheel(seed), {}
     for size, factor in ((1, 1), (2, 1), (4, 1), (2, 2), (4, 4), (16, 16)):
         run = scene.fit(1.0, seeds=200, batch_size=size, learning_rate=0.014 * factor, num_epochs=16)
         shares[size, factor] = scene.share(run.params_at(16)[:, 0]).value

@@ -1,97 +1,44 @@
 """See what epochs and batch size do: small models trained by gradient descent, and a lab with sliders to watch it."""
 
-import gc
+import importlib
 
-# What the imports make is no garbage. To look through it takes a tenth of a second, and would again while a lab runs.
-_collecting = gc.isenabled()
-gc.disable()
+from . import process
 
-from . import (
-    bumps,
-    chapters,
-    choosing,
-    compiled,
-    counting,
-    data,
-    descending,
-    descent,
-    devices,
-    escaping,
-    grids,
-    history,
-    live,
-    measure,
-    models,
-    noise,
-    planning,
-    plots,
-    quiz,
-    rates,
-    reaching,
-    report,
-    rules,
-    sharding,
-    signs,
-    stage,
-    sweeps,
-)
-from .choosing import Choice
-from .data import Problem
-from .descending import Descents
-from .descent import fit
-from .devices import StepLab
-from .escaping import EscapeLab
-from .history import History
-from .live import Lab
-from .models import Model
-from .noise import NoiseLab
-from .rates import RateMap
-from .reaching import TargetLab
-from .signs import SignLab
+with process.imports():
+    from . import checks, data, descent, history, measure, models, sharding, sweeps
+    from .data import Problem
+    from .descent import fit
+    from .history import History
+    from .models import Model
 
 __all__ = [
-    "Choice",
-    "Descents",
-    "EscapeLab",
     "History",
     "Lab",
     "Model",
-    "NoiseLab",
     "Problem",
-    "RateMap",
-    "SignLab",
-    "StepLab",
-    "TargetLab",
-    "bumps",
-    "chapters",
-    "choosing",
-    "compiled",
-    "counting",
+    "checks",
+    "course",
     "data",
-    "descending",
     "descent",
-    "devices",
-    "escaping",
     "fit",
-    "grids",
     "history",
-    "live",
     "measure",
     "models",
-    "noise",
-    "planning",
-    "plots",
+    "process",
     "quiz",
-    "rates",
-    "reaching",
-    "report",
-    "rules",
     "sharding",
-    "signs",
-    "stage",
     "sweeps",
 ]
 
-gc.freeze()
-if _collecting:
-    gc.enable()
+
+def __getattr__(name):
+    """Load what needs matplotlib and widgets when it is first asked for."""
+    if name == "Lab":
+        return importlib.import_module(".course.ch03_overfit", __name__).Lab
+    if name in ("course", "quiz"):
+        return importlib.import_module({"course": ".course", "quiz": ".course.quiz"}[name], __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Settings, checked in words: what was given, what is allowed, what to do."""
+"""A setting, checked in words: what was given, what is allowed, and what to do."""
 
 import math
 import numbers
@@ -24,7 +24,7 @@ def check_number(name, value, low, high=math.inf, *, low_allowed=True, remedy=""
         allowed = f"a number from {low} to {high:,.15g}" if low_allowed else f"a number above {low}, up to {high:,.15g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {value!r}; it must be {allowed}. {remedy}".strip())
-    single = _single(value)  # what is computed with: 1e-50 would be 0, 1e50 infinite
+    single = in_single_precision(value)  # what is computed with: 1e-50 would be 0, 1e50 infinite
     within = low <= value <= high and (value > low or low_allowed)
     if not within or not math.isfinite(single) or (single == low and not low_allowed):
         rounded = ", also in single precision" if within and abs(value) != math.inf else ""
@@ -32,7 +32,7 @@ def check_number(name, value, low, high=math.inf, *, low_allowed=True, remedy=""
     return float(value)
 
 
-def _single(value):
+def in_single_precision(value):
     """The value as a 32-bit number, infinite where it is too large."""
     try:
         with np.errstate(over="ignore", under="ignore"):

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from . import compiled, sharding
-from .data import check_integer, check_number, check_problem
+from . import process, sharding
+from .checks import check_integer, check_number
+from .data import check_problem
 from .models import LOSSES, accuracy, check_model, check_optimizer, check_params
 from .run import Run
 
@@ -179,5 +180,5 @@ def fit(
         if seeds is None:
             history.prepare()
         if programs.cache_info().misses > known:
-            compiled.release()
+            process.release_memory()
     return history

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .data import check_integer
+from .checks import check_integer
 
 
 class Model(NamedTuple):

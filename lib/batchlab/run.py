@@ -8,7 +8,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from . import sharding
-from .data import SHUFFLES, check_integer, shuffles
+from .checks import check_integer
+from .data import SHUFFLES, shuffles
 from .history import KEEP_BYTES, History
 
 

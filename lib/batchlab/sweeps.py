@@ -23,7 +23,8 @@ import optax
 import platformdirs
 from tqdm.auto import tqdm
 
-from .data import SHUFFLES, check_integer, check_number, check_problem, shuffles
+from .checks import check_integer, check_number
+from .data import SHUFFLES, check_problem, shuffles
 from .descent import WIDTHS, train_epoch
 from .models import LOSSES, accuracy, check_model, check_optimizer
 

@@ -3,8 +3,10 @@
 By default the system holds small messages of a connection back until the page has acknowledged the one before (Nagle's
 algorithm, RFC 896), and the page's system waits up to 40 ms before it acknowledges (RFC 1122, 4.2.3.2). A picture that
 follows a few small messages, as after every key press on a slider, comes that much later. It is a package of its own,
-since the server needs none of what `batchlab` imports.
+since the server needs none of what `batchlab` imports. The environment variable BATCHLAB_NODELAY=off switches it off.
 """
+
+import os
 
 
 def _jupyter_server_extension_points():
@@ -12,6 +14,8 @@ def _jupyter_server_extension_points():
 
 
 def _load_jupyter_server_extension(app):
+    if os.environ.get("BATCHLAB_NODELAY") == "off":
+        return
     settings = app.web_app.settings
     settings["kernel_websocket_connection_class"] = prompt(settings["kernel_websocket_connection_class"])
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..data import check_integer
+from ..checks import check_integer
 from ..models import LOSSES
 
 

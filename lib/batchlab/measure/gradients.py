@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..data import check_integer, check_problem
+from ..checks import check_integer
+from ..data import check_problem
 from ..models import LOSSES
 
 PIECE_BYTES = 32 * 2**20  # bound on the per-sample gradients that exist at one time

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data import check_integer
+from ..checks import check_integer
 from ..descent import fit
 from .gradients import Estimate, inner_products, noise_scale
 

@@ -1,0 +1,216 @@
+"""Loss surfaces of models of exactly two parameters, and the path of every update on them."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+
+from ...checks import check_integer, check_number
+from ...data import Problem
+from ...descent import fit
+from ...models import LOSSES, Model
+
+N = 64  # training samples of a surface
+BLOCK = 256  # points whose losses are computed together
+LOST = 1e3  # a path further out than this many windows, or a loss as many times that of the start, has diverged
+
+
+# ---- surfaces --------------------------------------------------------------------------------------------------------
+
+
+class Surface(NamedTuple):
+    """The loss of a model of two parameters on a problem, and where to look at it.
+
+    Attributes:
+        problem: a regression `Problem` with one input.
+        model: a `Model` whose params are an array of shape (2,).
+        names: what the two parameters are called.
+        window: ((low, high), (low, high)) of the two parameters in the picture.
+        start: where the paths begin.
+        learning_rate: a rate that suits the surface.
+        guesses: a point near each of its minima, the lowest first.
+    """
+
+    problem: Problem
+    model: Model
+    names: tuple[str, str]
+    window: tuple[tuple[float, float], tuple[float, float]]
+    start: tuple[float, float]
+    learning_rate: float
+    guesses: tuple[tuple[float, float], ...]
+
+    def fit(self, start=None, optimizer=optax.sgd, **settings):
+        """A run of `batchlab.fit` from a point of the surface, which also keeps the path for `path`."""
+        start = np.asarray(self.start if start is None else start, np.float32)
+        settings = {"learning_rate": self.learning_rate, **settings}
+        optimizer = recorded(optimizer, len(self.problem.x))
+        return fit(self.problem, model=self.model, optimizer=optimizer, params=start, **settings)
+
+    def losses(self, points):
+        """Mean training loss at points (..., 2) -> (...)."""
+        points = np.asarray(points, np.float32)
+        flat = points.reshape(-1, 2)
+        loss = _losses(self.model)
+        padded = np.pad(flat, ((0, -len(flat) % BLOCK), (0, 0)))
+        blocks = [loss(block, self.problem.x, self.problem.y) for block in padded.reshape(-1, BLOCK, 2)]
+        return np.concatenate([np.zeros(0), *blocks])[: len(flat)].reshape(points.shape[:-1])
+
+    def minima(self):
+        """The minima, the lowest first: where full-batch gradient descent comes to rest."""
+        settings = {"batch_size": len(self.problem.x), "num_epochs": 2000}
+        return np.stack([self.fit(guess, **settings).params_at(2000) for guess in self.guesses])
+
+
+@functools.lru_cache(maxsize=16)
+def _losses(model):
+    def loss(params, x, y):
+        return LOSSES["regression"](model.predict(params, x), y).mean()
+
+    return jax.jit(jax.vmap(loss, in_axes=(0, None, None)))
+
+
+def _zeros(key):
+    return jnp.zeros(2)
+
+
+LINE = Model(_zeros, lambda params, x: params[0] * x + params[1])
+BUMP = Model(_zeros, lambda params, x: params[1] * jnp.exp(-2.0 * (x - params[0]) ** 2))
+
+
+def straight_line(noise=0.5, seed=0):
+    """A straight line, y = slope x + intercept: a bowl with one minimum, long one way and steep the other."""
+    rng = np.random.default_rng(check_integer("seed", seed, 0))
+    x = rng.uniform(0, 2, size=(2 * N, 1))
+    y = x - 0.5 + check_number("noise", noise, 0) * rng.normal(size=x.shape)
+    problem = Problem(x[:N], y[:N], x[N:], y[N:], name="straight line")
+    return Surface(problem, LINE, ("slope", "intercept"), ((-1.2, 2.2), (-1.9, 1.9)), (-0.8, -1.4), 0.05, ((1, -0.5),))
+
+
+def two_bumps(noise=0.15, seed=0):
+    """One bump, y = height exp(-2 (x - centre)^2), for data that have a high bump and a low one: two minima."""
+    rng = np.random.default_rng(check_integer("seed", seed, 0))
+    x = rng.uniform(-2.2, 2.2, size=(2 * N, 1))
+    y = 0.7 * np.exp(-2 * (x + 1.1) ** 2) + np.exp(-2 * (x - 1) ** 2)
+    y += check_number("noise", noise, 0) * rng.normal(size=x.shape)
+    problem = Problem(x[:N], y[:N], x[N:], y[N:], name="two bumps")
+    guesses = ((1, 1), (-1.1, 0.7))
+    return Surface(problem, BUMP, ("centre", "height"), ((-2.0, 2.0), (-0.3, 1.5)), (-0.6, 1.2), 0.2, guesses)
+
+
+SURFACES = {"straight line": straight_line, "two bumps": two_bumps}
+
+
+@functools.lru_cache(maxsize=8)
+def surface(name):
+    """The named surface and its minima: "straight line" or "two bumps"."""
+    if name not in SURFACES:
+        raise ValueError(f"there is no surface {name!r}; choose one of {', '.join(SURFACES)}.")
+    made = SURFACES[name]()
+    return made, made.minima()
+
+
+# ---- paths -----------------------------------------------------------------------------------------------------------
+
+
+def decayed_sgd(learning_rate):
+    """Gradient descent whose rate falls with the iteration t as rate / (1 + t / N) (Robbins and Monro 1951)."""
+    return optax.sgd(lambda t: learning_rate / (1 + t / N))
+
+
+@functools.lru_cache(maxsize=64)
+def recorded(optimizer, rows):
+    """The optax factory, made to remember the parameters after each of the last `rows` updates, for `path`."""
+
+    def factory(learning_rate):
+        inner = optimizer(learning_rate)
+
+        def init(params):
+            return inner.init(params), jnp.zeros((rows, ravel_pytree(params)[0].size)), jnp.int32(0)
+
+        def update(grads, state, params):
+            state, path, t = state
+            updates, state = inner.update(grads, state, params)
+            moved = ravel_pytree(optax.apply_updates(params, updates))[0]
+            return updates, (state, path.at[t % rows].set(moved), t + 1)
+
+        return optax.GradientTransformation(init, update)
+
+    return factory
+
+
+def path(run, first=0):
+    """Parameters before training and after every update of a run with a `recorded` optimizer.
+
+    Args:
+        run: a `History` from `Surface.fit`.
+        first: leave out what came before this epoch.
+
+    Returns:
+        (iterations + 1, 2) from the end of epoch `first` on; with seeds, (seeds, iterations + 1, 2).
+
+    >>> run = straight_line().fit(batch_size=16, num_epochs=3)
+    >>> path(run).shape, bool((path(run)[-1] == run.params_at(3)).all())
+    ((13, 2), True)
+    """
+    each = run.iterations_per_epoch
+    (params, _), _ = run.kept_state(first)
+    points, epoch = [np.expand_dims(params, -2)], first
+    while epoch < run.num_epochs:
+        rows = run.kept_state(0)[0][1][1].shape[-2]
+        until = min(epoch + rows // each, run.num_epochs)  # a state reaches back `rows` updates
+        (_, (_, trace, _)), reached = run.kept_state(until)
+        if reached < until:
+            raise ValueError(f"the run has {run.num_epochs} epochs, too many for every step of its path to be kept.")
+        points.append(np.take(trace, np.arange(epoch * each, until * each) % rows, axis=-2))
+        epoch = until
+    return np.concatenate(points, axis=-2)
+
+
+class Walk:
+    """One descent: its run, and every point of its path with the loss there, as far as it has come."""
+
+    def __init__(self, surface, start, **settings):
+        self.surface, self.settings = surface, (start, settings)
+        self.run = surface.fit(start, num_epochs=0, **settings)
+        self.points = path(self.run)
+        self.losses = surface.losses(self.points)
+
+    def reach(self, updates):
+        """Train on by one slice if the path is shorter than this; whether it has arrived."""
+        run = self.run
+        if len(self.points) <= updates and not self.lost():
+            first, each = run.num_epochs, run.iterations_per_epoch
+            run.train(min(-(-(updates + 1 - len(self.points)) // each), 64))
+            points = path(run, first)[1:]
+            self.points = np.concatenate([self.points, points])
+            self.losses = np.concatenate([self.losses, self.surface.losses(points)])
+        return len(self.points) > updates or self.lost()
+
+    def lost(self):
+        """Whether it has diverged: its loss is no finite number, or very much higher than at the start."""
+        return not self.losses[-1] < LOST * (self.losses[0] + 1e-3)
+
+    def pace(self):
+        """Milliseconds that an update takes on this machine, with its share in measuring the losses of the epoch."""
+        start, settings = self.settings
+        probe = self.surface.fit(start, num_epochs=0, **settings)
+        ends = [probe.train(64).seconds[-1] for _ in range(4)]
+        return float(np.diff(ends).min()) * 1e3 / (64 * probe.iterations_per_epoch)
+
+
+def basins(surface, minima, learning_rate=None, num_epochs=500, shape=(20, 12)):
+    """Where full-batch gradient descent ends, for every start of a grid: starts (n, 2), and the minimum's number (n,).
+
+    The number is -1 where no minimum was reached, to a hundredth of the window.
+    """
+    sides = [np.linspace(*limits, 2 * n + 1)[1::2] for limits, n in zip(surface.window, shape, strict=True)]
+    starts = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    settings = {"batch_size": N, "learning_rate": learning_rate or surface.learning_rate, "num_epochs": 0}
+    ends = np.stack([surface.fit(start, **settings).train(num_epochs).params_at(num_epochs) for start in starts])
+    spans = np.ptp(surface.window, axis=1)
+    apart = np.linalg.norm((ends[:, None] - minima[None]) / spans, axis=-1)
+    return starts, np.where(apart.min(axis=1) < 0.01, apart.argmin(axis=1), -1)

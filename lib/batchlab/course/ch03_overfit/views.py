@@ -1,0 +1,367 @@
+"""What the overfitting lab shows: the fit in four kinds, the two losses and their best epoch."""
+
+import math
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from ..plots import (
+    BEST,
+    CLASSES,
+    CRISP,
+    DARK,
+    KEPT,
+    NOW,
+    NUMBERS,
+    REGIONS,
+    SMALL,
+    TRAINING,
+    VALIDATION,
+    Still,
+    View,
+    across,
+    along,
+    median,
+    thinned,
+)
+
+MANY = 120  # training samples: more are drawn smaller
+LONGEST = 14  # letters of a class's name beside its row
+
+
+def fit_view(axes, problem, predict):
+    """The picture of the fit that suits a problem; `update(params, epoch)`."""
+    if problem.kind == "regression":
+        view = fitted_curve if problem.x.shape[1] == 1 and problem.y.shape[1] == 1 else predicted_against_measured
+    elif problem.image_shape:
+        view = misread_images
+    else:
+        view = decision_regions if problem.x.shape[1] == 2 and problem.y.shape[1] == 2 else confusion
+    return view(axes, problem, predict)
+
+
+def _units(problem):
+    """What stands behind the name of an input."""
+    return " (standardised)" if problem.standardised else ""
+
+
+def _heading(axes):
+    """A moving title above the axes."""
+    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
+
+
+def _marks(problem):
+    """How large training samples are drawn: many of them small, and with hard edges."""
+    return {"markersize": 6} if len(problem.x) <= MANY else {"markersize": 3.5, **CRISP}
+
+
+def fitted_curve(axes, problem, predict):
+    """Regression on one input: the fitted curve over the training and validation points."""
+    axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, **CRISP, label="validation sample")
+    axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training sample")
+    low, high = np.min(problem.x_val), np.max(problem.x_val)
+    if low == high:
+        low, high = low - 1, high + 1
+    grid = np.linspace(low, high, 400, dtype=np.float32)[:, None]
+    (curve,) = axes.plot(grid, np.zeros_like(grid), color=NOW, linewidth=2, label="fit")
+    y = np.concatenate([problem.y, problem.y_val])
+    margin = 0.15 * float(np.ptp(y)) or 1.0
+    axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel=f"x{_units(problem)}")
+    axes.set_ylabel("y", labelpad=0)
+    axes.legend(loc="lower left", fontsize=8, ncols=3, handletextpad=0.2, columnspacing=0.8)
+    heading = _heading(axes)
+
+    def update(params, epoch):
+        curve.set_ydata(predict(params, grid))
+        heading.set_text(f"the fit after {epoch} epochs")
+
+    return View([curve, heading], update)
+
+
+def predicted_against_measured(axes, problem, predict):
+    """Regression on several inputs: predicted against measured targets; on the diagonal a prediction is right."""
+    y = np.concatenate([problem.y.ravel(), problem.y_val.ravel()])
+    limits = (y.min() - 0.1 * np.ptp(y), y.max() + 0.1 * np.ptp(y))
+    axes.plot(limits, limits, color="0.6", linewidth=1)
+    (val,) = axes.plot([], [], ".", color=VALIDATION, alpha=0.5, label="validation sample")
+    (train,) = axes.plot([], [], "o", color=TRAINING, markersize=4, label="training sample")
+    axes.set(xlim=limits, ylim=limits, xlabel=f"measured{_units(problem)}", ylabel="predicted")
+    axes.legend(loc="upper left", fontsize=8)
+    heading = _heading(axes)
+
+    def update(params, epoch):
+        train.set_data(problem.y.ravel(), np.ravel(predict(params, problem.x)))
+        val.set_data(problem.y_val.ravel(), np.ravel(predict(params, problem.x_val)))
+        heading.set_text(f"predictions after {epoch} epochs")
+
+    return View([val, train, heading], update)
+
+
+def decision_regions(axes, problem, predict):
+    """Two classes of two inputs: where the model decides for which, over the training samples."""
+    low, high = problem.x_val.min(axis=0) - 0.3, problem.x_val.max(axis=0) + 0.3
+    columns, rows = (np.linspace(low[i], high[i], 80, dtype=np.float32) for i in (0, 1))
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    steps = ListedColormap(REGIONS)
+    extent = (low[0], high[0], low[1], high[1])
+    blank = np.zeros((len(rows), len(columns)))
+    image = axes.imshow(blank, extent=extent, origin="lower", aspect="auto", cmap=steps, vmin=0, vmax=1, zorder=0)
+    artists = [image]
+    for label, ((colour, marker), name) in enumerate(zip(CLASSES, problem.classes, strict=True)):
+        small = problem.x_val[problem.y_val[:, label] == 1][:60]
+        large = problem.x[problem.y[:, label] == 1]
+        artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, **CRISP)
+        look = {"markeredgecolor": "white", **_marks(problem)}
+        artists += axes.plot(*large.T, marker, color=colour, **look, label=name)
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel=f"$x_1${_units(problem)}", ylabel=f"$x_2${_units(problem)}")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, fontsize=9, handletextpad=0.2)
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+    heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=9, bbox=box)
+
+    def update(params, epoch):
+        logits = np.nan_to_num(np.asarray(predict(params, grid)))  # what is no number decides for neither
+        image.set_data((1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -50, 50)))).reshape(blank.shape))
+        heading.set_text(f"the decision after {epoch} epochs")
+
+    return View([*artists, heading], update)
+
+
+def misread_images(axes, problem, predict):
+    """Images: the first twelve validation images that are misread, each with what it is and what it was read as."""
+    height, width = problem.image_shape
+    rows, columns, gap = 3, 4, 3
+    canvas = np.zeros((rows * (height + gap), columns * (width + gap)))
+    pictures = problem.in_original_units(problem.x_val).reshape(-1, height, width)
+    image = axes.imshow(canvas, cmap="Greys", vmin=0, vmax=pictures.max(), interpolation="nearest")
+    labels = [
+        axes.text(c * (width + gap) + width / 2 - 0.5, r * (height + gap) + height - 0.3, "", ha="center", va="top")
+        for r in range(rows)
+        for c in range(columns)
+    ]
+    for label in labels:
+        label.set_fontsize(9)
+    axes.set_axis_off()
+    heading = _heading(axes)
+    truth, names = problem.y_val.argmax(axis=1), problem.classes
+
+    def update(params, epoch):
+        read = np.asarray(predict(params, problem.x_val)).argmax(axis=1)
+        misread = np.flatnonzero(read != truth)
+        canvas[:] = 0
+        for at, label in enumerate(labels):
+            if at >= len(misread):
+                label.set_text("")
+                continue
+            which = misread[at]
+            top, left = divmod(at, columns)[0] * (height + gap), divmod(at, columns)[1] * (width + gap)
+            canvas[top : top + height, left : left + width] = pictures[which]
+            label.set_text(f"{names[truth[which]]} read as {names[read[which]]}")
+        image.set_data(canvas)
+        heading.set_text(f"{len(misread)} of {len(truth)} misread after {epoch} epochs")
+
+    return View([image, *labels, heading], update)
+
+
+def keep_labels(axes, margin=4):
+    """Make axes smaller until their labels lie within the picture, by `margin` pixels."""
+    place, labels = axes.get_position(original=True), axes.get_tightbbox()
+    width, height = axes.figure.bbox.size
+    left, below = max(0, margin - labels.x0) / width, max(0, margin - labels.y0) / height
+    axes.set_position([place.x0 + left, place.y0 + below, place.width - left, place.height - below])
+
+
+def confusion(axes, problem, predict):
+    """Classification in general: how often each class is taken for which, on the validation samples."""
+    k = len(problem.classes)
+    image = axes.imshow(np.zeros((k, k)), cmap="Blues", vmin=0, vmax=1)
+    cells = [axes.text(j, i, "", ha="center", va="center", fontsize=8) for i in range(k) for j in range(k)]
+    names = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in problem.classes]
+    axes.set_xticks(range(k), names, **({"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}))
+    axes.set_yticks(range(k), names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    heading = _heading(axes)
+    truth = problem.y_val.argmax(axis=1)
+
+    def update(params, epoch):
+        read = np.asarray(predict(params, problem.x_val)).argmax(axis=1)
+        counts = np.zeros((k, k))
+        np.add.at(counts, (truth, read), 1)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image.set_data(shares)
+        for cell, count, share in zip(cells, counts.ravel(), shares.ravel(), strict=True):
+            cell.set(text=f"{count:.0f}" if count and k <= 12 else "", color="white" if share > 0.5 else "black")
+        heading.set_text(f"{(read != truth).sum()} of {len(truth)} wrong after {epoch} epochs")
+
+    return View([image, *cells, heading], update)
+
+
+def best_epoch(run):
+    """The epoch with the lowest validation loss; of several runs, that of their median curve."""
+    loss = median(run.val_loss)
+    return int(np.argmin(np.where(np.isnan(loss), np.inf, loss)))
+
+
+def near_lowest(run, margin=1.05):
+    """The first epoch whose validation loss is within 5 % of the lowest; of several runs, on their median curve."""
+    loss = median(run.val_loss)
+    return int(np.argmax(loss <= margin * loss[best_epoch(run)]))
+
+
+def overfits(run, margin=1.05):
+    """Whether the validation loss has risen by more than 5 % since its best epoch, and by more than it wobbles.
+
+    Medians over a fortieth of the run are compared, at the end and around the best epoch, since a noisy loss is lowest
+    in some lucky epoch, and everything after that one looks like a rise. In a run of 80 epochs or more the rise must be
+    four times its standard error, where the deviation of single epochs is told from the bends between neighbours.
+    """
+    loss, best = median(run.val_loss), best_epoch(run)
+    bends = np.abs(np.diff(loss[np.isfinite(loss)], n=2))
+    loss = np.where(np.isfinite(loss), loss, np.inf)
+    width = max(1, len(loss) // 40)
+    deviation = np.median(bends) / 1.65 if width > 1 and len(bends) else 0.0  # of Gaussian noise: 0.674 * sqrt(6)
+    end, lowest = loss[-width:], loss[max(0, best - width) : best + width + 1]
+    error = 1.25 * deviation * np.sqrt(1 / len(end) + 1 / len(lowest))  # of the difference of two medians
+    rise = np.median(end) - np.median(lowest) if np.isfinite(np.median(lowest)) else 0.0
+    return bool(rise > max((margin - 1) * np.median(lowest), 4 * error))
+
+
+def kept_curves(axes, kept, axis, color):
+    """A run that stays for comparison: thin curves that stand still."""
+    x = along(kept, axis)
+    train, val = (thinned(x, median(loss), across=across(axes, x)) for loss in (kept.train_loss, kept.val_loss))
+    lines = axes.plot(*train, color=color, linewidth=1)
+    return lines + axes.plot(*val, color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label)
+
+
+def round_number(value, up):
+    """The next of ..., 0.5, 1, 2, 5, 10, ... at or above a positive value, or at or below it."""
+    value = float(value)  # a float32 of 0.1 lies beside the 0.1 of the ticks
+    power = 10.0 ** math.floor(math.log10(value))
+    steps = [step * power for step in (0.5, 1, 2, 5, 10, 20)]  # one more at either end: logarithms are rounded
+    return min(s for s in steps if s >= value) if up else max(s for s in steps if s <= value)
+
+
+def set_limits(axes, right, low, high, label, first=None):
+    """Limits and readable ticks of the loss curves.
+
+    Where `first` is given the horizontal axis is logarithmic beyond it, and a short straight piece up to it holds zero.
+    """
+    logarithmic = first is not None and right > first
+    if logarithmic:
+        axes.set_xscale("symlog", linthresh=first, linscale=0.3)
+        decades = first * 10.0 ** np.arange(math.floor(math.log10(right / first) + 1e-9) + 1)
+        axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_xscale("linear")
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(NUMBERS)
+    axes.set(xlim=(0, right), ylim=(low, high), xlabel=f"{label} (logarithmic)" if logarithmic else label)
+    subs = (1.0, 2.0, 5.0) if np.log10(high / low) < 2.5 else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def kept_legend(axes):
+    """The legend of the kept runs, or None."""
+    handles, labels = axes.get_legend_handles_labels()
+    kept = [pair for pair in zip(handles, labels, strict=True) if pair[1].startswith("kept")]
+    return axes.legend(*zip(*kept, strict=True), loc="lower right", fontsize=8, framealpha=0.9) if kept else None
+
+
+def loss_curves(axes, problem):
+    """Training and validation loss, growing; `update(run, epoch, axis)` marks the epoch, the best, and both sides."""
+    blank = [0, 1], [1, 1], [1, 1]
+    bands = [axes.fill_between(*blank, color=color, alpha=0.2, linewidth=0) for color in (TRAINING, VALIDATION)]
+    past = axes.axvspan(0, 0, color=VALIDATION, alpha=0.07, linewidth=0)
+    (train,) = axes.plot([], [], color=TRAINING, linewidth=1.6, label="training loss")
+    (val,) = axes.plot([], [], color=VALIDATION, linewidth=2, linestyle=(0, (4, 1.2)), label="validation loss")
+    best = axes.axvline(0, color=BEST, linewidth=1.4)
+    now = axes.axvline(0, color=NOW, linewidth=1, linestyle=":")
+    (dots,) = axes.plot([], [], "o", color=NOW, markersize=5)
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
+    place = {"transform": axes.transAxes, "fontsize": 9, "bbox": box}
+    words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
+    best_word = axes.text(0, 0.15, "", va="top", color=DARK[0], **place)
+    unit = "mean squared error" if problem.kind == "regression" else "cross-entropy, nats"
+    axes.set_yscale("log")
+    axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5, y=1.0)  # where it is: to look for it takes time
+    axes.grid(color="0.93", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+    def update(run, epoch, axis):
+        x = along(run, axis)
+        places = across(axes, x)
+        for line, band, values in ((train, bands[0], run.train_loss), (val, bands[1], run.val_loss)):
+            line.set_data(*thinned(x, median(values), across=places))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rises = np.diff(np.log(line.get_ydata())).clip(0).sum()
+            line.set_antialiased(bool(rises < 3))  # a curve that jumps about costs many bytes with soft edges
+            band.set_visible(values.ndim == 2)
+            if values.ndim == 2:
+                band.set_data(x, values.min(axis=0), values.max(axis=0))
+        at = x[epoch]
+        now.set_xdata([at, at])
+        dots.set_data([at, at], [median(run.train_loss)[epoch], median(run.val_loss)[epoch]])
+        turn, over = best_epoch(run), overfits(run)
+        lost = not np.isfinite([median(run.train_loss)[-1], median(run.val_loss)[-1]]).all()
+        begun = run.num_epochs > 0 and not lost
+        past.set(x=x[turn], width=x[-1] - x[turn] if over and not lost else 0)
+        best.set(xdata=[x[turn], x[turn]], alpha=float(begun))
+        under, share = places[near_lowest(run)], places[turn]
+        right = under < 0.3
+        words[0].set(text="underfitting" if begun else "", position=(0.01 if right else under - 0.015, 0.97))
+        words[0].set_horizontalalignment("left" if right else "right")
+        near_end = share > 0.78
+        place = (0.99 if near_end else share + 0.015, 0.87 if share < 0.25 or near_end else 0.97)
+        words[1].set(
+            text="diverged" if lost else "overfitting" if over else "",
+            position=place,
+            ha="right" if near_end else "left",
+        )
+        best_word.set(
+            text=f"best epoch {turn}" if begun else "",
+            position=(share + (0.015 if share < 0.6 else -0.015), 0.15),
+        )
+        best_word.set_horizontalalignment("left" if share < 0.6 else "right")
+
+    axes.figure.legend(
+        handles=[train, val],
+        loc="upper right",
+        bbox_to_anchor=(0.98, 1.0),
+        columnspacing=1,
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+        handlelength=1.5,
+    )
+    return View([past, *bands, train, val, best, now, dots, *words, best_word], update)
+
+
+def best_epochs(runs):
+    """The best epochs of several seeds on each problem, as a `Still`.
+
+    Args:
+        runs: name of the problem -> `History` with seeds.
+    """
+    said = [f"{name}: median {np.median(run.best_epoch):.0f}, from {run.best_epoch.min()} to {run.best_epoch.max()}"
+            for name, run in runs.items()]  # fmt: skip
+    still = Still(
+        "Best epoch of each seed on a logarithmic axis. " + "; ".join(said) + ".", height=0.9 + 0.6 * len(runs)
+    )
+    axes = still.figure.subplots()
+    for row, (run, color) in enumerate(zip(runs.values(), (TRAINING, VALIDATION, BEST, *KEPT), strict=False)):
+        best = np.maximum(run.best_epoch, 1)
+        axes.plot(best, np.full(len(best), row), "o", color=color, alpha=0.6)
+        axes.plot([np.median(best)], [row], "|", color="black", markersize=24, markeredgewidth=2)
+    axes.set_yticks(range(len(runs)), list(runs))
+    axes.set(xscale="log", ylim=(len(runs) - 0.5, -0.5), xlabel="best epoch (one dot a seed, the bar is the median)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_title("The right number of epochs depends on the dataset", loc="left", fontsize=10)
+    axes.grid(axis="x", color="0.9")
+    return still

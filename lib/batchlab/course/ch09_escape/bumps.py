@@ -1,0 +1,183 @@
+"""A bumpy loss of one parameter, gradient descent on it, and the noise of a batch without the batch.
+
+A wheel with one painted spoke turns v times a second, and 64 noisy photographs say where the spoke was. Most were taken
+early, a quarter about a second later, when a wheel that has made one turn more or less looks nearly the same. So the
+loss over the speed v, a mean over all photographs, has one minimum for every number of turns, and one is the best.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ... import measure
+from ...checks import check_integer, check_number
+from ...data import Problem
+from ...descent import fit
+from ...models import LOSSES, Model
+
+N, SPEED = 64, 3.0  # photographs, true turns a second
+REACH = (-2.0, 8.0)  # speeds among which minima are looked for
+NOISES = ("gaussian", "redrawn")
+
+
+# ---- the surface -----------------------------------------------------------------------------------------------------
+
+
+def _spoke(params, x):
+    turn = 2 * jnp.pi * params[0] * x
+    return jnp.concatenate([jnp.cos(turn), jnp.sin(turn)], axis=1)
+
+
+WHEEL = Model(lambda key: jnp.ones(1), _spoke)
+
+
+class Bumps(NamedTuple):
+    """A loss of one parameter, seen whole.
+
+    Attributes:
+        problem: the `Problem`; its mean training loss is the loss.
+        model: a `Model` whose params are an array of shape (1,).
+        grid, losses: parameter values, and the loss there.
+        minima: where the loss is lowest in each basin, from left to right.
+        tops: the borders between them, one fewer.
+        good: the number of the lowest minimum.
+    """
+
+    problem: Problem
+    model: Model
+    grid: np.ndarray
+    losses: np.ndarray
+    minima: np.ndarray
+    tops: np.ndarray
+    good: int
+
+    def basin(self, points):
+        """The number of the basin that each point lies in; between two borders lies one minimum.
+
+        >>> scene = wheel()
+        >>> bool((scene.basin(scene.minima) == np.arange(len(scene.minima))).all())
+        True
+        """
+        return np.searchsorted(self.tops, points)
+
+    def share(self, points):
+        """The share of points that lie in the basin of the lowest minimum: a `measure.Estimate`."""
+        return measure.share(int(np.sum(self.basin(points) == self.good)), np.size(points))
+
+    def curvature(self, points):
+        """Second derivative of the loss at points of the grid, by differences of the losses."""
+        second = np.gradient(np.gradient(self.losses, self.grid), self.grid)
+        return np.interp(points, self.grid, second)
+
+    def fit(self, start, **settings):
+        """A run of `batchlab.fit` from a point."""
+        return fit(self.problem, model=self.model, params=np.array([start], np.float32), **settings)
+
+
+@functools.lru_cache(maxsize=8)
+def wheel(seed=0, n=N, noise=0.7):
+    """The speed of a wheel from n photographs of its spoke: three quarters early, a quarter about a second later.
+
+    Args:
+        seed: the errors of the photographs; the times are the same for every seed.
+        n: how many, a multiple of 4.
+        noise: standard deviation of the errors, in lengths of the spoke.
+    """
+    n = 4 * (check_integer("n", n, 8) // 4)
+    rng = np.random.default_rng(check_integer("seed", seed, 0))
+    times = np.concatenate([np.linspace(0.0, 0.3, n - n // 4), np.linspace(0.86, 1.14, n // 4)])[:, None]
+    places = np.asarray(_spoke(jnp.array([SPEED]), jnp.asarray(times, jnp.float32)))
+    y, y_val = (places + check_number("noise", noise, 0) * rng.normal(size=places.shape) for _ in range(2))
+    problem = Problem(times, y, times, y_val, name="wheel")
+    grid = np.linspace(*REACH, 4001)
+    losses = np.asarray(_mean_losses(grid.astype(np.float32), problem.x, problem.y), np.float64)
+    rises = np.sign(np.diff(losses))
+    minima, tops = (1 + np.flatnonzero(turn) for turn in ((rises[:-1] < rises[1:]), (rises[:-1] > rises[1:])))
+    tops = tops[(tops > minima[0]) & (tops < minima[-1])]
+    return Bumps(problem, WHEEL, grid, losses, grid[minima], grid[tops], int(losses[minima].argmin()))
+
+
+def _loss(place, x, y):
+    return LOSSES["regression"](WHEEL.predict(place[None], x), y).mean()
+
+
+@jax.jit
+def _mean_losses(points, x, y):
+    return jax.lax.map(lambda place: _loss(place, x, y), points)
+
+
+# ---- full batch plus noise -------------------------------------------------------------------------------------------
+
+
+@functools.partial(jax.jit, static_argnames=("updates", "noise"))
+def _descend(starts, key, x, y, batch_size, learning_rate, updates, noise):
+    n = len(x)
+    shrink = (n - batch_size) / (n - 1)  # a batch drawn without replacement
+    each = jax.vmap(jax.grad(lambda place, x, y: _loss(place, x[None], y[None])), in_axes=(None, 0, 0))
+
+    def one(place, key):
+        def update(place, key):
+            grads = each(place, x, y)
+            if noise == "gaussian":
+                error = jnp.sqrt(grads.var() / batch_size * shrink) * jax.random.normal(key)
+            else:
+                drawn = grads[jax.random.randint(key, (n,), 0, n)]
+                taken = jnp.where(jnp.arange(n) < batch_size, drawn, 0.0).sum() / batch_size
+                error = jnp.sqrt(shrink) * (taken - grads.mean())
+            place = place - learning_rate * (grads.mean() + error)
+            return place, place
+
+        return jax.lax.scan(update, place, jax.random.split(key, updates))[1]
+
+    return jax.vmap(one)(starts, jax.random.split(key, len(starts)))
+
+
+def descend(scene, starts, learning_rate, *, batch_size=N, updates=512, noise="gaussian", seed=0):
+    """Full-batch descent with artificial noise of the variance that a batch's gradient would have: the control.
+
+    Every update takes the full gradient G and adds an error of mean 0 and variance (tr Sigma / B) (N - B) / (N - 1),
+    with Sigma from the per-sample gradients where the descent stands. At batch_size = N it is gradient descent itself.
+    Every update is as noisy as one of a whole batch; an epoch's last batch, where smaller, has no counterpart.
+
+    Args:
+        scene: the `Bumps`.
+        starts: where the descents begin, (k,).
+        learning_rate: of all.
+        batch_size: the B of the variance.
+        updates: how many.
+        noise: "gaussian", or "redrawn": the error of B samples drawn anew, with replacement, shrunk to that variance,
+            so that not only the variance but the whole shape is that of a batch's error.
+        seed: of the noise.
+
+    Returns:
+        Their places, (k, updates + 1).
+
+    >>> descend(wheel(), [1.0, 2.2], 0.02, updates=100).shape
+    (2, 101)
+    """
+    n = len(scene.problem.x)
+    batch_size = check_integer("batch_size", batch_size, 1, n)
+    learning_rate = check_number("learning_rate", learning_rate, 0, low_allowed=False)
+    if noise not in NOISES:
+        raise ValueError(f"there is no noise {noise!r}; choose one of {', '.join(NOISES)}.")
+    starts, key = np.asarray(starts, np.float32), jax.random.key(check_integer("seed", seed, 0))
+    settings = np.float32(batch_size), np.float32(learning_rate), check_integer("updates", updates, 1), noise
+    places = _descend(starts, key, scene.problem.x, scene.problem.y, *settings)
+    return np.concatenate([starts[:, None], places], axis=1)
+
+
+# ---- where gradient descent ends -------------------------------------------------------------------------------------
+
+
+def ends(scene, starts, rates, updates=300):
+    """In which basin full-batch descent ends, by rate and start: (rates, starts), -1 where it has not come to rest.
+
+    At rest it has moved by less than a thousandth in the last update.
+    """
+    across, up = np.meshgrid(starts, rates)
+    kept = [descend(scene, across[0], rate, updates=updates)[:, -2:] for rate in up[:, 0]]
+    before, last = np.moveaxis(np.array(kept), -1, 0)
+    return np.where(np.abs(last - before) < 1e-3, scene.basin(last), -1)

@@ -1,0 +1,390 @@
+"""Batch size, learning rate and epochs for new data: a short probe, three rules, and a sweep that tests them.
+
+How many epochs and iterations a batch size B needs to reach a target follows from its noise scale (McCandlish et al.
+2018, section 2, https://arxiv.org/abs/1812.06162), and so does the rate that suits it:
+
+    epochs(B)     = E_min (1 + B / B_noise)
+    iterations(B) = S_min (1 + B_noise / B)        S_min = N E_min / B_noise
+    rate(B)       = rate_max / (1 + B_noise / B)
+
+Three numbers are unknown: B_noise, E_min and rate_max. A `Plan` takes them from the gradients of a short run and from
+two probes, at one small batch size and at the full batch. The product epochs * iterations is then least at B = B_noise,
+where both are twice their minimum. A `Trial` puts this, or any other choice, to the test of a sweep.
+
+The gradients' noise scale takes all directions of the weights for equally steep. Where they are not, the steepest one
+limits the rate, and batches stop paying earlier. The full batch's best rate shows it: the rates have a noise scale of
+their own, and the smaller of the two counts.
+"""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+
+from ... import measure, models
+from ...checks import check_integer, check_number
+from ...data import Problem, check_problem
+from ...descent import fit
+from ...sweeps import Sweep
+
+MOST = 1000  # training samples, and validation samples, that are used: a sweep should take seconds
+SEEDS = 4
+RATES = 0.004 * 2.0 ** np.arange(11)  # of the probe
+UPDATES, SHORTEST, LONGEST = 300, 20, 300  # the probe's updates; bounds on its epochs
+FULL_UPDATES = 50  # of the full batch's probe
+WAY = 0.95  # of the way from the untrained loss to the lowest: there is the target
+FAR = 30  # epochs at least, in looking for the lowest validation loss of a choice
+SLOWER = 8  # the noise scale is looked up along a run of so much lower a rate: an epoch is then a small step
+PARTS = 4  # looks at the losses in an epoch
+SIZES, STEPS, SPAN = (
+    6,
+    6,
+    128,
+)  # batch sizes and rates of the sweep; the largest size is at most so many times the least
+GIVEN_UP, FEWEST, MANY = 6, 10, 400  # a run may take so many times the epochs that are predicted; bounds on them
+HARDLY = 0.98  # a lowest loss above this part of the untrained one is no learning
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a probe has found out about a problem, and what the rules make of it.
+
+    Attributes:
+        problem: at most MOST training and validation samples of what was given.
+        hidden: widths of the hidden layers of the perceptron.
+        start_loss, lowest_loss, target: validation loss untrained, lowest in the probe, and to be reached.
+        start_scale: noise scale before training, median of the seeds.
+        scales: noise scale of each seed where half of the loss between start and target is gone.
+        probe_size, probe_rate, probe_epochs: the probe's batch size, its best rate, and its epochs to the target.
+        full_rate: the rate at which the full batch comes down quickest.
+        notes: what a reader should know about these data, sentences.
+    """
+
+    problem: Problem
+    hidden: tuple[int, ...]
+    start_loss: float
+    lowest_loss: float
+    target: float
+    start_scale: float
+    scales: tuple[float, ...]
+    probe_size: int
+    probe_rate: float
+    probe_epochs: float
+    full_rate: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def gradient_scale(self):
+        """The noise scale of the gradients: the median of `scales`."""
+        return float(np.median(self.scales))
+
+    @property
+    def rate_scale(self):
+        """The noise scale of the rates: where the rule passes through the probe's rate and that of the full batch."""
+        n, size, rate, full = len(self.problem.x), self.probe_size, self.probe_rate, self.full_rate
+        if full <= rate:
+            return 0.0
+        slope = rate / size - full / n
+        return (full - rate) / slope if slope > 0 else math.inf  # infinite: proportional to B up to the full batch
+
+    @property
+    def noise_scale(self):
+        """B_noise: the smaller of both, but not below the probe's batch size, which is the scale before training."""
+        return max(min(self.gradient_scale, self.rate_scale), float(self.probe_size))
+
+    @property
+    def least_epochs(self):
+        """E_min, from the probe: epochs / (1 + B / B_noise)."""
+        return self.probe_epochs / (1 + self.probe_size / self.noise_scale)
+
+    @property
+    def least_iterations(self):
+        """S_min = N E_min / B_noise."""
+        return len(self.problem.x) * self.least_epochs / self.noise_scale
+
+    def epochs(self, batch_size):
+        """Epochs to the target, E_min (1 + B / B_noise)."""
+        return self.least_epochs * (1 + np.asarray(batch_size) / self.noise_scale)
+
+    def iterations(self, batch_size):
+        """Iterations to the target, S_min (1 + B_noise / B)."""
+        return self.least_iterations * (1 + self.noise_scale / np.asarray(batch_size))
+
+    def learning_rate(self, batch_size):
+        """The rate that suits a batch size: rate_max / (1 + B_noise / B), but not above the rate of the full batch.
+
+        It is the probe's own at the probe's batch size.
+        """
+        rate_max = self.probe_rate * (1 + self.noise_scale / self.probe_size)
+        rule = rate_max / (1 + self.noise_scale / np.asarray(batch_size))
+        return np.minimum(rule, max(self.full_rate, self.probe_rate))
+
+    @property
+    def choice(self):
+        """What the rules would choose: batch size (the noise scale, at most N), rate, and whole number of epochs."""
+        size = int(min(max(round(self.noise_scale), 1), len(self.problem.x)))
+        return size, float(f"{self.learning_rate(size):.2g}"), max(1, math.ceil(self.epochs(size)))
+
+    def sizes(self):
+        """The batch sizes of the sweep."""
+        n = len(self.problem.x)
+        return np.unique(np.round(np.geomspace(max(1, n / SPAN), n, SIZES)).astype(int))
+
+    def rates(self):
+        """The rates of the sweep, the same for every batch size: from below the least by the rule to above the most."""
+        low, high = self.learning_rate(self.sizes()[0]) / 2, 2 * self.learning_rate(len(self.problem.x))
+        return np.array([float(f"{rate:.3g}") for rate in np.geomspace(low, high, STEPS)])
+
+    def most_epochs(self, sizes):
+        """Epochs after which a run is given up."""
+        return [int(np.clip(np.ceil(GIVEN_UP * self.epochs(size)), FEWEST, MANY)) for size in np.ravel(sizes)]
+
+
+def few_enough(problem):
+    """The problem, or a random part of it: at most MOST training and MOST validation samples."""
+    rows = [len(check_problem(problem).x), len(problem.x_val)]
+    if max(rows) <= MOST:
+        return problem
+    train, val = (np.sort(np.random.default_rng(0).permutation(count)[:MOST]) for count in rows)
+    arrays = {"x": problem.x[train], "y": problem.y[train], "x_val": problem.x_val[val], "y_val": problem.y_val[val]}
+    return dataclasses.replace(problem, **arrays)
+
+
+def constant_loss(problem):
+    """Validation loss of the best answer that looks at no input: the mean target, or the classes' frequencies."""
+    mean = problem.y.mean(axis=0)
+    if problem.kind == "regression":
+        return float(np.mean(np.sum((problem.y_val - mean) ** 2, axis=1)))
+    share = np.maximum(mean, 0.5 / len(problem.y))  # a class that was never trained on is not impossible
+    return float(-np.mean(np.sum(problem.y_val * np.log(share / share.sum()), axis=1)))
+
+
+def plan(problem, hidden=(32,)):
+    """Probe a problem and plan for it; see `Plan`.
+
+    Raises:
+        ValueError: nothing is learnt from these data, or no rate trains; the message says what to look at.
+
+    >>> from batchlab import data
+    >>> made = plan(data.two_moons(n=60, n_val=60))
+    >>> bool(made.lowest_loss < made.target < made.start_loss), made.probe_rate in RATES
+    (True, True)
+    """
+    made = None
+    for made in probing(problem, hidden):  # noqa: B007, the last one counts
+        pass
+    return made
+
+
+def probing(given, hidden=(32,)):
+    """A generator that does the work of `plan` in slices: yields None after each, and at last the `Plan`."""
+    problem = few_enough(given)
+    n, model = len(problem.x), models.check_model(None, hidden, problem)
+    scales = []
+    for seed in range(SEEDS):
+        scales.append(measure.noise_scale(measure.inner_products(problem, model, model.init(jax.random.key(seed)))))
+        yield
+    start_scale = float(np.median(scales))
+    size = int(np.clip(round(min(start_scale, n)), 1, max(n // 4, 1)))
+    settings = {"batch_sizes": [size], "learning_rates": RATES, "seeds": SEEDS, "checks": PARTS, "hidden": hidden}
+    settings["num_epochs"] = int(np.clip(np.ceil(UPDATES * size / n), SHORTEST, LONGEST))
+    probe = Sweep(problem, **settings)
+    for _ in probe.work():
+        yield
+    start, lowest = level(probe)
+    target = lowest + (1 - WAY) * (start - lowest)
+    to_target = Sweep(problem, **settings, target={"val_loss": target})
+    for _ in to_target.work():
+        yield
+    epochs = np.median(to_target.epochs_to_target[0], axis=1)
+    best = int(np.argmin(epochs))
+    rate = float(RATES[best])
+    whole = Sweep(problem, **settings | {"batch_sizes": [n], "num_epochs": FULL_UPDATES, "checks": 1})
+    for _ in whole.work():
+        yield
+    full_rate = quickest(whole)
+    run = fit(problem, hidden=hidden, batch_size=size, learning_rate=rate / SLOWER, num_epochs=0, seeds=SEEDS)
+    middle, longest = (start + target) / 2, min(2 * SLOWER * math.ceil(epochs[best]), LONGEST)
+    while run.num_epochs < longest and not (run.val_loss.min(axis=1) <= middle).all():
+        run.train(1)
+        yield
+    scales = []
+    for seed, at in enumerate(half_way(run.val_loss, middle)):
+        params = jax.tree.map(lambda leaf: leaf[seed], run.params_at(at))  # noqa: B023, used at once
+        scales.append(measure.noise_scale(measure.inner_products(problem, model, params)))
+        yield
+    notes = _notes(given, problem, lowest, float(np.median(scales)), rate)
+    found = start, lowest, target, start_scale, tuple(scales), size, rate, float(epochs[best]), full_rate
+    yield Plan(problem, tuple(hidden), *found, notes)
+
+
+def level(probe):
+    """Where a probe begins, and how low it comes with every seed at the best rate for that: validation losses.
+
+    Raises:
+        ValueError: nothing has been learnt.
+    """
+    size = int(probe.batch_sizes[0])
+    curves = [[probe.curves[size, rate, seed][:, 1] for seed in probe.seeds] for rate in probe.learning_rates[0]]
+    start = float(np.median([curve[0] for curve in curves[0]]))
+    lowest = float(min(np.max([np.nanmin(curve) for curve in row]) for row in curves))
+    if not lowest < HARDLY * start:
+        raise ValueError(
+            f"the probe learnt nothing: its lowest validation loss is {lowest:.3g}, the untrained model has "
+            f"{start:.3g}. Does the target follow from the other columns at all? Check the target column, or bring "
+            "more rows."
+        )
+    return start, lowest
+
+
+def quickest(whole):
+    """The rate at which the full batch's probe comes down quickest: the lowest validation loss, averaged over the run.
+
+    Of the seeds the median; a run that diverged has an infinite loss. (Its last loss would favour slow rates where the
+    quick ones have begun to overfit by then.)
+    """
+    size = int(whole.batch_sizes[0])
+    mean = np.array(
+        [[whole.curves[size, rate, seed][:, 1].astype(float).mean() for seed in whole.seeds] for rate in RATES]
+    )
+    return float(RATES[np.argmin(np.median(np.where(whole.diverged[0], np.inf, mean), axis=1))])
+
+
+def half_way(val_loss, middle):
+    """The first epoch of each run at which the validation loss is at or below the middle, else its last: (seeds,)."""
+    reached = val_loss <= middle
+    return [int(np.argmax(row)) if row.any() else len(row) - 1 for row in reached]
+
+
+def _notes(given, problem, lowest, scale, rate):
+    """What a reader should know about the data and the probe."""
+    n, rows, notes = len(problem.x), len(given.x), []
+    if n < rows or len(problem.x_val) < len(given.x_val):
+        notes.append(
+            f"Of {rows:,} training and {len(given.x_val):,} validation samples at most {MOST:,} each are used, drawn "
+            "at random, so that the sweep takes seconds."
+        )
+    if len(problem.x_val) < 50:
+        notes.append(
+            f"There are only {len(problem.x_val)} validation samples: the losses, and all that is decided by them, "
+            "are partly luck."
+        )
+    if scale >= n:
+        notes.append(
+            f"The noise scale, {scale:.3g}, is not below the {n} training samples: by the rule even the full batch is "
+            "not too large."
+        )
+    constant = constant_loss(problem)
+    if lowest > 0.95 * constant:
+        notes.append(
+            f"The lowest validation loss, {lowest:.3g}, is hardly below that of one and the same answer for every "
+            f"sample, {constant:.3g}: the inputs tell the model little about the target."
+        )
+    if rate in (RATES[0], RATES[-1]):
+        notes.append(f"The best rate of the probe, {rate:.3g}, is the last of its ladder: a better one may lie beyond.")
+    return tuple(notes)
+
+
+class Trial:
+    """A choice of batch size, rate and number of epochs against a sweep; `for _ in trial.work()` does it in slices.
+
+    Args:
+        plan: a `Plan`.
+        batch_size, learning_rate, num_epochs: the choice.
+        sweep: the sweep of an earlier trial of the same plan, so that it is not done again.
+
+    Attributes:
+        sweep: `Sweep` over `plan.sizes()` and `plan.rates()` to the target.
+        to_target: `Sweep` of the choice alone, to the target.
+        long: `Sweep` of the choice alone, without a target, beyond the number of epochs.
+    """
+
+    def __init__(self, plan, batch_size, learning_rate, num_epochs, sweep=None):
+        problem, n = plan.problem, len(plan.problem.x)
+        self.plan = plan
+        self.batch_size = check_integer("batch_size", batch_size, 1, n, f"There are {n} training samples.")
+        self.learning_rate = check_number("learning_rate", learning_rate, 0, 1e3, low_allowed=False)
+        self.num_epochs = check_integer("num_epochs", num_epochs, 1, 10 * MANY)
+        target = {"val_loss": plan.target}
+        common = {"seeds": SEEDS, "checks": PARTS, "hidden": plan.hidden}
+        own = {"batch_sizes": [self.batch_size], "learning_rates": [self.learning_rate], **common}
+        sizes = plan.sizes()
+        grid = {"batch_sizes": sizes, "learning_rates": plan.rates(), "num_epochs": plan.most_epochs(sizes)}
+        self.sweep = sweep or Sweep(problem, **grid, **common, target=target)
+        most = max(self.num_epochs, *plan.most_epochs([self.batch_size]))
+        self.to_target = Sweep(problem, **own, num_epochs=most, target=target)
+        self.long = Sweep(problem, **own, num_epochs=max(FAR, 3 * self.num_epochs))
+
+    def work(self):
+        """A generator that trains what is not finished and yields after each slice."""
+        for part in (self.to_target, self.long, self.sweep):
+            yield from part.work()
+
+    def run(self, progress=True):
+        """Do all of it, with progress bars."""
+        for part in (self.to_target, self.long, self.sweep):
+            part.run(progress)
+        return self
+
+    @property
+    def finished(self):
+        """Whether all runs are finished."""
+        return all(part.finished == part.total for part in (self.to_target, self.long, self.sweep))
+
+    def measured(self):
+        """Epochs to the target at the best rate of each batch size, and that rate: (b,), (b,); medians of the seeds."""
+        epochs = np.median(self.sweep.epochs_to_target, axis=2)
+        best = np.argmin(epochs, axis=1)
+        rows = np.arange(len(best))
+        return epochs[rows, best], self.sweep.learning_rates[rows, best]
+
+    def costs(self):
+        """The median product epochs * iterations to the target of every setting of the sweep: (b, r)."""
+        epochs = np.median(self.sweep.epochs_to_target, axis=2)
+        return epochs**2 * self.per_epoch(self.sweep.batch_sizes)[:, None]
+
+    def cheapest(self):
+        """Batch size, rate, and epochs to the target (in words) of the setting of lowest cost in the sweep."""
+        costs = self.costs()
+        b, r = np.unravel_index(np.argmin(costs), costs.shape)
+        if not math.isfinite(costs[b, r]):
+            return "none", "none", "target not reached"
+        epochs = float(np.median(self.sweep.epochs_to_target[b, r]))
+        return int(self.sweep.batch_sizes[b]), float(self.sweep.learning_rates[b, r]), f"{epochs:.3g} to the target"
+
+    def per_epoch(self, batch_size):
+        """Iterations in an epoch, ceil(N / B)."""
+        return -(-len(self.plan.problem.x) // np.asarray(batch_size))
+
+    def epochs(self):
+        """Epochs of the choice to the target, the median of the seeds; infinite where most did not reach it."""
+        return float(np.median(self.to_target.epochs_to_target))
+
+    def against_best(self):
+        """Epochs, iterations and their product to the target, each over the lowest of the sweep: a dict of factors.
+
+        A factor is infinite where the choice did not reach the target, NaN where no setting of the sweep did.
+        """
+        epochs, sizes = self.epochs(), self.sweep.batch_sizes
+        best, _ = self.measured()
+        iterations = best * self.per_epoch(sizes)
+        own = epochs * self.per_epoch(self.batch_size)
+        pairs = {
+            "epochs": (epochs, best.min()),
+            "iterations": (own, iterations.min()),
+            "epochs x iterations": (epochs * own, self.costs().min()),
+        }
+        return {
+            name: float(mine / other) if math.isfinite(other) else math.nan for name, (mine, other) in pairs.items()
+        }
+
+    def early_stopping(self):
+        """Validation loss of the choice (medians of the seeds): after its epochs, at its lowest, and when that was."""
+        runs = [curve[:, 1] for curve in self.long.curves.values()]
+        length = max(map(len, runs))
+        runs = [np.append(run, np.full(length - len(run), np.inf)) for run in runs]  # a diverged run ends early
+        loss = np.median(np.where(np.isfinite(runs), runs, np.inf), axis=0)
+        when = self.long.epochs(self.batch_size, length)
+        best, end = int(np.argmin(loss)), int(np.searchsorted(when, self.num_epochs))
+        return float(loss[end]) if end < length else math.inf, float(loss[best]), float(when[best])

@@ -1,0 +1,1099 @@
+"""The lab without a browser: controls are set, and the drawn artists and the words are read."""
+
+import asyncio
+import contextlib
+import html
+import io
+import random
+import re
+import sys
+import threading
+import time
+
+import ipywidgets as widgets
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import batchlab as bl
+from batchlab import quiz
+from batchlab.course import plots
+from batchlab.course.ch03_overfit import lab as live
+from batchlab.course.ch03_overfit import views
+
+from .test_stage import nothing_waits, press, settled, until, waiting
+
+COMPILED = "/jax/core/compile/backend_compile_duration"
+EPOCHS = 60
+SINE = bl.data.DEFAULTS["noisy sine"]
+N = len(bl.data.noisy_sine().x)
+
+
+@pytest.fixture(autouse=True)
+def compile_no_more_than_is_looked_at(request, monkeypatch):
+    if "compilations" not in request.fixturenames:
+        monkeypatch.setattr(live, "WIDTHS", ())
+
+
+@pytest.fixture
+def said_not_raised(monkeypatch):
+    """As a reader has it: errors are said and not raised."""
+    monkeypatch.delenv("BATCHLAB_STRICT")
+
+
+def make(problem="noisy sine", **settings):
+    return bl.Lab(problem, **{"hidden": (8,), "epochs": EPOCHS} | settings)
+
+
+def trained(problem=None, num_epochs=EPOCHS, **settings):
+    """The run that a lab's settings ask for, from `fit`."""
+    asked = {"batch_size": SINE["batch_size"], "learning_rate": SINE["learning_rate"], "seed": 0}
+    problem = problem or bl.data.noisy_sine()
+    return bl.fit(problem, num_epochs=0, hidden=(8,), **asked | settings).train(num_epochs)
+
+
+def numbers(lab):
+    names = ("batch_size", "epochs", "learning_rate", "noise", "seed", "dataset", "against", "band")
+    return {name: getattr(lab, name).value for name in names}
+
+
+def line(lab, label):
+    (found,) = (one for axes in lab.picture.figure.axes for one in axes.get_lines() if one.get_label() == label)
+    return found
+
+
+def curves(lab):
+    """The drawn losses, of training and of validation: for each where it is drawn, and its values."""
+    return [line(lab, f"{name} loss").get_data() for name in ("training", "validation")]
+
+
+def beginnings(lab):
+    """Both losses at the start of their curves."""
+    return [losses[0] for _, losses in curves(lab)]
+
+
+def ghosts(lab):
+    """The curves that were kept: label -> (line of the validation loss)."""
+    return {
+        one.get_label(): one for one in lab.picture.figure.axes[1].get_lines() if str(one.get_label())[:4] == "kept"
+    }
+
+
+def texts(lab):
+    return [text.get_text() for axes in lab.picture.figure.axes for text in axes.texts if text.get_text()]
+
+
+def marked(lab):
+    """Where the dots stand that mark the epoch shown: (x, training loss, validation loss)."""
+    (dots,) = (one for one in lab.picture.figure.axes[1].get_lines() if one.get_marker() == "o")
+    return (dots.get_xdata()[0], *dots.get_ydata())
+
+
+def message(lab):
+    return html.unescape(re.sub("<[^>]*>", "", lab.message.value))
+
+
+def button(lab, name):
+    def below(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from below(child)
+
+    (found,) = (one for one in below(lab) if isinstance(one, widgets.Button) and one.description == name)
+    return found
+
+
+def assert_shows(lab, run, epoch):
+    """Picture and words show this run at this epoch."""
+    x, losses = plots.along(run, lab.against.value), [plots.median(run.train_loss), plots.median(run.val_loss)]
+    for drawn, loss in zip(curves(lab), losses, strict=True):
+        np.testing.assert_array_equal(drawn, plots.thinned(x, loss, across=plots.across(lab._axes, x)))
+    assert marked(lab) == (x[epoch], losses[0][epoch], losses[1][epoch])
+    assert f"batch size {run.batch_size}, epoch {epoch}: training loss {losses[0][epoch]:.3g}" in lab.status.value
+    assert 'aria-live="polite"' in lab.status.value
+    assert lab.words() in html.unescape(lab.status.value)
+    assert lab.picture.image.value == lab.picture.png
+    assert any(f"after {epoch} epochs" in text for text in texts(lab))
+    assert (f"best epoch {views.best_epoch(run)}" in texts(lab)) == (run.num_epochs > 0)
+
+
+# ------------------------------------------------------------------------------------------------- what controls change
+
+
+def test_the_lab_begins_with_the_dataset_s_defaults_trained_and_shown():
+    lab = make()
+    assert numbers(lab) == {
+        "batch_size": SINE["batch_size"],
+        "epochs": EPOCHS,
+        "learning_rate": SINE["learning_rate"],
+        "noise": 0.3,
+        "seed": 0,
+        "dataset": "noisy sine",
+        "against": "epochs",
+        "band": False,
+    }
+    assert_shows(lab, trained(), EPOCHS)
+    assert message(lab) == ""
+    assert not lab.busy
+
+
+CHANGES = {
+    "batch size": ("batch_size", 5, {"batch_size": 5}),
+    "one sample": ("batch_size", 1, {"batch_size": 1}),
+    "all samples": ("batch_size", N, {"batch_size": N}),
+    "learning rate": ("learning_rate", 0.02, {"learning_rate": 0.02}),
+    "seed": ("seed", 7, {"seed": 7}),
+    "band": ("band", True, {"seeds": live.BAND}),
+    "noise": ("noise", 0.5, {"problem": bl.data.noisy_sine(noise=0.5)}),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "settings"), CHANGES.values(), ids=CHANGES)
+def test_a_control_changes_what_it_should_and_nothing_else(name, value, settings):
+    lab = make()
+    before, old, png = numbers(lab), lab.run, lab.picture.png
+    getattr(lab, name).value = value
+    assert numbers(lab) == before | {name: value}
+    assert lab.run is not old
+    assert_shows(lab, trained(**settings), EPOCHS)
+    assert lab.picture.png != png
+    assert ("(medians of 5 seeds)" in lab.words()) == (name == "band")
+    getattr(lab, name).value = before[name]
+    assert_shows(lab, trained(), EPOCHS)
+    assert numbers(lab) == before
+
+
+def test_runs_that_differ_in_batch_size_or_rate_start_from_the_same_parameters():
+    lab = make()
+    losses = [beginnings(lab)]
+    for name, value in (("batch_size", 1), ("batch_size", N), ("learning_rate", 0.3)):
+        getattr(lab, name).value = value
+        losses.append(beginnings(lab))
+    np.testing.assert_array_equal(losses, losses[:1] * 4)
+    lab.seed.value = 1
+    assert beginnings(lab) != losses[0]
+
+
+def test_noise_moves_the_samples_and_keeps_their_shapes():
+    lab = make()
+    old = lab.problem
+    dots = line(lab, "training sample").get_ydata()
+    lab.noise.value = 0.0
+    assert [array.shape for array in (lab.problem.x, lab.problem.y, lab.problem.x_val, lab.problem.y_val)] == [
+        array.shape for array in (old.x, old.y, old.x_val, old.y_val)
+    ]
+    np.testing.assert_array_equal(lab.problem.x, old.x)
+    np.testing.assert_array_equal(np.ravel(line(lab, "training sample").get_ydata()), lab.problem.y.ravel())
+    assert (np.ravel(dots) != lab.problem.y.ravel()).any()
+    sine = np.sin(3 * lab.problem.in_original_units(lab.problem.x))
+    np.testing.assert_allclose(lab.problem.y, sine, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", plots.AXES)
+def test_the_horizontal_axis_by_choice(axis):
+    lab = make()
+    run = lab.run
+    lab.against.value = axis
+    assert lab.run is run
+    x = curves(lab)[0][0]
+    per_epoch = -(-N // run.batch_size)
+    expected = {
+        "epochs": np.arange(EPOCHS + 1),
+        "iterations": np.arange(EPOCHS + 1) * per_epoch,
+        "samples seen": np.arange(EPOCHS + 1) * N,
+        "seconds": run.seconds,
+    }
+    np.testing.assert_array_equal(x, expected[axis])
+    right = lab.picture.figure.axes[1]
+    assert right.get_xlabel() in (axis, f"{axis} (logarithmic)")
+    assert right.get_xlim() == pytest.approx((0, x[-1]))
+    assert_shows(lab, run, EPOCHS)
+    lab.batch_size.value = 1
+    assert_shows(lab, lab.run, EPOCHS)
+    assert right.get_xlim()[1] >= curves(lab)[0][0][-1] * (1 - 1e-9)
+
+
+def test_limits_only_grow_so_that_runs_can_be_compared():
+    lab = make()
+    axes = lab.picture.figure.axes[1]
+    limits = []
+    for value in (0.2, 0.001, 0.05):
+        lab.learning_rate.value = value
+        losses = np.concatenate([losses for _, losses in curves(lab)])
+        limits.append(axes.get_ylim())
+        assert limits[-1][0] < losses.min()
+        assert limits[-1][1] > losses.max()
+    lows, highs = zip(*limits, strict=True)
+    assert sorted(lows, reverse=True) == list(lows)
+    assert sorted(highs) == list(highs)
+
+
+# ------------------------------------------------------------------------------------------------ the batch-size slider
+
+
+def test_arrow_keys_reach_every_batch_size():
+    lab = make(epochs=1, batch_size=1)
+    seen = [lab.run.batch_size]
+    for _ in range(N):
+        press(lab.batch_size.slider)
+        seen.append(lab.run.batch_size)
+        assert f"batch size {seen[-1]}, epoch 1:" in lab.status.value
+    assert seen == [*range(1, N + 1), N]
+    press(lab.batch_size.slider, -5)
+    assert lab.run.batch_size == N - 5
+
+
+def test_dragging_reaches_both_ends():
+    lab = make(epochs=1)
+    slider = lab.batch_size.slider
+    for position, size in ((1.0, N), (0.0, 1), (0.5, round(N**0.5))):
+        slider.value = 10 ** (position * slider.max)
+        assert lab.run.batch_size == lab.batch_size.value == size
+
+
+def test_the_front_end_s_rounded_echo_trains_nothing():
+    lab = make()
+    lab.learning_rate.box.value = "0.0512"
+    lab.epochs.slider.step = 7
+    lab.epochs.box.value = "38"
+    lab.batch_size.box.value = "7"
+    run, png = lab.run, lab.picture.png
+    values = numbers(lab)
+    for control in (lab.learning_rate, lab.epochs, lab.batch_size, lab.seed, lab.noise):
+        press(control.slider, 0)
+    assert lab.run is run
+    assert numbers(lab) == values
+    assert lab.picture.png == png
+
+
+def test_the_ends_are_named():
+    lab = make()
+    assert "SGD" in lab.batch_size.hint.value
+    assert f"{N}: full-batch GD" in lab.batch_size.hint.value
+
+
+# --------------------------------------------------------------------------------------------------------- typed values
+
+BAD = {
+    "batch_size": (["0", str(N + 1), "-3", "abc", "2.5", "", "nan"], f"a whole number from 1 to {N}"),
+    "epochs": (["-1", "100001", "abc", "2.5", ""], "a whole number from 0 to 100000"),
+    "learning_rate": (["0", "-1", "abc", "nan", "inf", "1e9", "1e-60", ""], "a number above 0, up to 1,000"),
+    "noise": (["-0.1", "2", "x", ""], "a number from 0 to 1"),
+    "seed": (["-1", str(2**31), "1.5", "x", ""], "a whole number from 0 to"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_value_is_answered_in_words_and_changes_nothing(name, said_not_raised):
+    lab = make()
+    run, png, values, words = lab.run, lab.picture.png, numbers(lab), lab.status.value
+    control = getattr(lab, name)
+    for typed in BAD[name][0]:
+        control.box.value = typed
+        said = message(lab)
+        assert said.startswith(f"{control.slider.description} is "), "the control"
+        given = typed if re.fullmatch(r"-?[\d.]+", typed) else ""
+        assert given in said, "the value"
+        assert BAD[name][1] in said, "the range"
+        assert 'role="alert"' in lab.message.value
+        assert control.box.value == typed  # to be corrected, not typed again
+        assert (lab.run, lab.picture.png, numbers(lab), lab.status.value) == (run, png, values, words)
+    lab.against.value = "iterations"  # something else: the complaint goes, and what was refused with it
+    assert message(lab) == ""
+    assert float(control.box.value) == pytest.approx(control.value, rel=0.01)
+
+
+def test_the_remedy_for_a_batch_size_names_both_ends(said_not_raised):
+    lab = make()
+    lab.batch_size.box.value = "0"
+    assert f"1 is SGD, {N} (all samples) is full-batch gradient descent." in message(lab)
+
+
+@pytest.mark.parametrize("remedy", ["a good value", "the value as it was", "the slider", "another control"])
+def test_the_complaint_goes_when_it_is_answered(remedy, said_not_raised):
+    lab = make()
+    lab.batch_size.box.value = "abc"
+    assert message(lab)
+    if remedy == "a good value":
+        lab.batch_size.box.value = "5"
+    elif remedy == "the value as it was":
+        lab.batch_size.box.value = str(SINE["batch_size"])
+    elif remedy == "the slider":
+        press(lab.batch_size.slider)
+    else:
+        lab.learning_rate.value = 0.1
+    assert message(lab) == ""
+    if remedy != "another control":
+        assert lab.batch_size.box.value == str(lab.batch_size.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [
+        ("batch_size", "7", 7),
+        ("batch_size", str(N), N),
+        ("epochs", "37", 37),
+        ("epochs", "1e2", 100),
+        ("learning_rate", "0.0123", 0.0123),
+        ("learning_rate", "2e-5", 2e-5),
+        ("noise", "0.123", 0.123),
+        ("seed", "12345", 12345),
+    ],
+)
+def test_a_good_value_can_be_typed_exactly(name, typed, value):
+    lab = make()
+    getattr(lab, name).box.value = typed
+    assert numbers(lab)[name] == value
+    assert lab.run.num_epochs >= EPOCHS
+    assert_shows(lab, lab.run, min(lab.epochs.value, lab.run.num_epochs))
+    if name in ("batch_size", "learning_rate", "seed"):
+        assert getattr(lab.run, name) == value
+    assert getattr(lab, name).box.value in (typed, f"{value:.3g}", str(value))
+
+
+# -------------------------------------------------------------------------------------------------------------- epochs
+
+
+def test_the_epochs_slider_only_looks_up_what_has_been_trained(monkeypatch):
+    lab = make()
+    run, before = lab.run, curves(lab)
+    monkeypatch.setattr(run, "train", None)
+    for epoch in (0, 1, 37, EPOCHS - 1, 5):
+        lab.epochs.slider.value = epoch
+        assert lab.run is run
+        assert_shows(lab, run, epoch)
+        for drawn, same in zip(curves(lab), before, strict=True):
+            np.testing.assert_array_equal(drawn, same)
+        x, y = line(lab, "fit").get_data()
+        fitted = run.model.predict(run.params_at(epoch), np.asarray(x, np.float32).reshape(-1, 1))
+        np.testing.assert_allclose(np.ravel(y), np.ravel(fitted), rtol=1e-5, atol=1e-6)
+
+
+def test_moved_beyond_it_trains_on():
+    lab = make()
+    run = lab.run
+    lab.epochs.value = 150
+    assert lab.run is run
+    assert_shows(lab, trained(num_epochs=150), 150)
+    lab.epochs.value = 20
+    assert_shows(lab, run, 20)
+    assert run.num_epochs == 150
+    lab.batch_size.value = 1  # what is trained anew goes as far as the lab began, whatever is looked at
+    assert_shows(lab, trained(batch_size=1), 20)
+    assert lab.run.num_epochs == EPOCHS
+
+
+def test_the_words_say_on_which_side_of_the_best_epoch_the_picture_is():
+    lab = make(hidden=(32, 32), epochs=3000)
+    best = views.best_epoch(lab.run)
+    assert 0 < best < 3000
+    lab.epochs.value = 0
+    assert "Underfitting: the lowest is still to come." in lab.words()
+    lab.epochs.value = best
+    assert "This is the best epoch." in lab.words()
+    lab.epochs.value = 3000
+    assert "Overfitting: the validation loss is" in lab.words()
+    assert {"underfitting", "overfitting", f"best epoch {best}"} <= set(texts(lab))
+    lowest = plots.median(lab.run.val_loss)[best]
+    assert f"Lowest validation loss so far {lowest:.3g}, at epoch {best}." in lab.words()
+
+
+def test_counters_in_words():
+    lab = make(batch_size=5)
+    per_epoch = -(-N // 5)
+    for words in (
+        f"N = {N} training samples",
+        f"{per_epoch} iteration{'s' if per_epoch > 1 else ''} per epoch",
+        f"{EPOCHS} epochs = {EPOCHS * per_epoch:,} iterations = {EPOCHS * N:,} samples seen",
+        "ms per epoch",
+    ):
+        assert words in lab.counters.value
+
+
+# ----------------------------------------------------------------------------------------- keep, reset, run, and pause
+
+
+def test_kept_runs_stay_as_labelled_ghosts():
+    lab = make()
+    first = trained()
+    button(lab, "keep").click()
+    assert list(ghosts(lab)) == [f"kept: B = {SINE['batch_size']}, rate 0.05, noise 0.3, seed 0"]
+    png = lab.picture.png
+    lab.batch_size.value = 1
+    assert lab.picture.png != png
+    assert_shows(lab, trained(batch_size=1), EPOCHS)
+    (ghost,) = ghosts(lab).values()
+    np.testing.assert_array_equal(ghost.get_ydata(), first.val_loss)
+    legend = lab.picture.figure.axes[1].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == list(ghosts(lab))
+    lab.against.value = "iterations"  # both are drawn against the updates that they made
+    np.testing.assert_array_equal(ghosts(lab).popitem()[1].get_xdata(), first.iterations)
+    assert lab.picture.figure.axes[1].get_xlim()[1] >= max(first.iterations[-1], lab.run.iterations[-1])
+
+
+def test_several_runs_are_kept_and_the_oldest_goes():
+    lab = make()
+    labels = []
+    for batch_size in range(1, 7):
+        lab.batch_size.value = batch_size
+        button(lab, "keep").click()
+        labels.append(f"kept: B = {batch_size}, rate 0.05, noise 0.3, seed 0")
+        assert list(ghosts(lab)) == labels[-len(plots.KEPT) :]
+    colors = [one.get_color() for one in ghosts(lab).values()]
+    assert len(set(colors)) == len(plots.KEPT)
+    for batch_size, one in zip(range(3, 7), ghosts(lab).values(), strict=True):
+        np.testing.assert_array_equal(one.get_ydata(), trained(batch_size=batch_size).val_loss)
+    lab.noise.value = 0.1  # the samples change, and the ghosts stay to compare with
+    assert list(ghosts(lab)) == labels[-len(plots.KEPT) :]
+
+
+def test_a_kept_band_says_that_it_is_one():
+    lab = make()
+    lab.band.value = True
+    button(lab, "keep").click()
+    (label,) = ghosts(lab)
+    assert f"{live.BAND} seeds" in label
+
+
+def test_keeping_the_same_run_twice_changes_nothing():
+    lab = make()
+    button(lab, "keep").click()
+    button(lab, "keep").click()
+    assert len(ghosts(lab)) == 1
+
+
+@pytest.mark.parametrize("name", ["noisy sine", "two moons", "digits"])
+def test_the_ground_of_the_picture_is_white(name):
+    lab = bl.Lab(name, epochs=100)
+    for size in (lab.batch_size.value, 3, lab.batch_size.high):
+        lab.batch_size.value = size
+        picture = np.asarray(Image.open(io.BytesIO(lab.picture.png)).convert("RGB"))
+        assert (picture[:, -3:] == 255).all()
+        assert (picture[-3:] == 255).all()
+
+
+def test_reset_brings_everything_back():
+    lab = make(batch_size=5, seed=3)
+    before, png, words = numbers(lab), lab.picture.png, lab.words()
+    button(lab, "keep").click()
+    for name, value in (("batch_size", 1), ("learning_rate", 0.2), ("noise", 0.6), ("seed", 5), ("epochs", 20)):
+        getattr(lab, name).value = value
+    lab.against.value, lab.band.value = "iterations", True
+    button(lab, "reset").click()
+    assert numbers(lab) == before
+    assert not ghosts(lab)
+    assert (lab.picture.png, lab.words()) == (png, words)
+    assert_shows(lab, trained(batch_size=5, seed=3), EPOCHS)
+
+
+def test_run_trains_on_when_there_is_nothing_left_to_do():
+    lab = make()
+    run = lab.run
+    button(lab, "run").click()
+    assert (lab.run, lab.epochs.value) == (run, 2 * EPOCHS)
+    assert_shows(lab, trained(num_epochs=2 * EPOCHS), 2 * EPOCHS)
+
+
+# ------------------------------------------------------------------------------------------------ datasets and problems
+
+
+@pytest.fixture(scope="module")
+def tour():
+    """One lab that visits every dataset with its defaults: what it showed, and the bytes of its frames."""
+    seen = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "WIDTHS", ())
+        lab = bl.Lab()
+        lab.against.value = "iterations"
+        button(lab, "keep").click()
+        for name in ("noisy sine", "two moons", "digits", "noisy sine"):
+            lab.dataset.value = name
+            labels = [child.slider.description for child in (lab.noise, lab.batch_size)]
+            seen[name] = lab.run, numbers(lab), labels, texts(lab), lab.words(), list(lab.frame_bytes), lab.kept
+            lab.frame_bytes = []
+    return seen
+
+
+@pytest.mark.parametrize("name", bl.data.DATASETS)
+def test_the_dataset_menu_brings_each_dataset_with_its_defaults(tour, name):
+    run, values, labels, drawn, words, _, kept = tour[name]
+    defaults = bl.data.DEFAULTS[name]
+    assert run.problem.name == values["dataset"] == name
+    assert (run.batch_size, run.learning_rate) == (defaults["batch_size"], defaults["learning_rate"])
+    assert run.num_epochs == values["epochs"] == defaults["num_epochs"]
+    assert values["noise"] == bl.data.NOISE[name]
+    assert values["against"] == "iterations"  # how one looks at it is no part of the dataset
+    assert labels == ["label noise" if name == "digits" else "noise", "batch size"]
+    assert any(f"after {run.num_epochs} epochs" in text for text in drawn)
+    assert words.startswith(f"batch size {run.batch_size}, epoch {run.num_epochs}: training loss")
+    assert ("validation accuracy" in words) == (run.problem.kind == "classification")
+    assert kept == []  # curves of another dataset cannot be compared
+
+
+@pytest.mark.parametrize("name", bl.data.DATASETS)
+def test_frames_are_small(tour, name):
+    frames = tour[name][5]
+    assert 0 < np.median(frames) < 30_000
+    assert max(frames) < 40_000
+
+
+OWN = {
+    "one input": bl.Problem.from_arrays(np.linspace(0, 1, 20), np.linspace(0, 1, 20) ** 2, name="squares"),
+    "four inputs": bl.Problem.from_arrays(
+        np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) / 7, name="of 4"
+    ),
+    "two targets": bl.Problem.from_arrays(np.arange(20.0), np.random.default_rng(0).normal(size=(20, 2))),
+    "three classes": bl.Problem.from_arrays(np.arange(36).reshape(18, 2), np.arange(18) % 3, name="thirds"),
+    "two samples": bl.Problem([[0.0], [1.0]], [[0.0], [1.0]], [[0.5]], [[0.4]]),
+    "one sample": bl.Problem([[0.0]], [[1.0]], [[0.5]], [[0.4]]),
+}
+
+
+@pytest.mark.parametrize("problem", OWN.values(), ids=OWN)
+def test_a_reader_s_own_problem(problem):
+    lab = make(problem, hidden=(3,), epochs=4)
+    n = len(problem.x)
+    assert lab.dataset.options == (problem.name, *bl.data.DATASETS)
+    assert lab.noise.layout.display == "none"  # what is measured has the noise that it has
+    for batch_size in (1, n):
+        lab.batch_size.value = batch_size
+        run = bl.fit(problem, num_epochs=0, hidden=(3,), batch_size=batch_size, learning_rate=lab.learning_rate.value)
+        assert_shows(lab, run.train(4), 4) if problem.kind == "regression" else None
+        assert lab.words().startswith(f"batch size {batch_size}, epoch 4: ")
+    press(lab.batch_size.slider, -1)
+    assert lab.batch_size.value == max(n - 1, 1)
+    for epochs in (0, 6):
+        lab.epochs.value = epochs
+        assert f"epoch {epochs}:" in lab.words()
+    button(lab, "keep").click()
+    button(lab, "reset").click()
+    assert lab.problem is problem
+    assert lab.epochs.value == 4
+
+
+def test_batches_of_the_default_size_need_not_exist():
+    assert bl.data.OWN["batch_size"] > 2
+    assert make(OWN["two samples"], hidden=(3,), epochs=2).batch_size.value == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"problem": "two suns"}, "there is no dataset 'two suns'; choose one of noisy sine, two moons, digits"),
+        ({"problem": [1, 2]}, "problem is a list; it must be a bl.Problem"),
+        ({"batch_size": 0}, f"batch_size is 0; it must be a whole number from 1 to {N}"),
+        ({"batch_size": N + 1}, f"batch_size is {N + 1}; it must be"),
+        ({"learning_rate": -1}, "learning rate is -1; it must be"),
+        ({"epochs": 2.5}, "epochs is 2.5; it must be a whole number"),
+        ({"seed": -1}, "seed is -1; it must be"),
+        ({"controls": ("batch size", "brake")}, "there is no control 'brake'; choose from batch size, epochs"),
+    ],
+    ids=str,
+)
+def test_a_lab_that_cannot_be_is_refused_in_words(settings, words):
+    with pytest.raises((TypeError, ValueError), match=re.escape(words)):
+        make(**settings)
+
+
+def test_only_the_controls_asked_for_are_shown():
+    def shown(widget):
+        if isinstance(widget, widgets.Button | widgets.Dropdown | widgets.Checkbox):
+            return [widget.description]
+        if hasattr(widget, "slider"):
+            return [widget.slider.description]
+        return [name for child in getattr(widget, "children", ()) for name in shown(child)]
+
+    assert shown(make(controls=("batch size", "epochs"))) == ["batch size", "epochs"]
+    assert set(shown(make())) == {
+        *("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against"),
+        *("run", "keep", "reset", f"band over {live.BAND} seeds", "log axis"),
+    }
+
+
+# ------------------------------------------------------------------------------------------- locked until predicted
+
+
+@pytest.fixture
+def guess():
+    quiz.progress_file("off")
+    yield quiz.Prediction("99.lab", "What will happen?", {"This.": "Yes.", "That.": "No."}, answer=0)
+    quiz.progress_file("off")
+
+
+def assert_locked(lab, locked):
+    controls = [part for one in (lab.batch_size, lab.epochs, lab.learning_rate) for part in (one.slider, one.box)]
+    controls += [lab.noise.slider, lab.seed.box, lab.dataset, lab.against, lab.band]
+    controls += [button(lab, name) for name in ("run", "keep", "reset")]
+    assert {control.disabled for control in controls} == {locked}
+
+
+def test_a_locked_lab_shows_the_start_alone_until_a_prediction_is_made(guess):
+    lab = make(locked=True)
+    assert_locked(lab, True)
+    assert lab.run.num_epochs == 0
+    assert_shows(lab, trained(num_epochs=0), 0)
+    assert "Nothing has been trained yet." in lab.status.value
+    assert "prediction" in message(lab)
+    guess.unlock(lab)
+    assert lab.locked
+    guess.commit(1)
+    assert_locked(lab, False)
+    assert_shows(lab, trained(), EPOCHS)
+    assert message(lab) == ""
+
+
+def test_skipping_unlocks_and_an_answer_of_old_opens_at_once(guess):
+    lab = make(locked=True)
+    guess.unlock(lab)
+    guess.skip()
+    assert lab.run.num_epochs == EPOCHS
+    late = make(locked=True)
+    guess.unlock(late)
+    assert_locked(late, False)
+    assert_shows(late, trained(), EPOCHS)
+
+
+def test_unlocking_on_a_running_kernel(guess):
+    async def main():
+        lab = make(locked=True)
+        guess.unlock(lab)
+        await settled(lab)
+        assert lab.run.num_epochs == 0
+        await asyncio.to_thread(guess.commit, 0)
+        await settled(lab)
+        assert_locked(lab, False)
+        assert_shows(lab, trained(), EPOCHS)
+
+    asyncio.run(main())
+
+
+# ------------------------------------------------------------------------------------------------ what can go wrong
+
+
+@pytest.mark.parametrize("rate", [1000.0, 30.0])
+@pytest.mark.parametrize("band", [False, True], ids=["one run", "band"])
+def test_divergence_is_said_in_words_and_the_picture_stays_sensible(rate, band):
+    lab = make()
+    lab.band.value = band
+    lab.learning_rate.value = rate
+    assert lab.lost_at() is not None
+    assert f"The run diverged: from epoch {lab.lost_at()} on" in message(lab)
+    assert f"learning rate {rate:.3g} is too high for batch size {SINE['batch_size']}; lower it" in message(lab)
+    assert 'role="alert"' in lab.message.value
+    assert f"The run diverged at epoch {lab.lost_at()}." in lab.words()
+    assert lab.words().startswith(f"batch size {SINE['batch_size']}, epoch ")
+    assert "nan" not in lab.words()
+    assert "inf" not in lab.words()
+    right = lab.picture.figure.axes[1]
+    assert np.isfinite([*right.get_xlim(), *right.get_ylim(), *marked(lab)]).all()
+    assert np.isfinite(line(lab, "fit").get_ydata()).all()
+    assert right.get_ylim()[1] < 1e4
+    assert np.isfinite(beginnings(lab)).all()
+    assert np.isfinite([text.get_position() for text in right.texts]).all()
+    for epochs in (0, 5, EPOCHS, 2 * EPOCHS):
+        lab.epochs.value = epochs
+        assert np.isfinite(marked(lab)).all()
+        assert "diverged" in message(lab)
+    button(lab, "keep").click()
+    button(lab, "run").click()
+    assert "diverged" in message(lab)
+    lab.learning_rate.value = 0.05
+    assert message(lab) == ""
+    assert lab.lost_at() is None
+
+
+@pytest.mark.parametrize("axis", plots.AXES)
+def test_the_horizontal_axis_is_logarithmic_or_not(axis):
+    lab = make()
+    button(lab, "keep").click()
+    lab.against.value = axis
+    assert lab._axes.get_xlabel() == f"{axis} (logarithmic)"
+    assert_shows(lab, lab.run, EPOCHS)
+    drawn = lab.picture.png
+    lab.logarithmic.value = False
+    assert (lab._axes.get_xscale(), lab._axes.get_xlabel()) == ("linear", axis)
+    assert lab.picture.png != drawn
+    assert_shows(lab, lab.run, EPOCHS)
+    assert len(ghosts(lab)) == 1
+    button(lab, "reset").click()
+    assert lab.logarithmic.value
+    assert lab._axes.get_xlabel() == "epochs (logarithmic)"
+
+
+def test_a_run_that_diverged_is_not_called_overfitting():
+    lab = make()
+    lab.learning_rate.value = 1000.0
+    assert "diverged" in texts(lab)
+    assert not any(word.startswith(("under", "over", "best")) for word in texts(lab))
+    assert (
+        lab.picture.figure.axes[1].get_xlim()[1] == lab.run.num_epochs < EPOCHS
+    )  # as far as there is something to see
+    lab.learning_rate.value = 0.05
+    assert lab.picture.figure.axes[1].get_xlim()[1] == EPOCHS
+    assert "diverged" not in texts(lab)
+
+
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_data_that_are_not_standardised_are_named_where_they_make_a_run_diverge(factor):
+    x = np.linspace(-1, 1, 20)[:, None]
+    lab = make(bl.Problem(x, factor * x, x, factor * x), learning_rate=1000.0)
+    assert "The run diverged" in message(lab)
+    assert ("Its data go up to 1e+03: bl.Problem.from_arrays standardises them." in message(lab)) == (factor > 1)
+
+
+DRAW = np.random.default_rng(0)
+NAMES = np.array(["short", "a name of more than twenty letters", "versicolor"])
+LABELLED = {
+    "one input": (DRAW.normal(size=60), DRAW.normal(size=60)),
+    "one input, in thousands": (DRAW.normal(size=60), 1e4 * DRAW.normal(size=60)),
+    "several inputs": (DRAW.normal(size=(60, 3)), DRAW.normal(size=60)),
+    "two classes": (DRAW.normal(size=(60, 2)), np.arange(60) % 2),
+    "long names": (DRAW.normal(size=(60, 4)), NAMES[np.arange(60) % 3]),
+}
+
+
+@pytest.mark.parametrize("name", [*LABELLED, "not standardised", *bl.data.DATASETS])
+def test_all_labels_lie_within_the_picture(name):
+    problem = bl.Problem.from_arrays(*LABELLED[name]) if name in LABELLED else name
+    if name == "not standardised":
+        x, y = (1e4 * np.abs(values[:, None]) for values in LABELLED["one input"])
+        problem = bl.Problem(x, y, x, y)
+    lab = make(problem, epochs=2, learning_rate=1e-9)
+    box, frame = lab.picture.figure.axes[0].get_tightbbox(), lab.picture.figure.bbox
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.y1 <= frame.y1
+    assert box.x1 <= lab.picture.figure.axes[1].get_window_extent().x0
+    label = lab.picture.figure.axes[0].get_xlabel()
+    assert ("standardised" in label) == (name not in ("not standardised", "long names", "digits"))
+
+
+def fail(*args, **kwargs):
+    raise ZeroDivisionError("division by zero")
+
+
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "said"])
+@pytest.mark.parametrize("where", ["drawing", "training", "start"])
+def test_an_exception_is_said_in_words_and_the_lab_recovers(where, strict, monkeypatch):
+    lab = make()
+    if not strict:
+        monkeypatch.delenv("BATCHLAB_STRICT")
+    target = {"drawing": (lab.picture, "show"), "training": (type(lab.run), "train"), "start": (live, "fit")}[where]
+    with monkeypatch.context() as patch:
+        patch.setattr(*target, fail)
+        with pytest.raises(ZeroDivisionError) if strict else contextlib.nullcontext():
+            lab.batch_size.value = 5
+    assert "This did not work: ZeroDivisionError: division by zero." in message(lab)
+    assert 'role="alert"' in lab.message.value
+    assert not lab.busy
+    lab.batch_size.value = 6
+    assert message(lab) == ""
+    assert lab.error is None
+    assert_shows(lab, trained(batch_size=6), EPOCHS)
+
+
+def test_on_a_running_kernel_an_exception_is_said_and_kept(monkeypatch):
+    async def main():
+        lab = make()
+        await settled(lab)
+        with monkeypatch.context() as patch:
+            patch.setattr(lab.picture, "show", fail)
+            await asyncio.to_thread(setattr, lab.batch_size, "value", 5)
+            await settled(lab)
+        assert "ZeroDivisionError" in message(lab)
+        with pytest.raises(ZeroDivisionError):
+            lab.wait()
+        lab.batch_size.value = 6
+        await settled(lab)
+        assert message(lab) == ""
+        assert_shows(lab, trained(batch_size=6), EPOCHS)
+
+    asyncio.run(main())
+
+
+# ------------------------------------------------------------------------------------------ where no kernel runs
+
+
+def test_a_static_picture_with_words_stands_beside_the_widget():
+    lab, twin = make(), make()
+    bundle, metadata = lab._repr_mimebundle_()
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == lab.words()
+    assert metadata["image/png"]["alt"].startswith(f"batch size {SINE['batch_size']}, epoch {EPOCHS}: training loss")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    lab.batch_size.value = 1
+    lab.learning_rate.value = 1000.0
+    for other in (lab, twin):
+        again, words = other._repr_mimebundle_()
+        assert words == metadata
+        assert again["image/png"] == bundle["image/png"]
+        assert again["text/plain"] == bundle["text/plain"] == "Lab: noisy sine"
+
+
+# ---------------------------------------------------------------------------------------------- on a running kernel
+
+
+def test_on_a_running_kernel_controls_move_the_picture_and_nothing_runs_when_idle():
+    async def main():
+        lab = make()
+        await settled(lab)
+        assert_shows(lab, trained(), EPOCHS)
+        assert waiting() == []
+        lab.batch_size.value = 5
+        assert lab.busy
+        await settled(lab)
+        assert_shows(lab, trained(batch_size=5), EPOCHS)
+        frames = len(lab.frame_bytes)
+        await asyncio.sleep(0.1)
+        assert (len(lab.frame_bytes), waiting(), lab.busy) == (frames, [], False)
+
+    asyncio.run(main())
+
+
+def watch(lab):
+    """Which run each frame shows, and on which thread it is drawn and trained."""
+    frames, threads, show = [], set(), lab.picture.show
+
+    def watched():
+        frames.append(lab.run)
+        threads.add(threading.current_thread())
+        show()
+
+    lab.picture.show = watched
+    return frames, threads
+
+
+def test_new_settings_supersede_the_running_ones():
+    async def main():
+        lab = make()
+        await settled(lab)
+        frames, _ = watch(lab)
+        lab.epochs.box.value = "100000"
+        await until(lambda: lab.run.num_epochs > 300)
+        old = lab.run
+        lab.epochs.box.value = str(EPOCHS)
+        lab.batch_size.value = 1
+        reached = old.num_epochs
+        await settled(lab)
+        assert lab.run is not old
+        assert old.num_epochs == reached, "the old run went on"
+        last = len(frames) - 1 - frames[::-1].index(old) if old in frames else -1
+        assert old not in frames[last + 1 :]
+        assert frames[-1] is lab.run
+        assert_shows(lab, trained(batch_size=1), EPOCHS)
+        await asyncio.sleep(0.05)
+        assert old.num_epochs == reached
+
+    asyncio.run(main())
+
+
+def test_curves_grow_while_training_goes_on_and_other_callbacks_get_their_turn():
+    async def main():
+        lab = make()
+        await settled(lab)
+        points, turns, show = [], 0, lab.picture.show
+
+        def watched():
+            points.append(curves(lab)[0][0][-1])
+            show()
+
+        lab.picture.show = watched
+        lab.epochs.box.value = "100000"
+        async with asyncio.timeout(20):
+            while len(set(points)) < 5:
+                await asyncio.sleep(0)
+                turns += 1
+        lab.close()
+        assert points == sorted(points)
+        assert points[0] < 100_000
+        assert turns > len(points)
+
+    asyncio.run(main())
+
+
+def test_callbacks_from_another_thread_as_ipykernel_7_has_them():
+    async def main():
+        lab = make(epochs=20)
+        await settled(lab)
+        _, threads = watch(lab)
+        choose = random.Random(0)
+
+        def hammer():
+            for _ in range(60):
+                name, values = choose.choice(
+                    [("batch_size", range(1, N + 1)), ("epochs", range(25)), ("seed", range(5)), ("band", [False])]
+                )
+                getattr(lab, name).value = choose.choice(values)
+                if choose.random() < 0.4:
+                    time.sleep(choose.random() * 0.01)
+
+        await asyncio.to_thread(hammer)
+        await settled(lab)
+        assert threads == {threading.main_thread()}, "drawn on one thread only"
+        values = numbers(lab)
+        run = trained(num_epochs=lab.run.num_epochs, batch_size=values["batch_size"], seed=values["seed"])
+        assert_shows(lab, run, values["epochs"])
+        assert waiting() == []
+
+    asyncio.run(main())
+
+
+def test_pausing_stops_where_it_is_and_running_goes_on_to_where_it_was_headed():
+    async def main():
+        lab = make()
+        await settled(lab)
+        lab.epochs.box.value = "4000"
+        await until(lambda: lab.run.num_epochs > 200)
+        button(lab, "pause").click()
+        await settled(lab)
+        run, reached = lab.run, lab.run.num_epochs
+        assert reached < 4000
+        assert_shows(lab, run, reached)
+        await asyncio.sleep(0.05)
+        assert (run.num_epochs, lab.busy) == (reached, False)
+        button(lab, "run").click()
+        await settled(lab)
+        assert lab.run is run
+        assert (run.num_epochs, lab.epochs.value) == (4000, 4000)
+        assert_shows(lab, run, 4000)
+
+    asyncio.run(main())
+
+
+def test_keeping_does_not_stop_the_run():
+    async def main():
+        lab = make()
+        await settled(lab)
+        lab.epochs.box.value = "3000"
+        await until(lambda: lab.run.num_epochs > 200)
+        button(lab, "keep").click()
+        await settled(lab)
+        assert lab.run.num_epochs == 3000
+        assert len(ghosts(lab)) == 1
+        button(lab, "run")  # and says so
+
+    asyncio.run(main())
+
+
+def test_several_labs_do_not_disturb_each_other():
+    async def main():
+        one, other = make(), make(seed=1)
+        await settled(one, other)
+        still = other.run, other.picture.png, other.status.value, numbers(other)
+        one.batch_size.value = 5
+        one.against.value = "iterations"
+        await settled(one)
+        assert (other.run, other.picture.png, other.status.value, numbers(other)) == still
+        one.batch_size.value, other.batch_size.value = 1, N  # both at once
+        await settled(one, other)
+        assert_shows(one, trained(batch_size=1), EPOCHS)
+        assert_shows(other, trained(batch_size=N, seed=1), EPOCHS)
+        one.epochs.box.value = other.epochs.box.value = "100000"
+        await until(lambda: min(one.run.num_epochs, other.run.num_epochs) > 200)
+        one.close()
+        reached, beyond = one.run.num_epochs, other.run.num_epochs
+        await until(lambda: other.run.num_epochs > beyond)
+        assert one.run.num_epochs == reached
+        other.close()
+        await nothing_waits()
+
+    asyncio.run(main())
+
+
+def test_nothing_runs_after_closing():
+    async def main():
+        lab = make()
+        await settled(lab)
+        lab.epochs.box.value = "100000"
+        await until(lambda: lab.run.num_epochs > 200)
+        lab.close()
+        run, reached, frames = lab.run, lab.run.num_epochs, len(lab.frame_bytes)
+        await nothing_waits()
+        lab.batch_size.value = 1  # a late message from the page
+        button(lab, "keep").click()
+        await asyncio.sleep(0.05)
+        assert (lab.run, run.num_epochs, len(lab.frame_bytes), lab.busy) == (run, reached, frames, False)
+        assert waiting() == []
+
+    asyncio.run(main())
+
+
+def test_where_updates_show_only_in_callbacks_the_work_is_done_there(monkeypatch):
+    async def main():
+        lab = make()
+        lab.batch_size.value = 5
+        assert_shows(lab, trained(batch_size=5), EPOCHS)
+        assert waiting() == []
+
+    monkeypatch.setitem(sys.modules, "google.colab", object())
+    asyncio.run(main())
+
+
+def test_a_cell_can_wait_for_the_outcome():
+    async def main():
+        lab = make()
+        lab.batch_size.value = 5
+        lab.wait()
+        assert_shows(lab, trained(batch_size=5), EPOCHS)
+        await settled(lab)
+
+    asyncio.run(main())
+
+
+# ------------------------------------------------------------------------------------------------- nothing compiles
+
+
+@pytest.fixture
+def compilations():
+    """The seconds of every compilation by XLA from here on."""
+    seen = []
+
+    def listen(event, seconds, **_):
+        if event == COMPILED:
+            seen.append(seconds)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield seen
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def test_no_position_of_any_control_compiles_after_the_first_run(compilations):
+    labs = bl.Lab(hidden=(5,), epochs=3), bl.Lab(bl.data.noisy_sine(n=100), hidden=(5,), epochs=3)
+    assert compilations  # so that it is known to count
+    compilations.clear()
+    for lab in labs:
+        n = lab.batch_size.high
+        for batch_size in {1, 2, n // 3, n - 1, n, *(size for size in (15, 16, 17, 63, 64, 65) if size < n)}:
+            lab.batch_size.value = batch_size
+            press(lab.batch_size.slider, -1)
+        for name, values in (
+            ("learning_rate", (1e-4, 0.3, 1000.0, 0.05)),
+            ("seed", (1, 2)),
+            ("epochs", (0, 70, 2, 200)),
+        ):
+            for value in values:
+                getattr(lab, name).value = value
+        for axis in plots.AXES:
+            lab.against.value = axis
+        button(lab, "keep").click()
+        button(lab, "run").click()
+        button(lab, "reset").click()
+    for noise in (0.0, 0.5, 1.0):
+        labs[0].noise.value = noise
+    assert compilations == []
+    make(hidden=(5,)).batch_size.value = 2  # nor does a second lab of the kind
+    assert compilations == []
+
+
+def test_a_band_compiles_once(compilations):
+    lab = bl.Lab(hidden=(5,), epochs=3)
+    lab.band.value = True
+    assert compilations
+    compilations.clear()
+    for batch_size in (1, 2, N):
+        lab.batch_size.value = batch_size
+    lab.seed.value, lab.learning_rate.value, lab.epochs.value = 3, 0.2, 70
+    lab.band.value = False
+    lab.band.value = True
+    assert compilations == []

@@ -1,0 +1,350 @@
+"""Chapter 5: the exercise tells each mistake from the others; the grid, its measures, and the picture's rules."""
+
+import asyncio
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import batchlab as bl
+from batchlab import quiz
+from batchlab.course import ch05_rates
+from batchlab.course.ch05_rates import best_rate, grids
+
+from . import labs
+
+# ---- the exercise ----------------------------------------------------------------------------------------------------
+
+MISTAKES = {
+    "unchanged": (lambda rate, known, size, scale: rate, "does not depend on the batch size"),
+    "linear": (lambda rate, known, size, scale: rate * size / known, "this is the linear rule, η ∝ B, for every"),
+    "square root": (lambda rate, known, size, scale: rate * (size / known) ** 0.5, "a square-root rule"),
+    "inverse": (lambda rate, known, size, scale: rate * known / size, "the wrong way round"),
+    "swapped sizes": (
+        lambda rate, known, size, scale: best_rate(rate, size, known, scale),
+        "two batch sizes are swapped",
+    ),
+    "known for largest": (lambda rate, known, size, scale: rate / (1 + scale / size), "is taken for η_max"),
+    "multiplied": (lambda rate, known, size, scale: rate * (1 + scale / size), "η_max *divided* by"),
+    "the largest": (lambda rate, known, size, scale: rate * (1 + scale / known), "this is η_max. Divide it"),
+    "ratio upside down": (
+        lambda rate, known, size, scale: rate * (1 + known / scale) / (1 + size / scale),
+        "in the ratio: it is B_noise/B",
+    ),
+    "both upside down": (
+        lambda rate, known, size, scale: rate * (1 + size / scale) / (1 + known / scale),
+        "this grows with B for ever",
+    ),
+    "a sharp bend": (
+        lambda rate, known, size, scale: rate * min(size, scale) / min(known, scale),
+        "turns flat at once",
+    ),
+    "a root": (
+        lambda rate, known, size, scale: rate * (best_rate(1, known, size, scale)) ** 0.5,
+        "but its root is taken",
+    ),
+    "a list": (lambda *args: [1.0, 2.0], "Return one number"),
+    "something else": (lambda *args: 77.0, "find η_max from the known pair first"),
+}
+
+
+def check(answer):
+    return quiz.exercise("05.best_rate").check(answer)
+
+
+def test_the_solution_passes():
+    namespace = {"np": np}
+    exec(quiz.exercise("05.best_rate").code, namespace)
+    assert repr(check(namespace["best_rate"])) == "Right: The best rate for another batch size."
+    assert check(lambda rate, known, size, scale: rate * size * (known + scale) / (known * (size + scale)))
+    assert check(lambda *args: np.array(best_rate(*args)))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_each_typical_mistake_fails_with_its_own_words(mistake):
+    labs.has_its_own_words(check, MISTAKES, mistake)
+
+
+def test_a_blank_and_a_crash_are_said():
+    assert "nothing is filled in" in repr(check(lambda *args: ...))
+    assert "ZeroDivisionError" in repr(check(lambda *args: 1 / 0))
+
+
+# ---- what is measured ------------------------------------------------------------------------------------------------
+
+
+def bowl(curvatures):
+    """A loss whose Hessian is known: a linear model of two inputs, squared error, gradient and curvature by hand."""
+    x = np.sqrt(np.diag(curvatures)).astype(np.float32)  # two samples; the Hessian is x^T x times 2 / N
+    problem = bl.Problem(x=x, y=np.zeros((2, 1), np.float32), x_val=x, y_val=np.zeros((2, 1), np.float32))
+    model = bl.Model(lambda key: jnp.ones((2, 1)), lambda params, x: x @ params)
+    return problem, model, model.init(jax.random.key(0))
+
+
+def test_the_largest_and_the_stable_rate_of_a_bowl():
+    problem, model, params = bowl([3.0, 1.0])
+    hessian = np.diag([3.0, 1.0])  # 2 / N is 1
+    grads = hessian @ np.ones(2)
+    assert bl.measure.largest_rate(problem, model, params) == pytest.approx(grads @ grads / (grads @ hessian @ grads))
+    assert bl.measure.stable_rate(problem, model, params) == pytest.approx(2 / 3, rel=1e-3)
+
+
+def test_where_the_loss_bends_downwards_most():
+    # The largest curvature is wanted, not the one of the largest size: f = -2 a^2 + b^2 / 2 near the point.
+    x = np.zeros((1, 1), np.float32)
+    problem = bl.Problem(x=x, y=x, x_val=x, y_val=x)
+
+    def predict(params, x):  # its square is the loss
+        return jnp.sqrt(10 - 2 * params[0] ** 2 + params[1] ** 2 / 2)[None, None] + x
+
+    model = bl.Model(lambda key: jnp.array([0.1, 0.3]), predict)
+    params = model.init(None)
+    assert bl.measure.stable_rate(problem, model, params) == pytest.approx(2.0, rel=1e-3)
+    downhill = bl.Model(lambda key: jnp.array([0.1, 0.0]), predict)
+    assert bl.measure.largest_rate(problem, downhill, downhill.init(None)) == np.inf
+
+
+def test_the_rule_is_linear_then_flat():
+    sizes = np.array([1, 2, 1000, 2000])
+    rates = bl.measure.matched_rate(sizes, 5.0, 50)
+    assert rates[1] / rates[0] == pytest.approx(2, rel=0.03)
+    assert rates[3] / rates[2] == pytest.approx(1, rel=0.03)
+    assert bl.measure.matched_rate(50, 5.0, 50) == 2.5
+    assert bl.measure.fitted_largest(sizes, rates, 50) == pytest.approx(5.0)
+
+
+def test_guessing_costs_entropy_or_variance():
+    x, y = np.zeros((4, 1), np.float32), np.eye(2, dtype=np.float32)[[0, 0, 0, 1]]
+    problem = bl.Problem(x=x, y=y, x_val=x, y_val=y, kind="classification", classes=("a", "b"))
+    assert bl.measure.guessing_loss(problem) == pytest.approx(-0.75 * np.log(0.75) - 0.25 * np.log(0.25))
+    y = np.array([[1.0], [2.0], [3.0], [6.0]], np.float32)
+    assert bl.measure.guessing_loss(bl.Problem(x=x, y=y, x_val=x, y_val=y)) == pytest.approx(3.5)
+
+
+def test_the_edge_is_above_the_best_rate():
+    find = bl.measure.best_and_edge
+    assert find([1, 2, 4, 8, 16], [5.0, 1.0, 2.0, 3.0, 1.5], 2.5) == (2, 4, 8)  # too slow below; lucky beyond
+    assert find([1, 2, 4], [3.0, 2.0, np.nan], 2.5) == (2, 2, 4)
+    assert find([1, 2], [3.0, 2.0], 2.5) == (2, 2, np.inf)
+    best, edge, beyond = find([1, 2], [4.0, 3.0], 2.5)
+    assert (best, beyond) == (2, 2)
+    assert np.isnan(edge)
+
+
+# ---- the grid and the picture ----------------------------------------------------------------------------------------
+
+
+def small_problem():
+    return bl.data.digits(n=24, label_noise=0, n_val=20)
+
+
+def small_grid():
+    """A grid that takes a second: no hidden layer, 24 digits, three seeds; kept for this file's tests."""
+    return grids.RateGrid(small_problem(), hidden=(), seeds=3)
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return small_grid().run(progress=False)
+
+
+@pytest.fixture(scope="module")
+def lab(grid):
+    return ch05_rates.RateMap(small_grid(), batch_size=8)
+
+
+def test_the_grid_knows_its_runs(grid):
+    assert grid.batch_sizes.tolist() == [1, 2, 4, 8, 16, 24]
+    assert grid.finished == grid.total == 6 * (len(grids.COARSE) + grids.MORE) * 3
+    for size in grid.batch_sizes.tolist():
+        rates = grid.rates(size)
+        assert set(grids.COARSE) < set(rates)
+        assert len(set(rates)) == len(grids.COARSE) + grids.MORE
+        best, edge, beyond = grid.best_and_edge(size, "equal epochs")
+        assert best <= edge < beyond
+        assert beyond <= 2 * edge or np.isinf(beyond)  # refined where the edge lies
+
+
+@pytest.mark.parametrize("budget", grids.BUDGETS)
+def test_a_cell_is_what_fit_makes_of_it(grid, budget):
+    size, rate = 8, 0.25
+    epochs = 10 if budget == "equal epochs" else 64 / 3
+    assert grid.epochs_at(size, budget) == pytest.approx(epochs)
+    run = bl.fit(grid.problem, hidden=(), batch_size=size, learning_rate=rate, num_epochs=22, seeds=3)
+    for column, losses in enumerate((run.train_loss, run.val_loss)):
+        expected = [np.interp(epochs, np.arange(23), loss) for loss in losses]
+        np.testing.assert_allclose(grid.ends(size, rate, budget)[:, column], expected, rtol=0.02)
+
+
+def test_a_diverged_run_is_the_worst_there_is():
+    problem = bl.data.noisy_sine(n=8)
+    grid = grids.RateGrid(problem, hidden=(4,), seeds=1, keep=False).run(progress=False)
+    assert grid.ends(8, 64.0, "equal epochs")[0, 0] == np.inf
+    assert dict(zip(*grid.losses(8, "equal epochs"), strict=True))[64.0] == np.inf
+    assert grid.limit == pytest.approx(problem.y.var())
+
+
+def test_the_work_can_be_stopped_anywhere_and_goes_on():
+    grid = grids.RateGrid(small_problem(), hidden=(), seeds=1, keep=False)
+    for _, _ in zip(range(5), grid.work(), strict=False):
+        pass
+    done = grid.finished
+    assert 0 < done < grid.total
+    grid._going.close()  # as an interrupt would
+    grid._going = None
+    assert grid.run(progress=False).finished == grid.total
+    grid.refine()
+    assert grid.finished < grid.total
+    assert grid.run(progress=False).finished == grid.total
+    assert len(grid.rates(1)) == len(grids.COARSE) + 2 * grids.MORE
+
+
+def test_sliders_change_the_picture_and_the_words(lab):
+    for control, value, said in ((lab.batch_size, 16, "batch size 16, "), (lab.learning_rate, 4.0, "learning rate 4:")):
+        before = lab.picture.png
+        control.value = value
+        assert lab.picture.png != before
+        assert said in lab.words()
+        assert said in lab.status.value
+        assert 'aria-live="polite"' in lab.status.value
+
+
+def test_what_is_shown_is_what_was_run(lab, grid):
+    lab.batch_size.value, lab.learning_rate.value, lab.compare.value = 8, 0.25, "equal epochs"
+    loss = np.median(grid.ends(8, 0.25, "equal epochs")[:, 0])
+    assert f"batch size 8, learning rate 0.25: after 10 epochs (30 updates) training loss {loss:.3g}, " in lab.words()
+    best, edge, beyond = grid.best_and_edge(8, "equal epochs")
+    assert f"{best:.3g} is the best rate, and the edge lies between {edge:.3g} and {beyond:.3g}" in lab.words()
+    np.testing.assert_allclose(lab.best, grid.best("equal epochs"))
+    lab.compare.value = "equal iterations"
+    assert "(64 updates)" in lab.words()
+    np.testing.assert_allclose(lab.best, grid.best("equal iterations"))
+    lab.compare.value = "equal epochs"
+
+
+def test_arrow_keys_go_from_cell_to_cell(lab):
+    lab.batch_size.value = 1
+    seen = []
+    for place in range(6):
+        lab.batch_size.slider.value = place  # as the page does
+        seen.append(lab.batch_size.value)
+    assert seen == [1, 2, 4, 8, 16, 24]
+    rates = lab.grid.rates(24)
+    lab.learning_rate.slider.value = 3
+    assert lab.learning_rate.value == rates[3]
+    assert lab.learning_rate.slider.max == len(rates) - 1
+
+
+def test_a_typed_number_is_the_nearest_cell(lab):
+    lab.batch_size.box.value = "10"
+    assert lab.batch_size.value == 8
+    assert lab.batch_size.box.value == "8"
+    lab.learning_rate.box.value = "0.9"
+    assert lab.learning_rate.value == 1
+
+
+def test_a_click_chooses_a_cell(lab):
+    axes, (width, height) = lab.picture.figure.axes[0], lab.picture.canvas.get_width_height()
+    x, y = axes.transData.transform((2.2, np.log2(0.25)))
+    field = lab.children[-1]
+    field.value = f"{x / width:.5f} {1 - y / height:.5f} 1"  # as page.js writes it
+    assert (lab.batch_size.value, lab.learning_rate.value) == (4, 0.25)
+    field.value = "0.99 0.5 2"  # beside the map
+    assert (lab.batch_size.value, lab.learning_rate.value) == (4, 0.25)
+
+
+def test_the_noise_scale_bends_the_curve(lab):
+    lab.batch_size.value = 24
+    lab.noise_scale.value = 1
+    flat = lab.words()
+    lab.noise_scale.value = 1000
+    assert "The curve with noise scale 1000 says" in lab.words()
+    assert lab.words() != flat
+
+
+def test_beyond_the_edge_is_said(lab):
+    lab.batch_size.value, lab.learning_rate.value = 1, 64.0
+    assert "beyond the edge of stability" in lab.words()
+
+
+def test_frames_are_small_and_nothing_compiles(lab):
+    programs = bl.sweeps.programs(
+        lab.grid.model, "classification", lab.grid._sweeps[0].optimizer, jax.default_backend()
+    )
+    with labs.nothing_compiles(programs[0], *programs[1].values()):
+        for size in lab.grid.batch_sizes.tolist():
+            lab.batch_size.value = size
+            for rate in (1 / 64, 1.0, 64.0):
+                lab.learning_rate.value = rate
+                assert 3e3 < len(lab.picture.png) <= 15e3
+
+
+@pytest.mark.parametrize(
+    ("control", "typed", "said"),
+    [
+        ("batch_size", "25", "must be a whole number from 1 to 24"),
+        ("batch_size", "x", "must be a whole number"),
+        ("learning_rate", "-1", "learning rate is -1"),
+        ("noise_scale", "0", "noise scale is 0"),
+    ],
+)
+def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
+    labs.refuses(lab, monkeypatch, control, typed, said)
+    lab.pause()
+
+
+def test_locked_until_the_prediction():
+    lab = ch05_rates.RateMap(small_grid(), batch_size=16, locked=True)
+    assert all((lab.batch_size.slider.disabled, lab.learning_rate.box.disabled, lab.compare.disabled))
+    hidden = lab.picture.png
+    assert "loss" not in lab.status.value
+    assert "Make your prediction" in lab.message.value
+    lab.clicked(0.2, 0.5)
+    assert lab.batch_size.value == 16
+    quiz.ask("05.best_rate", unlocks=lab).commit(3)
+    assert not any((lab.batch_size.slider.disabled, lab.learning_rate.box.disabled, lab.compare.disabled))
+    assert lab.picture.png != hidden
+    assert "training loss" in lab.status.value
+
+
+def test_the_static_picture_comes_with_words(lab):
+    text, alt = labs.static_picture(lab)
+    assert text == "RateMap: digits"
+    assert alt.startswith("batch size 8, learning rate 1: ")
+
+
+def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
+    async def session():
+        lab = ch05_rates.RateMap(grids.RateGrid(small_problem(), hidden=(), seeds=2, keep=False), batch_size=8)
+        stop, refine = lab._buttons
+        while lab.grid.finished < 20:
+            await asyncio.sleep(0.01)
+        for place in range(5):
+            lab.batch_size.value = [1, 2, 4, 8, 16][place]
+        stop.click()
+        await labs.rest(lab)
+        stopped, words = lab.grid.finished, lab.counters.value
+        await asyncio.sleep(0.1)
+        assert lab.grid.finished == stopped < lab.grid.total
+        assert f"{stopped} of {lab.grid.total} runs, stopped" in words
+        assert (stop.description, stop.disabled, refine.disabled) == ("go on", False, True)
+        stop.click()
+        await labs.rest(lab)
+        assert lab.grid.finished == lab.grid.total
+        assert "all " in lab.counters.value
+        refine.click()
+        await labs.rest(lab)
+        assert lab.grid.finished == lab.grid.total == 6 * 2 * (len(grids.COARSE) + 2 * grids.MORE)
+        return lab.words()
+
+    assert asyncio.run(session()).startswith("batch size 16, learning rate 1: after")
+
+
+def test_schedules_are_drawn_at_equal_epochs_and_at_equal_updates():
+    losses = np.array([[2.0, 1.0, 0.5], [2.0, 1.2, 0.7]])
+    still = ch05_rates.schedules({"one": (np.array([0, 4, 8]), losses), "two": (np.array([0, 4, 6]), losses)})
+    left, right = still.figure.axes
+    assert [line.get_xdata()[-1] for line in left.lines] == [2, 2]
+    assert [line.get_xdata()[-1] for line in right.lines] == [8, 6]
+    assert "one: 0.6 after 8 updates; two: 0.6 after 6 updates" in still.alt

@@ -1,0 +1,329 @@
+"""Chapter 9: the bumpy loss and its control against NumPy, the exercise, and the picture of who escapes."""
+
+import asyncio
+import itertools
+import logging
+
+import jax
+import numpy as np
+import pytest
+
+import batchlab as bl
+from batchlab import quiz
+from batchlab.course import ch09_escape
+from batchlab.course.ch09_escape import noise_deviation
+
+from . import labs
+
+# ---- the surface and the control -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return ch09_escape.wheel()
+
+
+def loss_and_grads(scene, place):
+    """The mean loss and the per-sample gradients of the wheel, by hand."""
+    x, y = scene.problem.x[:, 0].astype(float), scene.problem.y.astype(float)
+    turn = 2 * np.pi * place * x
+    loss = (np.cos(turn) - y[:, 0]) ** 2 + (np.sin(turn) - y[:, 1]) ** 2
+    return loss.mean(), 4 * np.pi * x * (np.sin(turn) * y[:, 0] - np.cos(turn) * y[:, 1])
+
+
+def test_the_loss_its_minima_and_its_curvature(scene):
+    for place in (-0.3, 1.0, 2.9, 6.1):
+        by_hand = loss_and_grads(scene, place)[0]
+        assert np.interp(place, scene.grid, scene.losses) == pytest.approx(by_hand, abs=1e-4)
+        run = scene.fit(place, batch_size=64, num_epochs=0, seeds=1)
+        assert run.train_loss[0, 0] == pytest.approx(by_hand, abs=1e-5)
+    for place in (*scene.minima, *scene.tops):  # stationary, to the step of the grid
+        assert abs(loss_and_grads(scene, place)[1].mean()) < 0.1
+    assert len(scene.tops) == len(scene.minima) - 1
+    assert all(left < top < right for left, top, right in zip(scene.minima, scene.tops, scene.minima[1:], strict=False))
+    assert scene.minima[scene.good] == pytest.approx(3.0, abs=0.1)
+    h = 1e-3
+    for place in scene.minima[1:-1]:
+        by_hand = (loss_and_grads(scene, place + h)[1].mean() - loss_and_grads(scene, place - h)[1].mean()) / (2 * h)
+        assert scene.curvature(place) == pytest.approx(by_hand, rel=0.05, abs=0.5)
+
+
+def test_the_seed_changes_the_errors_and_not_the_times():
+    first, second = (ch09_escape.wheel(seed).problem for seed in (0, 1))
+    np.testing.assert_array_equal(first.x, second.x)
+    assert np.abs(first.y - second.y).mean() > 0.3
+    assert len(ch09_escape.wheel(n=640).problem.x) == 640
+
+
+def test_without_noise_the_control_is_the_full_batch(scene):
+    starts = np.array([1.0, 1.3, 2.6, 4.4])
+    places = ch09_escape.descend(scene, starts, 0.02, batch_size=64, updates=100)
+    for noise in ch09_escape.NOISES:
+        assert (ch09_escape.descend(scene, starts, 0.02, noise=noise, updates=100, seed=7) == places).all()
+    for start, path in zip(starts, places, strict=True):
+        run = scene.fit(start, batch_size=64, learning_rate=0.02, num_epochs=100, seeds=1)
+        same = [run.params_at(epoch)[0, 0] for epoch in range(101)]
+        np.testing.assert_allclose(path, same, atol=2e-5)
+
+
+@pytest.mark.parametrize("noise", ch09_escape.NOISES)
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+def test_the_noise_of_the_control_has_the_variance_of_a_batch(scene, noise, batch_size):
+    place, rate = 1.2, 0.01
+    grads = loss_and_grads(scene, place)[1]
+    settings = {"batch_size": batch_size, "updates": 1, "noise": noise}
+    moved = ch09_escape.descend(scene, np.full(20_000, place), rate, **settings)[:, 1] - place
+    batches = bl.measure.draw_batches(64, batch_size, 20_000) @ grads
+    # Of 20,000 draws: mean within a hundredth of the deviation, deviations within 4 %.
+    assert -moved.mean() / rate == pytest.approx(grads.mean(), abs=0.05 * grads.std())
+    assert moved.std() / rate == pytest.approx(batches.std(), rel=0.04)
+    assert moved.std() / rate == pytest.approx(noise_deviation(grads, batch_size), rel=0.04)
+
+
+def test_ends_says_who_has_not_come_to_rest(scene):
+    starts = np.array([1.0, 2.7])
+    calm, wild = ch09_escape.ends(scene, starts, np.array([0.03, 0.15]))
+    assert (calm == scene.basin(starts)).all()
+    assert wild[1] == -1
+
+
+def test_bad_settings_are_refused_in_words(scene):
+    with pytest.raises(ValueError, match="batch_size is 65; it must be a whole number from 1 to 64"):
+        ch09_escape.descend(scene, [1.0], 0.02, batch_size=65)
+    with pytest.raises(ValueError, match="there is no noise 'white'; choose one of gaussian, redrawn"):
+        ch09_escape.descend(scene, [1.0], 0.02, noise="white")
+    with pytest.raises(ValueError, match="batch_size is 65"):
+        ch09_escape.EscapeLab(batch_size=65)
+
+
+def test_the_interval_of_a_share_holds_what_it_promises():
+    rng = np.random.default_rng(0)
+    for p in (0.02, 0.3, 0.9):
+        held = [
+            low <= p <= high for _, low, high in (bl.measure.share(int(k), 200) for k in rng.binomial(200, p, 2000))
+        ]
+        assert 0.92 < np.mean(held) < 0.985
+    assert bl.measure.share(200, 200)[::2] == (1.0, 1.0)
+    value, low, high = bl.measure.share(50, 100)
+    assert (value, low + high) == (0.5, pytest.approx(1))
+    assert low == pytest.approx(0.4038, abs=1e-4)
+    with pytest.raises(ValueError, match="hits is 3; it must be a whole number from 0 to 2"):
+        bl.measure.share(3, 2)
+
+
+def test_at_training_loss_finds_the_first_epoch():
+    run = bl.fit(bl.data.two_moons(n=40), hidden=(4,), seeds=3, batch_size=40, num_epochs=20, learning_rate=0.5)
+    target = float(np.median(run.train_loss))
+    epochs, accuracy = bl.measure.at_training_loss(run, target)
+    for losses, known, epoch, value in zip(run.train_loss, run.val_accuracy, epochs, accuracy, strict=True):
+        assert epoch == next(e for e, loss in enumerate(losses) if loss <= target)
+        assert value == known[epoch]
+    epochs, accuracy = bl.measure.at_training_loss(run, 0.0)
+    assert (epochs == -1).all()
+    assert np.isnan(accuracy).all()
+
+
+# ---- the exercise ----------------------------------------------------------------------------------------------------
+
+
+def factor(n, b):
+    return (n - b) / (n - 1)
+
+
+MISTAKES = {
+    "variance": (lambda g, b: g.var() / b * factor(len(g), b), "take the root"),
+    "with replacement": (lambda g, b: np.sqrt(g.var() / b), "draws with replacement"),
+    "no B": (lambda g, b: np.sqrt(g.var() * factor(len(g), b)), "does not get smaller with B"),
+    "one gradient": (lambda g, b: g.std(), "of a single gradient"),
+    "deviation by B": (lambda g, b: g.std() / b, "by the root of B"),
+    "by N": (lambda g, b: g.std() / np.sqrt(len(g)), "divide by B, not by N"),
+    "times B": (lambda g, b: np.sqrt(g.var() * b * factor(len(g), b)), "grows with B"),
+    "factor outside": (lambda g, b: np.sqrt(g.var() / b) * factor(len(g), b), "under the root"),
+    "factor over N": (lambda g, b: np.sqrt(g.var() / b * (len(g) - b) / len(g)), "goes with a variance"),
+    "divided by N - 1": (lambda g, b: np.sqrt(g.var(ddof=1) / b * factor(len(g), b)), "no draw from more"),
+    "second moment": (lambda g, b: np.sqrt((g**2).mean() / b * factor(len(g), b)), "subtract the mean first"),
+    "many numbers": (lambda g, b: g - g.mean(), "Return one number"),
+    "something else": (lambda g, b: 1.0, "start from np.var(grads)"),
+}
+
+
+def check(answer):
+    return quiz.exercise("09.noise").check(answer)
+
+
+def test_the_solution_is_what_counting_all_batches_gives():
+    for grads, batch_size in ch09_escape.exercise._CASES:
+        means = [np.mean(batch) for batch in itertools.combinations(grads, batch_size)]
+        assert noise_deviation(grads, batch_size) == pytest.approx(np.std(means))
+
+
+def test_the_solution_passes():
+    namespace = {"np": np}
+    exec(quiz.exercise("09.noise").code, namespace)
+    assert repr(check(namespace["noise_deviation"])) == "Right: The noise of a batch."
+    # The same number, written with the variance that is divided by N - 1.
+    assert check(lambda g, b: np.sqrt(g.var(ddof=1) / b * (len(g) - b) / len(g)))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_each_typical_mistake_fails_with_its_own_words(mistake):
+    labs.has_its_own_words(check, MISTAKES, mistake)
+
+
+def test_a_blank_and_a_crash_are_said():
+    assert "nothing is filled in" in repr(check(lambda grads, batch_size: ...))
+    assert "ZeroDivisionError" in repr(check(lambda grads, batch_size: 1 / 0))
+
+
+# ---- the picture -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_points_on_the_curve():
+    """One batch size for each width that is compiled, and 2: half the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ch09_escape.lab, "SIZES", (1, 2, 16, 64))
+        yield
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return ch09_escape.EscapeLab(batch_size=2)
+
+
+def test_controls_change_the_picture_and_the_words(lab):
+    changes = (
+        (lab.batch_size, 4, "batch size 4, rate 0.02, start 1, 512 updates:"),
+        (lab.updates, 160, "batch size 4, rate 0.02, start 1, 160 updates:"),
+        (lab.begin, 2.7, "start 2.7, 160 updates: 200 of 200"),
+        (lab.begin, 1.0, "start 1, 160 updates:"),
+        (lab.updates, 512, "512 updates:"),
+        (lab.batch_size, 2, "batch size 2,"),
+    )
+    for control, value, said in changes:
+        before = lab.picture.png
+        control.value = value
+        assert lab.picture.png != before
+        assert said in lab.words()
+        assert said in lab.status.value
+    assert 'aria-live="polite"' in lab.status.value
+
+
+def test_what_is_drawn_is_what_runs_and_control_have_done(lab):
+    lab.batch_size.value, lab.updates.value = 2, 512
+    run = lab.scene.fit(1.0, seeds=200, batch_size=2, learning_rate=0.02, num_epochs=16)
+    batches, noisy, full = lab._views[0].artists[1:4]
+    np.testing.assert_array_equal(batches.get_xdata(), run.params_at(16)[:, 0])
+    control = ch09_escape.descend(lab.scene, np.ones(200), 0.02, batch_size=2)[:, -1]
+    np.testing.assert_array_equal(noisy.get_xdata(), control)
+    assert np.ptp(full.get_xdata()) == 0
+    hits = int((lab.scene.basin(run.params_at(16)[:, 0]) == lab.scene.good).sum())
+    assert f"{hits} of 200" in lab.words()
+    assert "Full batch without noise: 0 of 200 (all descents are the same)" in lab.words()
+    curve = lab._views[1].artists[3]
+    assert curve.get_ydata()[1] == hits / 200
+    assert curve.get_ydata()[-1] == 0
+
+
+@pytest.mark.parametrize(("batch_size", "updates", "made"), [(1, 48, 0), (1, 64, 64), (3, 48, 44), (64, 48, 48)])
+def test_batches_and_noise_are_looked_at_after_equally_many_updates(lab, batch_size, updates, made):
+    lab.batch_size.value, lab.updates.value = batch_size, updates
+    batches, noisy, _ = lab._views[0].artists[1:4]
+    per_epoch = -(-64 // batch_size)
+    run = lab.scene.fit(1.0, seeds=200, batch_size=batch_size, learning_rate=0.02, num_epochs=made // per_epoch)
+    np.testing.assert_array_equal(batches.get_xdata(), run.params_at(made // per_epoch)[:, 0])
+    control = ch09_escape.descend(lab.scene, np.ones(200), 0.02, batch_size=batch_size)[:, made]
+    if batch_size < 64:
+        np.testing.assert_array_equal(noisy.get_xdata(), control)
+    else:
+        np.testing.assert_array_equal(noisy.get_xdata(), batches.get_xdata())
+        np.testing.assert_allclose(noisy.get_xdata(), control, rtol=1e-4)
+    lab.batch_size.value, lab.updates.value = 2, 512
+
+
+def test_at_no_update_everybody_is_at_the_start(lab):
+    lab.updates.value = 0
+    assert all((strip.get_xdata() == np.float32(lab.begin.value)).all() for strip in lab._views[0].artists[1:4])
+    lab.updates.value = 512
+
+
+def test_frames_are_small_and_nothing_compiles(lab, caplog):
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        for size in (1, 3, 64, 2):
+            lab.batch_size.value = size
+            assert 3e3 < len(lab.picture.png) <= 15e3
+        lab.learning_rate.value = 0.06
+        lab.begin.value = 2.0
+        assert 3e3 < len(lab.picture.png) <= 15e3
+        for control, value in ((lab.learning_rate, 0.02), (lab.begin, 1.0)):
+            control.value = value
+    compiled = [record for record in caplog.messages if "Compiling" in record]
+    assert not compiled
+
+
+def test_the_settings_asked_for_last_are_kept(lab):
+    for start in np.linspace(1.0, 1.1, ch09_escape.lab.SETTINGS + 2):
+        lab._known[0.5, float(start)] = {}
+    lab.start(lab._pursue())
+    assert len(lab._known) == ch09_escape.lab.SETTINGS
+    assert (lab.learning_rate.value, lab.begin.value) in lab._known
+
+
+@pytest.mark.parametrize(
+    ("control", "typed", "said"),
+    [
+        ("batch_size", "65", "must be a whole number"),
+        ("learning_rate", "0", "must be a number above 0, up to 1"),
+        ("begin", "9", "must be a number from -0.5 to 6.5"),
+        ("updates", "513", "must be a whole number"),
+        ("updates", "x", "must be a whole number"),
+    ],
+)
+def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
+    labs.refuses(lab, monkeypatch, control, typed, said)
+    lab.pause()
+
+
+def test_beyond_the_edge_and_outside_the_picture_are_said(lab):
+    lab.learning_rate.value = 0.5
+    assert "no descent can rest in the minimum of this start" in lab.message.value
+    assert "outside the picture" in lab.words()
+    lab.learning_rate.value = 0.02
+    assert "no descent can rest" not in lab.message.value
+
+
+def test_locked_until_the_prediction():
+    lab = ch09_escape.EscapeLab(batch_size=2, locked=True)
+    assert all(control.slider.disabled and control.box.disabled for control in lab._numbers)
+    assert not any(artist.get_visible() for artist in lab._outcome)
+    assert "of 200" not in lab.status.value
+    assert "Make your prediction" in lab.message.value
+    hidden = lab.picture.png
+    quiz.ask("09.control", unlocks=lab).commit(1)
+    assert not any(control.slider.disabled or control.box.disabled for control in lab._numbers)
+    assert lab.picture.png != hidden
+    assert "of 200" in lab.status.value
+
+
+def test_the_static_pictures_come_with_words(lab, scene):
+    text, alt = labs.static_picture(lab)
+    assert text == "EscapeLab: wheel"
+    assert alt.startswith("batch size 2, rate 0.02")
+    starts, rates = np.linspace(-0.5, 6.5, 29), np.geomspace(0.03, 0.2, 4)
+    still = ch09_escape.ends_map(scene, starts, rates, ch09_escape.ends(scene, starts, rates))
+    assert "100% of the starts end in the minimum of their own basin" in labs.static_picture(still)[1]
+
+
+def test_the_newest_setting_wins_in_a_running_kernel():
+    async def session():
+        lab = ch09_escape.EscapeLab()
+        for size in range(1, 20):
+            lab.batch_size.value = size
+        lab.learning_rate.value = 0.03
+        lab.batch_size.value = 5
+        await labs.rest(lab)
+        return lab.words()
+
+    words = asyncio.run(session())
+    assert words.startswith("batch size 5, rate 0.03,")
+    assert "being computed" not in words

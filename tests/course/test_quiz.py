@@ -1,0 +1,689 @@
+"""The questions keep their secrets, their answers survive, and a check knows each typical mistake."""
+
+import json
+import math
+import os
+
+import ipywidgets
+import pytest
+
+from batchlab import quiz
+from batchlab.course import ch03_overfit as ch03
+
+QUESTION = "What happens to the validation loss?"
+OPTIONS = {
+    "It falls.": "Only the training loss does.",
+    "It falls & rises.": "Overfitting.",
+    "Nothing.": "It is learned too.",
+}
+
+
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    """The path of a progress file that does not exist yet; what a test answers goes there."""
+    monkeypatch.setattr(quiz, "_progress", None)
+    monkeypatch.setattr(quiz, "_asked", set())
+    monkeypatch.setenv("BATCHLAB_STRICT", "1")
+    path = tmp_path / ".batchlab-progress.json"
+    monkeypatch.setenv("BATCHLAB_PROGRESS", str(path))
+    return path
+
+
+@pytest.fixture
+def restart(monkeypatch):
+    """A function that forgets what the process knew, as a restarted kernel does."""
+    return lambda: monkeypatch.setattr(quiz, "_progress", None)
+
+
+class Lab:
+    locked = True
+
+
+def ask(key="03.more_epochs", answer=1, **more):
+    return quiz.Prediction(key, QUESTION, OPTIONS, answer=answer, **more)
+
+
+def find(widget, kind):
+    """All widgets of one class inside `widget`."""
+    inside = [w for child in getattr(widget, "children", ()) for w in find(child, kind)]
+    return [widget, *inside] if isinstance(widget, kind) else inside
+
+
+def buttons(guess):
+    return {button.description: button for button in find(guess, ipywidgets.Button)}
+
+
+def page(guess):
+    """Everything that a browser is told about a prediction."""
+    return json.dumps([widget.get_state() for widget in find(guess, ipywidgets.Widget)], default=str)
+
+
+def status(guess):
+    return find(guess, ipywidgets.HTML)[-1].value
+
+
+# ---- predictions ---------------------------------------------------------------------------------------------------
+
+
+def test_right_and_wrong_answers_get_their_own_explanation():
+    wrong, right = ask("03.a").commit(0), ask("03.b").commit(1)
+    assert repr(wrong) == "You predicted: It falls.\nNot so: Only the training loss does."
+    assert not wrong
+    assert repr(right) == "You predicted: It falls & rises.\nRight: Overfitting."
+    assert right
+    assert "Not so: It is learned too." in repr(ask("03.c").commit(2))
+
+
+def test_several_options_can_be_right():
+    assert ask("03.a", answer=(0, 1)).commit(0)
+    assert not ask("03.b", answer=(0, 1)).commit(2)
+
+
+@pytest.mark.parametrize("answer", [3, -1, (), (0, 3)])
+def test_an_answer_that_is_no_option_is_refused(answer):
+    with pytest.raises(ValueError, match=r"03.more_epochs.*0 to 2"):
+        ask(answer=answer)
+
+
+@pytest.mark.parametrize("answer", [0, 1, 2])
+def test_nothing_gives_the_answer_away_before_it_is_committed(answer):
+    guess = ask(answer=answer)
+    sent = page(guess)
+    assert not any(why in sent for why in OPTIONS.values())
+    assert sent == sent.replace("Right", "").replace("Not so", "")
+    assert find(guess, ipywidgets.RadioButtons)[0].index is None
+    bundle = guess._repr_mimebundle_()
+    bundle.pop("application/vnd.jupyter.widget-view+json")
+    assert bundle == {
+        "text/plain": "Prediction 03.more_epochs: 3 options",
+        "text/html": f"<p><b>Your prediction:</b> {QUESTION}</p>"
+        "<ul><li>It falls.</li><li>It falls &amp; rises.</li><li>Nothing.</li></ul>",
+    }
+    guess.commit(0)
+    after = guess._repr_mimebundle_()
+    assert {kind: after[kind] for kind in bundle} == bundle
+
+
+def test_widget_view_stays_in_the_bundle():
+    guess = ask()
+    view = guess._repr_mimebundle_(include=None, exclude=None)["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == guess.model_id
+
+
+def test_the_buttons_commit_freeze_and_open_again():
+    guess, lab = ask(), Lab()
+    guess.unlock(lab)
+    radio = find(guess, ipywidgets.RadioButtons)[0]
+    assert set(buttons(guess)) == {"Commit", "Skip"}
+    buttons(guess)["Commit"].click()
+    assert "Choose one of the answers first" in status(guess)
+    assert lab.locked
+    assert not radio.disabled
+
+    radio.index = 0
+    buttons(guess)["Commit"].click()
+    assert 'role="status" aria-live="polite"' in status(guess)
+    assert "You predicted: It falls.<br>Not so: Only the training loss does." in status(guess)
+    assert radio.disabled
+    assert not lab.locked
+    assert set(buttons(guess)) == {"Answer again"}
+
+    buttons(guess)["Answer again"].click()
+    assert not radio.disabled
+    assert "Not so" not in status(guess)
+    radio.index = 1
+    buttons(guess)["Commit"].click()
+    assert "Right: Overfitting.<br>Your first answer was: It falls." in status(guess)
+    given = quiz.load().read()["predictions"]["03.more_epochs"]
+    assert given == [{"answer": "It falls.", "right": False}, {"answer": "It falls & rises.", "right": True}]
+
+
+def test_the_same_answer_again_is_one_answer():
+    guess = ask()
+    guess.commit(0)
+    guess.commit(0)
+    assert len(quiz.load().read()["predictions"]["03.more_epochs"]) == 1
+
+
+def test_skipping_is_one_click_shown_as_skipped_and_unlocks():
+    guess, lab = ask(), Lab()
+    guess.unlock(lab)
+    buttons(guess)["Skip"].click()
+    assert "You skipped this one." in status(guess)
+    assert not any(why in page(guess) for why in OPTIONS.values())
+    assert not lab.locked
+    assert "At first you skipped." in repr(guess.commit(1))
+
+
+def test_unlocking_does_not_depend_on_the_order():
+    opened, early, late, listed = [], Lab(), Lab(), [Lab(), Lab()]
+    guess = ask(unlocks=early)
+    guess.unlock(lambda: opened.append("function"), *listed)
+    assert early.locked
+    assert opened == []
+    guess.commit(2)
+    guess.unlock(late)
+    again = Lab()
+    ask(unlocks=[again])
+    assert not any(lab.locked for lab in (early, late, again, *listed))
+    assert opened == ["function"]
+
+
+def test_what_cannot_be_unlocked_is_refused():
+    with pytest.raises(TypeError, match="A str cannot be unlocked"):
+        ask(unlocks="lab")
+
+
+@pytest.mark.parametrize("choice", [3, -1, None])
+def test_a_choice_that_does_not_exist_is_refused_and_not_recorded(choice):
+    guess = ask()
+    with pytest.raises(ValueError, match="choose from 0 to 2"):
+        guess.commit(choice)
+    assert quiz.load().read()["predictions"] == {}
+
+
+def test_a_failing_callback_is_said_in_the_widget_and_fails_a_strict_test(monkeypatch):
+    def fail():
+        raise OSError("no such device")
+
+    guess = ask(unlocks=fail)
+    find(guess, ipywidgets.RadioButtons)[0].index = 1
+    press = guess._in_words(guess._press)
+    with pytest.raises(OSError, match="no such device"):
+        press(None)
+    assert "You predicted: It falls &amp; rises." in status(guess)
+    assert "OSError: no such device" in status(guess)
+    monkeypatch.delenv("BATCHLAB_STRICT")
+    press(None)
+    with pytest.raises(OSError, match="no such device"):
+        guess.commit(1)
+
+
+# ---- numbers -------------------------------------------------------------------------------------------------------
+
+
+def number(**more):
+    return quiz.NumberPrediction("03.best", "Which epoch is best?", 1, 500, unit="epochs", **more)
+
+
+@pytest.mark.parametrize(
+    ("guessed", "measured", "verdict"),
+    [
+        (105, 84, "Right: the measurement gives 84 epochs, yours is 21 too high"),
+        (106, 84, "Not so: the measurement gives 84 epochs, yours is 22 too high"),
+        (63, 84, "Right: the measurement gives 84 epochs, yours is 21 too low"),
+        (62, 84, "Not so: the measurement gives 84 epochs, yours is 22 too low"),
+        (84, 84, "Right: the measurement gives 84 epochs, as you said"),
+        (1, 0, "Not so: the measurement gives 0 epochs, yours is 1 too high"),
+    ],
+)
+def test_a_number_is_compared_with_the_measured_one(guessed, measured, verdict):
+    guess = number()
+    guess.commit(guessed)
+    words = guess.reveal(measured)
+    assert verdict in repr(words)
+    assert bool(words) == verdict.startswith("Right")
+    assert quiz.load().read()["predictions"]["03.best"][-1]["right"] == bool(words)
+
+
+def test_a_number_is_not_revealed_before_it_is_predicted():
+    guess = number()
+    words = guess.reveal(123.75)
+    assert "123." not in repr(words) + page(guess)
+    buttons(guess)["Skip"].click()
+    assert "Now the measurement gives 123.8 epochs" in status(guess)
+
+
+@pytest.mark.parametrize("typed", ["", "many", "0", "501", "nan", "inf"])
+def test_what_is_not_a_number_in_the_range_is_said_and_not_recorded(typed):
+    guess = number()
+    field = find(guess, ipywidgets.Text)[0]
+    assert field.value == ""
+    field.value = typed
+    buttons(guess)["Commit"].click()
+    assert "Type a number from 1 to 500 first" in status(guess)
+    assert quiz.load().read()["predictions"] == {}
+
+
+def test_a_typed_number_is_restored_and_array_scalars_are_taken(restart):
+    np = pytest.importorskip("numpy")
+    guess = number()
+    find(guess, ipywidgets.Text)[0].value = " 90 "
+    buttons(guess)["Commit"].click()
+    assert guess.reveal(np.float32(84))
+    restart()
+    again = number()
+    assert find(again, ipywidgets.Text)[0].value == "90"
+    assert "You predicted: 90 epochs" in status(again)
+    again.commit(np.int64(400))
+    assert "Your first answer was: 90 epochs" in repr(again.reveal(np.int32(84)))
+    with pytest.raises(ValueError, match="501 is out of range"):
+        again.commit(501)
+
+
+def test_a_number_shows_its_range_without_a_kernel():
+    bundle = number()._repr_mimebundle_()
+    assert bundle["text/plain"] == "NumberPrediction 03.best: a number from 1 to 500"
+    assert "a number from 1 to 500 epochs" in bundle["text/html"]
+
+
+# ---- progress ------------------------------------------------------------------------------------------------------
+
+
+def test_answers_survive_a_restart(progress, restart):
+    ask("03.a").commit(0)
+    ask("03.b").skip()
+    restart()
+    lab, other, never = Lab(), Lab(), Lab()
+    guess = ask("03.a", unlocks=lab)
+    assert "You predicted: It falls.<br>Not so" in status(guess)
+    assert find(guess, ipywidgets.RadioButtons)[0].index == 0
+    assert set(buttons(guess)) == {"Answer again"}
+    assert "You skipped this one." in status(ask("03.b", unlocks=other))
+    ask("03.c", unlocks=never)
+    assert not lab.locked
+    assert not other.locked
+    assert never.locked
+    assert json.loads(progress.read_text())["predictions"]["03.b"] == [{"answer": None, "right": None}]
+    assert [path.name for path in progress.parent.iterdir()] == [progress.name]
+
+
+def test_an_answer_to_another_wording_does_not_count(restart):
+    ask().commit(0)
+    restart()
+    guess = quiz.Prediction("03.more_epochs", QUESTION, {"Up.": "No.", "Down.": "Yes."}, answer=1)
+    assert set(buttons(guess)) == {"Commit", "Skip"}
+
+
+def test_nothing_is_written_before_something_is_answered(progress):
+    ask(), number(), quiz.summary()
+    assert not progress.exists()
+
+
+def test_two_kernels_keep_each_others_answers(progress):
+    one, two = quiz.Progress(progress), quiz.Progress(progress)
+    for kernel, chapter in ((one, "01"), (two, "02"), (one, "03")):
+        with kernel.change() as record:
+            record["chapters"][chapter] = True
+    assert set(json.loads(progress.read_text())["chapters"]) == {"01", "02", "03"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"predictions": {}}', '{"predictions": {"03.a": []}, "exercises": {}, "chapters": {}}', "\udcff"],
+    ids=["empty", "cut off", "list", "a part missing", "no answer", "not UTF-8"],
+)
+def test_a_corrupt_file_is_set_aside_and_said_in_words(progress, text):
+    content = text.encode("utf-8", "surrogateescape")
+    backups = [progress.with_name(progress.name + end) for end in (".bak", ".1.bak")]
+    for expected in backups:
+        progress.write_bytes(content)
+        guess = ask()
+        assert f"could not be understood. The old one is kept as {expected.name};" in status(guess)
+        assert expected.read_bytes() == content
+    assert "could not be" not in repr(guess.commit(1))
+    assert "03.more_epochs" in json.loads(progress.read_text())["predictions"]
+
+
+def refuse(*_args, **_kwargs):
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("what", ["replace", "folder"])
+def test_a_read_only_folder_works_in_memory_and_is_said_once(progress, monkeypatch, what):
+    if what == "replace":
+        monkeypatch.setattr(os, "replace", refuse)
+    else:
+        monkeypatch.setenv("BATCHLAB_PROGRESS", str(progress.parent / "missing" / "p.json"))
+    first, second = ask("03.a").commit(1), ask("03.b").commit(1)
+    assert "Answers last only as long as this kernel" in repr(first)
+    assert "this kernel" not in repr(second)
+    assert set(quiz.load().read()["predictions"]) == {"03.a", "03.b"}
+    assert "Right: Overfitting." in status(ask("03.a"))
+    assert not progress.exists()
+
+
+def test_a_file_that_may_not_be_read_or_renamed_stays_untouched(progress, monkeypatch):
+    progress.write_text("{")
+    monkeypatch.setattr(os, "replace", refuse)
+    assert "Answers last only as long as this kernel" in status(ask())
+    assert ask().commit(1)
+    assert progress.read_text() == "{"
+
+
+def test_progress_can_be_switched_off(progress, monkeypatch):
+    monkeypatch.setenv("BATCHLAB_PROGRESS", "off")
+    monkeypatch.chdir(progress.parent)
+    guess = ask()
+    guess.commit(1)
+    assert "Right" in status(ask())
+    quiz.reset()
+    assert "Right" not in status(ask())
+    assert list(progress.parent.iterdir()) == []
+
+
+def test_the_file_lies_beside_the_notebook_by_default(progress, monkeypatch):
+    monkeypatch.delenv("BATCHLAB_PROGRESS")
+    monkeypatch.chdir(progress.parent)
+    ask().commit(1)
+    assert progress.exists()
+
+
+def test_reset_keeps_the_old_file(progress):
+    ask().commit(1)
+    before = progress.read_text()
+    words = quiz.reset()
+    backup = progress.with_name(progress.name + ".bak")
+    assert backup.name in repr(words)
+    assert backup.read_text() == before
+    assert not progress.exists()
+    assert set(buttons(ask())) == {"Commit", "Skip"}
+
+
+def test_summary_counts_by_chapter():
+    assert repr(quiz.summary()) == "Nothing is recorded yet."
+    ask("03.a").commit(0)
+    ask("03.a").commit(1)
+    ask("03.b").commit(1)
+    ask("03.c").skip()
+    ask("04.a").commit(2)
+    quiz.exercise("03.early_stopping").check(ch03.early_stopping)
+    words = quiz.summary({"00": "Start <here>", "03": "Stop"})
+    assert repr(words) == (
+        "00 Start <here>: predicted 0, right 0, right at once 0, skipped 0, exercises right 0, finished no\n"
+        "03 Stop: predicted 2, right 2, right at once 1, skipped 1, exercises right 1, finished no\n"
+        "04: predicted 1, right 0, right at once 0, skipped 0, exercises right 0, finished no"
+    )
+    assert "<td>00 Start &lt;here&gt;</td>" in words._repr_html_()
+    assert "<td>03 Stop</td><td>2</td><td>2</td><td>1</td><td>1</td><td>1</td><td>no</td>" in words._repr_html_()
+
+
+def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
+    guess, other = ask("03.a"), ask("04.a")
+    done = quiz.chapter_done("03")
+    assert "prediction 03.a, exercise 03.early_stopping" in repr(done)
+    assert "04" not in repr(done)
+    assert not done
+    guess.skip()
+    quiz.exercise("03.early_stopping").check(lambda val_loss, patience: (0, 0))
+    assert "Still open: exercise 03.early_stopping." in repr(quiz.chapter_done("03"))
+    quiz.exercise("03.early_stopping").check(ch03.early_stopping)
+    assert quiz.chapter_done("03")
+    restart()
+    assert quiz.load().read()["chapters"] == {"03": True}
+    assert "finished yes" in repr(quiz.summary())
+    other.close()
+
+
+# ---- exercises -----------------------------------------------------------------------------------------------------
+
+
+def entry():
+    return quiz.load().read()["exercises"]["03.early_stopping"]
+
+
+def check(answer):
+    return quiz.exercise("03.early_stopping").check(answer)
+
+
+def test_the_solution_that_is_shown_passes():
+    namespace = {}
+    exec(quiz.exercise("03.early_stopping").code, namespace)
+    words = check(namespace["early_stopping"])
+    assert words
+    assert repr(words) == "Right: Early stopping."
+    assert entry() == {"done": True, "tries": 1}
+
+
+def test_a_solution_written_with_numpy_passes():
+    np = pytest.importorskip("numpy")
+
+    def early_stopping(val_loss, patience):
+        val_loss = np.where(np.isnan(val_loss), np.inf, np.asarray(val_loss))
+        for epoch in range(len(val_loss)):
+            best = np.argmin(val_loss[: epoch + 1])
+            if epoch - best >= patience:
+                return np.array([best, epoch])
+        return best, np.int64(epoch)
+
+    assert check(early_stopping)
+
+
+def walk(val_loss, patience, *, better=lambda loss, best: loss < best, wait=lambda patience: patience, since="best"):
+    """Early stopping with one part replaced: what is better, how long to wait, and since when the wait counts."""
+    best_epoch, best_loss, waited, last = 0, math.inf, 0, math.inf
+    for epoch, loss in enumerate(val_loss):
+        improved = loss < last if since == "last" else better(loss, best_loss)
+        waited = waited + (not improved) if since == "start" or not improved else 0
+        if better(loss, best_loss):
+            best_epoch, best_loss = epoch, loss
+        elif waited >= wait(patience):
+            return best_epoch, epoch
+        last = loss
+    return best_epoch, len(val_loss) - 1
+
+
+def argmin(val_loss):
+    return min(range(len(val_loss)), key=lambda epoch: math.inf if math.isnan(val_loss[epoch]) else val_loss[epoch])
+
+
+MISTAKES = {
+    "the lowest of all, to the end": (
+        lambda losses, patience: (argmin(losses), len(losses) - 1),
+        "it goes on to the end; wait `patience` epochs",
+    ),
+    "the lowest of all, then patience": (
+        lambda losses, patience: (argmin(losses), min(argmin(losses) + patience, len(losses) - 1)),
+        "what follows epoch 4 is unknown",
+    ),
+    "one epoch early": (lambda losses, p: walk(losses, p, wait=lambda p: p - 1), "one epoch too early"),
+    "one epoch late": (lambda losses, p: walk(losses, p, wait=lambda p: p + 1), "one epoch too late"),
+    "a tie is better": (lambda losses, p: walk(losses, p, better=lambda a, b: a <= b), "a tie is not better"),
+    "NaN is better": (lambda losses, p: walk(losses, p, better=lambda a, b: not a >= b), "NaN (diverged training)"),
+    "waits since the last fall": (lambda losses, p: walk(losses, p, since="last"), "better than the epoch before"),
+    "never waits anew": (lambda losses, p: walk(losses, p, since="start"), "from there the wait starts anew"),
+    "stops at the first rise": (lambda losses, p: walk(losses, p, wait=lambda p: 1), "Look: wait `patience` epochs"),
+    "swapped": (lambda losses, p: walk(losses, p)[::-1], "the two are swapped"),
+    "one number": (lambda losses, p: walk(losses, p)[0], "Return two numbers"),
+    "the loss": (lambda losses, p: (losses[walk(losses, p)[0]], walk(losses, p)[1]), "not losses"),
+    "no last epoch": (lambda losses, p: (0, 0) if len(losses) == 1 else None, "nothing is filled in"),
+    "always patience 3": (lambda losses, p: walk(losses, 3), "with patience 1"),
+    "beyond the end": (
+        lambda losses, p: walk(losses, p) if p > 2 or losses[1] < 3 else (3, 4),
+        "nothing stops it early",
+    ),
+}
+
+
+def test_the_mistakes_are_made_in_a_right_program():
+    assert check(walk)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_each_typical_mistake_fails_with_its_own_words(mistake):
+    answer, told = MISTAKES[mistake]
+    words = check(answer)
+    assert not words
+    assert not entry()["done"]
+    assert repr(words).startswith("Not yet: ")
+    assert told in repr(words)
+    others = {repr(check(other)) for name, (other, _) in MISTAKES.items() if name != mistake}
+    assert repr(words) not in others
+
+
+BLANKS = {
+    "None": None,
+    "Ellipsis": ...,
+    "NotImplemented": NotImplemented,
+    "returns None": lambda val_loss, patience: None,
+    "returns a pair": lambda val_loss, patience: (..., ...),
+}
+
+
+@pytest.mark.parametrize("blank", BLANKS.values(), ids=BLANKS)
+def test_what_is_not_filled_in_is_no_error_and_no_try(blank):
+    words = check(blank)
+    assert repr(words).startswith("Not yet: nothing is filled in.")
+    assert not words
+    assert entry() == {"done": False, "tries": 0}
+
+
+def test_a_template_that_raises_is_not_filled_in():
+    def early_stopping(val_loss, patience):
+        raise NotImplementedError
+
+    assert repr(check(early_stopping)) == "Not yet: it is not implemented."
+    assert entry()["tries"] == 0
+
+
+def test_an_exception_of_the_readers_code_is_said_with_its_line():
+    def early_stopping(val_loss, patience):
+        return val_loss[99], patience
+
+    words = check(early_stopping)
+    line = early_stopping.__code__.co_firstlineno + 1
+    assert repr(words) == (
+        f"Not yet: your code stopped in line {line}, `return val_loss[99], patience`, "
+        "with IndexError: list index out of range"
+    )
+    assert "TypeError" in repr(check(lambda val_loss: 3))
+    assert "TypeError: 'int' object is not callable" in repr(check(3))
+    assert entry() == {"done": False, "tries": 3}
+
+
+def test_the_line_is_the_readers_own_even_where_a_library_raised():
+    def early_stopping(val_loss, patience):
+        return json.loads("{")
+
+    assert '`return json.loads("{")`, with JSONDecodeError' in repr(check(early_stopping))
+
+
+def test_an_answer_that_changes_the_losses_does_not_spoil_the_check():
+    def early_stopping(val_loss, patience):
+        val_loss.sort()
+        return 0, 0
+
+    check(early_stopping)
+    assert check(ch03.early_stopping)
+
+
+def test_done_stays_done_and_tries_are_counted_until_then(restart):
+    check(lambda val_loss, patience: (0, 0))
+    check(ch03.early_stopping)
+    restart()
+    assert not check(lambda val_loss, patience: (0, 0))
+    assert entry() == {"done": True, "tries": 2}
+
+
+def test_hints_come_one_by_one_and_the_solution_is_folded():
+    task = quiz.Exercise("01.x", print, title="A & B", hints=["Round up.", "Use -(-n // b)."], solution="a < b\n")
+    said = [repr(task.hint()) for _ in range(3)]
+    assert said[:2] == ["Hint 1 of 2: Round up.", "Hint 2 of 2: Use -(-n // b)."]
+    assert "no further hint" in said[2]
+    assert repr(task.solution()) == "a < b"
+    folded = task.solution()._repr_html_()
+    assert folded.startswith("<details><summary>")
+    assert "a &lt; b" in folded
+    assert "open" not in folded
+
+
+def test_exercises_are_registered_and_an_unknown_one_is_said():
+    @quiz.register("99.double", title="Double", solution="2 * x")
+    def check_double(answer):
+        if answer != 4:
+            raise quiz.Wrong(f"twice 2 is 4, not {answer}.")
+
+    try:
+        assert repr(quiz.exercise("99.double").check(5)) == "Not yet: twice 2 is 4, not 5."
+        assert quiz.exercise("99.double").check(4)
+        with pytest.raises(quiz.Wrong):
+            check_double(5)
+    finally:
+        del quiz.EXERCISES["99.double"]
+    with pytest.raises(KeyError, match=r"99.double.*03.early_stopping"):
+        quiz.exercise("99.double")
+
+
+# ---- the final quiz --------------------------------------------------------------------------------------------------
+
+FINAL = {key: kept for key, kept in quiz.QUESTIONS.items() if key.startswith("final.")}
+
+
+def answers(question, right):
+    """The positions of the right, or of the wrong options."""
+    return [at for at, text in enumerate(question.options) if (text in question.right) == right]
+
+
+def test_it_draws_one_question_from_each_chapter_and_attempts_differ():
+    chapters = [f"{number:02}" for number in range(1, 11)]
+    drawn = [[question.key for question in quiz.Final(attempt).questions] for attempt in range(1, 9)]
+    assert all([key.split(".")[1] for key in keys] == chapters for keys in drawn)
+    stems = [[key.rsplit(".", 1)[0] for key in keys] for keys in drawn]
+    assert stems[0] == [question.key.rsplit(".", 1)[0] for question in quiz.Final(1).questions]
+    # In eight attempts all questions come up.
+    assert {stem for stems_ in stems for stem in stems_} == set(FINAL)
+
+
+def test_every_answer_of_it_is_explained_and_one_is_right():
+    assert len(FINAL) == 20
+    for key, (text, options, answer) in FINAL.items():
+        assert text.strip(), key
+        assert len(options) >= 3, key
+        assert all(len(explanation) > 20 for explanation in options.values()), key
+        assert len(set(options.values())) == len(options), key
+        assert 0 <= answer < len(options), key
+    # The right answer does not stand at one place.
+    assert len({answer for _, _, answer in FINAL.values()}) == 3
+
+
+def test_the_score_is_kept_in_words_and_says_what_to_read_again(progress):
+    final = quiz.Final()
+    assert final.said.text == "0 of 10 right. 10 still open."
+    for number, question in enumerate(final.questions):
+        question.commit(answers(question, right=number not in (2, 5))[0])
+    assert final.said.text == "8 of 10 right. Worth a second look: chapters 03, 06. The course is finished."
+    assert final.said.right
+    assert quiz.load().read()["chapters"] == {"final": True}
+    assert final.said.text in final._score.value
+    # Answers survive a new kernel; another attempt begins empty.
+    assert quiz.Final().said.text == final.said.text
+    assert quiz.Final(2).said.text == "0 of 10 right. 10 still open."
+    assert "final: predicted 10, right 8" in quiz.summary().text
+
+
+def test_too_few_right_answers_do_not_finish_it(progress):
+    final = quiz.Final()
+    for number, question in enumerate(final.questions):
+        question.commit(answers(question, right=number < 7)[0])
+    assert final.said.text == "7 of 10 right. Worth a second look: chapters 08, 09, 10."
+    assert quiz.load().read()["chapters"] == {}
+    final.questions[9]._reopen()
+    final.questions[9].commit(answers(final.questions[9], right=True)[0])
+    assert final.said.text.startswith("8 of 10 right. Worth a second look: chapters 08, 09.")
+    assert quiz.load().read()["chapters"] == {"final": True}
+
+
+def test_a_skipped_question_is_not_open_and_not_right(progress):
+    final = quiz.Final()
+    final.questions[0].skip()
+    assert final.said.text == "0 of 10 right. 9 still open. Worth a second look: chapter 01."
+
+
+def test_no_chapter_waits_for_the_final_quiz(progress):
+    quiz.Final()
+    assert quiz.chapter_done("final").right
+
+
+def test_where_no_kernel_runs_it_shows_the_questions_and_no_answer():
+    final = quiz.Final()
+    bundle = final._repr_mimebundle_()
+    assert bundle["text/plain"] == "Final quiz: 10 questions, one from each chapter"
+    for question in final.questions:
+        assert question.question.split("“")[0][:30] in bundle["text/html"]
+        assert not any(explanation in bundle["text/html"] for explanation in question.options.values())
+
+
+@pytest.mark.parametrize("attempt", [0, 1.5, "2"])
+def test_an_attempt_is_a_whole_number(attempt):
+    with pytest.raises((TypeError, ValueError), match="attempt is"):
+        quiz.Final(attempt)
