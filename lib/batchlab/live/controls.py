@@ -161,7 +161,7 @@ class Words(Control):
         super().__init__(label, default, **looks)
 
     def validate(self, lab, value):
-        """The text without spaces at its ends. (A number that was typed is text here.)"""
+        """The text without spaces at its ends; a number that was typed is text here."""
         return str(value).strip()
 
 

@@ -380,7 +380,9 @@ function render({ model, el }) {
       const { name } = row;
       if (!controls.has(name)) {
         controls.set(name, KINDS[row.kind]((value) => wish(name, value)));
-        rows.append(controls.get(name).root);
+        const small = row.kind === "press" || row.kind === "tick";  // those that follow each other share a row
+        if (small && !rows.lastChild?.matches?.(".small")) rows.append(element("div", { className: "small" }));
+        (small ? rows.lastChild : rows).append(controls.get(name).root);
       }
       const latest = (heard[name] ?? 0) >= (mine[name] ?? 0);  // else the reader has moved it meanwhile
       controls.get(name).update(row, latest ? values[name] : undefined, latest ? refused[name] : undefined);

@@ -15,7 +15,9 @@ from matplotlib.image import AxesImage
 
 from .recorder import Recorder
 
-STYLE = matplotlib.rc_params_from_file(pathlib.Path(__file__).with_name("batchlab.mplstyle"), use_default_template=False)
+STYLE = matplotlib.rc_params_from_file(
+    pathlib.Path(__file__).with_name("batchlab.mplstyle"), use_default_template=False
+)
 NARROW = 6.0  # inches, below which the columns of a picture stand one below the other
 DPI, STILL_SCALE = 100, 2  # pixels of an inch on the page; a picture without a page is painted at twice the size
 
@@ -107,7 +109,10 @@ def columns(figure, widths=(1, 1), *, rows=None, left=0.65, right=0.15, top=0.4,
         figure: an empty figure.
         widths: how the room is shared by the columns.
         rows: how many axes each column holds, one below the other; None: one.
-        left, right, top, bottom: inches for labels around each axes; a number, or one for each column.
+        left: inches for labels beside each axes; a number, or one for each column.
+        right: the same at its right.
+        top: the same above it.
+        bottom: the same below it.
 
     Returns:
         The axes, a list; those of the first column come first.
@@ -162,7 +167,9 @@ class Still:
     def __init__(self, alt, width=9.0, height=3.6):
         self.alt = alt
         with matplotlib.rc_context(STYLE):
-            self.figure = Figure(figsize=(width, height), dpi=DPI * STILL_SCALE, facecolor="white", layout="constrained")
+            self.figure = Figure(
+                figsize=(width, height), dpi=DPI * STILL_SCALE, facecolor="white", layout="constrained"
+            )
 
     def __repr__(self):
         return "A picture; its alternative text says what it shows."

@@ -1,7 +1,7 @@
 """A matplotlib renderer that writes draw calls down instead of painting them; the page replays them on a canvas.
 
-A recording is a list of strokes. A stroke is `(head, points)`: the head, a short list that JSON can hold, says what to do
-in which style; the points are pixels from the picture's upper left corner, (n, 2). The kinds are
+A recording is a list of strokes. A stroke is `(head, points)`: the head, a short list that JSON can hold, says what to
+do in which style; the points are pixels from the picture's upper left corner, (n, 2). The kinds are
 
     p  style, parts, codes          a path; parts: how many points each piece has, negative where it is closed
     m  style, parts, codes, marks   a marker around (0, 0), and the places where it stands

@@ -43,9 +43,10 @@ def running_loop():
 
 
 class Live(anywidget.AnyWidget):
-    """A picture with controls; see `controls` for how they are declared. A subclass defines:
+    """A picture with controls; see `controls` for how they are declared. A subclass defines these.
 
     size: width and height in inches of 100 pixels; narrow_height: the height where a page has no room for that width.
+    frame_seconds: the least time between two frames of the same work; longer where drawing takes its time from it.
     begin(changed): what follows from the names of the controls that have changed, before anything is computed: limits,
         data, axes. It may set controls. At first all names are in it.
     draw(figure): fills the figure and returns its views, `picture.View`; only the first is shown while locked. It is
@@ -65,6 +66,7 @@ class Live(anywidget.AnyWidget):
     """
 
     size, narrow_height = (9.0, 3.6), 6.4
+    frame_seconds = FRAME_SECONDS
     _esm = traitlets.Unicode((HERE / "live.js").read_text(encoding="utf-8")).tag(sync=True)
     _css = traitlets.Unicode((HERE / "live.css").read_text(encoding="utf-8")).tag(sync=True)
     wishes = traitlets.Dict(help="from the page: {control: [newest value, count]}").tag(sync=True, echo_update=False)
@@ -129,6 +131,12 @@ class Live(anywidget.AnyWidget):
         """Send the picture as it stands, and go on with the work when the cell is done."""
         self._send_frame()
         if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._turn)
+
+    def do(self, work):
+        """Do this work next, behind the reader's back: where a loop runs, and until a wish replaces it."""
+        if self._loop is not None:
+            self._work = work
             self._loop.call_soon_threadsafe(self._turn)
 
     def redraw(self):
@@ -240,8 +248,8 @@ class Live(anywidget.AnyWidget):
                 control.wished(self, value)
                 self.say("")
             except ERRORS as error:
-                self._refused[name] = value
-                self.fail(error)
+                self._refused[name], self._owed = value, True
+                self.say(str(error), alarm=True)
         for name, take in (("click", self._click), ("width", self._fit)):
             value, count = self.wishes.get(name, (None, 0))
             if count > self._heard.get(name, 0):
@@ -334,7 +342,7 @@ class Live(anywidget.AnyWidget):
             return 0
         if self._sent - self._seen > (1 if self._fresh else 0):
             return SILENCE_SECONDS - since
-        return 0 if self._fresh or not self.busy else FRAME_SECONDS - since
+        return 0 if self._fresh or not self.busy else self.frame_seconds - since
 
     def _acknowledged(self, _widget, content, _buffers):
         """A page has seen a frame: another may go."""

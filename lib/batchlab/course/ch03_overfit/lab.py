@@ -5,23 +5,21 @@ import math
 import time
 from types import SimpleNamespace
 
-import ipywidgets as widgets
 import jax
 import numpy as np
 import optax
 
-from ... import data
-from ...checks import check_integer, check_number
+from ... import data, process
 from ...descent import WIDTHS, fit
+from ...live import Live, Menu, Number, Tick, Whole, columns, press
 from .. import plots
-from ..stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
 from . import views
 
 SLICE_SECONDS = 0.010  # of training between two looks at the controls
 BAND = 5  # seeds in a band
 LOST = 10  # times the loss at the start: a run that diverges is not drawn beyond
 FAR = 50  # deviations, beyond which no standardised data are expected: a few hundred samples reach 3 or 4
-CONTROLS = ("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against", "buttons")
+LAST_SEED = 2**31 - 1 - BAND
 
 
 @functools.lru_cache(maxsize=64)
@@ -31,7 +29,7 @@ def predictor(predict, platform):
     return lambda params, x: np.asarray(jitted(params, x))
 
 
-class Lab(Stage):
+class Lab(Live):
     """The overfitting lab: the fit beside training and validation loss, live.
 
     Moving any control but `epochs` trains anew from the same start and in the same order of samples, so that two
@@ -40,255 +38,193 @@ class Lab(Stage):
 
     Args:
         problem: a `Problem`, or the name of a dataset: "noisy sine", "two moons" or "digits".
-        hidden: widths of the hidden layers.
-        batch_size, learning_rate, epochs: where the lab starts. None, here and above, takes `data.DEFAULTS`.
+        hidden: widths of the hidden layers. None, here and for batch_size, learning_rate and epochs, takes
+            `data.DEFAULTS`.
         optimizer: an optax factory that takes a learning rate.
-        seed: start and shuffles.
-        controls: which controls to show, of `live.CONTROLS`.
+        controls: the labels of the controls to show; None shows all.
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+        settings: where the controls begin: batch_size, learning_rate, epochs, seed, noise.
 
     >>> lab = Lab("noisy sine", epochs=50)
-    >>> lab.batch_size.value = 6
+    >>> lab.batch_size = 6
     >>> lab.words()[:23]
     'batch size 6, epoch 50:'
     """
 
+    batch_size = Whole(
+        "batch size",
+        1,
+        lambda lab: lab.n,
+        3,
+        log=True,
+        hint=lambda lab: f"1: SGD, {lab.n}: full-batch GD",
+        remedy=lambda lab: f"1 is SGD, {lab.n} (all samples) is full-batch gradient descent.",
+    )
+    epochs = Whole("epochs", 0, 100_000, 0, log=True, slider=lambda lab: (0, 2 * lab.horizon))
+    learning_rate = Number("learning rate", 0, 1e3, 0.05, log=True, slider=(1e-4, 10), low_allowed=False)
+    dataset = Menu("dataset", lambda lab: [*lab.own, *(name for name in data.DATASETS if name not in lab.own)])
+    noise = Number(
+        lambda lab: "label noise" if lab.dataset == "digits" else "noise",
+        0,
+        1,
+        0.3,
+        hidden=lambda lab: lab.dataset in lab.own,
+    )
+    seed = Whole("seed", 0, LAST_SEED, 0, slider=(0, 20))
+    against = Menu("against", plots.AXES)
+
     def __init__(
-        self,
-        problem="noisy sine",
-        *,
-        hidden=None,
-        batch_size=None,
-        learning_rate=None,
-        epochs=None,
-        optimizer=optax.sgd,
-        seed=0,
-        controls=CONTROLS,
-        locked=False,
+        self, problem="noisy sine", *, hidden=None, optimizer=optax.sgd, controls=None, locked=False, **settings
     ):
-        self._own = {} if isinstance(problem, str) else {data.check_problem(problem).name: problem}
-        first = next(iter(self._own), problem)
-        if first not in self._own and first not in data.DATASETS:
-            raise ValueError(f"there is no dataset {first!r}; choose one of {', '.join(data.DATASETS)}.")
-        if unknown := sorted(set(controls) - set(CONTROLS)):
-            raise ValueError(f"there is no control {unknown[0]!r}; choose from {', '.join(CONTROLS)}.")
-        given = {"hidden": hidden, "batch_size": batch_size, "learning_rate": learning_rate, "num_epochs": epochs}
-        self._start = {name: value for name, value in given.items() if value is not None}
-        self._optimizer, self._seed, self._first = optimizer, check_integer("seed", seed, 0, 2**31 - 1 - BAND), first
-        self.run, self.kept, self._kept_artists = None, [], []
-        self._quiet, self._words_due, self._prepared = False, 0.0, set()
-        super().__init__(self._controls(controls), Picture())
-        self._take(first)
-        self.wait_for(self._pursue(prepare=False))  # the first picture does not wait for other widths' programs
-        self._static = self.picture.png, self.words()
-        self.observe(self._lock, "locked")
-        if locked:
-            self.locked = True
-        else:
-            self.start(self._prepare())
-
-    # ---- controls ----------------------------------------------------------------------------------------------------
-
-    def _controls(self, shown):
-        style, wide = {"description_width": "6.5em"}, widgets.Layout(width="22em")
-        look = {"readout": False, "style": style, "layout": wide}
-        names = [*self._own, *(name for name in data.DATASETS if name not in self._own)]
-        self.dataset = widgets.Dropdown(
-            options=names, value=self._first, description="dataset", style=style, layout=wide
+        process.keep_programs()
+        self.own = {} if isinstance(problem, str) else {data.check_problem(problem).name: problem}
+        self._first = next(iter(self.own), problem)
+        self._hidden, self._optimizer, self._given = (
+            hidden,
+            optimizer,
+            {k: v for k, v in settings.items() if v is not None},
         )
-        self.against = widgets.Dropdown(options=list(plots.AXES), description="against", style=style, layout=wide)
-        self.batch_size = LogIntegerControl("batch size", self._check_batch_size, self.fail, **look)
-        self.epochs = NumberControl(
-            widgets.IntSlider(description="epochs", **look),
-            lambda value: check_integer("epochs", value, 0, 100_000),
-            self.fail,
-        )
-        self.learning_rate = NumberControl(
-            widgets.FloatLogSlider(description="learning rate", min=-4, max=1, step=0.02, value=0.1, **look),
-            lambda value: check_number("learning rate", value, 0, 1e3, low_allowed=False),
-            self.fail,
-        )
-        self.noise = NumberControl(
-            widgets.FloatSlider(description="noise", max=1, step=0.05, **look),
-            lambda value: check_number("noise", value, 0, 1),
-            self.fail,
-        )
-        self.seed = NumberControl(
-            widgets.IntSlider(description="seed", max=20, **look),
-            lambda value: check_integer("seed", value, 0, 2**31 - 1 - BAND),
-            self.fail,
-        )
-        self.seed.value = self._seed
-        self.band = widgets.Checkbox(description=f"band over {BAND} seeds", indent=False, layout={"width": "12em"})
-        self.logarithmic = widgets.Checkbox(True, description="log axis", indent=False, layout={"width": "8em"})
-        self._buttons = [widgets.Button(description=name, layout={"width": "6em"}) for name in ("run", "keep", "reset")]
-        for button, action, tip in zip(
-            self._buttons,
-            (self._run_or_pause, self._keep, self._reset),
-            ("pause, or train on", "keep these curves to compare with", "all controls back, kept curves away"),
-            strict=True,
-        ):
-            button.tooltip = tip
-            button.on_click(action)
-        self._numbers = (self.batch_size, self.epochs, self.learning_rate, self.noise, self.seed)
-        self._choices = (self.dataset, self.band, self.against, self.logarithmic)
-        for control in (*self._numbers, *self._choices):
-            control.observe(self._moved, "value")
-        columns = (
-            {"batch size": self.batch_size, "epochs": self.epochs, "learning rate": self.learning_rate},
-            {"dataset": self.dataset, "noise": self.noise, "seed": self.seed, "against": self.against},
-        )
-        boxes = [widgets.VBox([box for name, box in column.items() if name in shown]) for column in columns]
-        self._buttons += [box for name, box in (("seed", self.band), ("against", self.logarithmic)) if name in shown]
-        row = widgets.HBox(self._buttons if "buttons" in shown else [])
-        wrap = widgets.Layout(flex_flow="row wrap", overflow="visible")
-        return [widgets.HBox(boxes, layout=wrap), row]
+        self.run, self.kept, self._paused, self._begun, self._prepared = None, [], False, False, set()
+        self._limits, self._kept_artists, self._kept_drawn = None, [], None
+        self.problem, self.horizon, self._loaded = self._problem(self._first, self._given.get("noise")), 1, None
+        super().__init__(controls=controls, locked=locked, dataset=self._first, **self._given)
 
-    def _check_batch_size(self, value):
-        n = self.batch_size.high
-        return check_integer("batch size", value, 1, n, f"1 is SGD, {n} (all samples) is full-batch gradient descent.")
+    @property
+    def n(self):
+        """Number of training samples."""
+        return len(self.problem.x)
 
-    @in_words
-    def _moved(self, _change):
-        if not self._quiet:
-            self.start(self._pursue())
+    @press(lambda lab: "pause" if lab.busy else "run", tip="pause, or train on")
+    def run_or_pause(self):
+        """Leave the run as it stands, or train on."""
+        self._paused = self.busy
+        if not self.busy and self.run.num_epochs >= self._target():
+            self.epochs = self.run.num_epochs + self.horizon
 
-    @in_words
-    def _run_or_pause(self, _button):
-        if self.busy:
-            self._buttons[0].description = "run"
-            self.pause()
-        elif self.run.num_epochs >= self._target():
-            self.epochs.value = self.run.num_epochs + self._horizon
-        else:
-            self.start(self._pursue())
+    @press("best epoch", tip="go to the epoch with the lowest validation loss so far")
+    def go_to_best(self):
+        """Show the epoch with the lowest validation loss."""
+        self.epochs = views.best_epoch(self.run)
 
-    @in_words
-    def _keep(self, _button):
-        if self.run is not None and self.run.num_epochs:
-            shown = self.noise.layout.display is None
-            noise = f", {self.noise.slider.description} {self.noise.value:.3g}" if shown else ""
-            seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
-            label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
-            names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
-            curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
-            self.kept = [*self.kept, curves][-len(plots.KEPT) :]
-        if self.busy:
-            self.start(self._pursue())
-        else:
-            self.pause()
+    @press("keep", tip="keep these curves to compare with")
+    def keep(self):
+        """Keep the curves of this run beside the next ones."""
+        if not self.run.num_epochs:
+            return
+        noise = "" if self.dataset in self.own else f", {Lab.noise.look(self, 'label')} {self.noise:.3g}"
+        seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
+        label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
+        names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
+        curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
+        self.kept = [*self.kept, curves][-len(plots.KEPT) :]
 
-    @in_words
-    def _reset(self, _button):
-        self._quiet = True
-        try:
-            self.seed.value, self.band.value = self._seed, False
-            self.against.value, self.logarithmic.value = "epochs", True
-        finally:
-            self._quiet = False
-        self._take(self.dataset.value)
-        self.start(self._pursue())
+    @press("reset", tip="all controls back, kept curves away")
+    def reset(self):
+        """Put all controls back."""
+        self.seed, self.band, self.against, self.logarithmic = self._given.get("seed", 0), False, "epochs", True
+        self._take(self.dataset)
 
-    @in_words
-    def _lock(self, _change):
-        for control in self._numbers:
-            control.disable(self.locked)
-        for control in (*self._choices, *self._buttons):
-            control.disabled = self.locked
-        if not self.locked:
-            self.run = None  # the run begins when the reader has said what it will do
-        self.start(self._pursue())
+    band = Tick(f"band over {BAND} seeds")
+    logarithmic = Tick("logarithmic axis", True)
+
+    # ---- data --------------------------------------------------------------------------------------------------------
+
+    def _problem(self, name, noise=None):
+        """The problem of that name; None takes its own noise."""
+        if name in self.own:
+            return self.own[name]
+        return data.load(name, **({} if noise is None else {"label_noise" if name == "digits" else "noise": noise}))
 
     def _take(self, name):
-        """Bring a dataset onto the stage: its problem, its default settings, its views."""
-        settings = {**data.OWN, **({} if name in self._own else data.DEFAULTS[name])}
-        settings |= self._start if name == self._first else {}
-        self._quiet = True
-        try:
-            self.noise.slider.description = "label noise" if name == "digits" else "noise"
-            self.noise.layout.display = "none" if name in self._own else None
-            self.noise.value = data.NOISE.get(name, 0.0)
-            self._load()
-            n = len(self.problem.x)
-            asked = settings["batch_size"] if "batch_size" in self._start else min(settings["batch_size"], n)
-            self.batch_size.set_range(n, check_integer("batch_size", asked, 1, n, f"There are {n} training samples."))
-            self.batch_size.hint.value = f"1: SGD, {n}: full-batch GD"
-            self._horizon = check_integer("epochs", settings["num_epochs"], 1, 50_000)
-            self.epochs.set_range(2 * self._horizon, self._horizon, step=max(1, self._horizon // 600))
-            self.learning_rate.value = self.learning_rate.check(settings["learning_rate"])
-            self.dataset.value = name
-        finally:
-            self._quiet = False
-        self._model = {"hidden": settings["hidden"], "optimizer": self._optimizer}
-        self.run, self.kept = None, []
+        """Bring a dataset onto the stage: its problem, its default settings."""
+        given = self._given if name == self._first else {}
+        settings = {**data.OWN, **({} if name in self.own else data.DEFAULTS[name])}
+        self.noise = given.get("noise", data.NOISE.get(name, 0.0))
+        self._load(name)
+        self.horizon = given.get("epochs", settings["num_epochs"])
+        self.epochs = self.horizon
+        self.batch_size = given.get("batch_size", min(settings["batch_size"], self.n))
+        self.learning_rate = given.get("learning_rate", settings["learning_rate"])
+        hidden = settings["hidden"] if self._hidden is None else self._hidden
+        self._model = {"hidden": hidden, "optimizer": self._optimizer}
 
-    def _load(self):
-        """Make the problem that the controls ask for, and axes and views for it."""
-        name = self.dataset.value
-        self._loaded = name, self.noise.value
-        noise = {"label_noise" if name == "digits" else "noise": self.noise.value}
-        self.problem = self._own[name] if name in self._own else data.load(name, **noise)
-        figure = self.picture.clear()
-        left, self._axes = figure.subplots(1, 2, width_ratios=(1, 1.4))
-        figure.subplots_adjust(left=0.07, right=0.97, top=0.9, bottom=0.13, wspace=0.14)
-        self._left = views.fit_view(left, self.problem, self._predict)
-        self._right = views.loss_curves(self._axes, self.problem)
-        if name in self._own:  # names of classes, numbers in units of their own
-            views.keep_labels(left)
-        self.picture.artists = [*self._left.artists, *self._right.artists]
-        self._limits, self._kept_artists, self._kept_drawn = None, [], None
+    def _load(self, name):
+        """Make the problem that the controls ask for; the picture is drawn for it."""
+        self.problem, self._loaded = self._problem(name, self.noise), (name, self.noise)
+        self.run, self.kept, self._limits = None, [], None
+        self.redraw()
 
-    def _predict(self, params, x):
-        return predictor(self.run.model.predict, jax.default_backend())(params, x)
+    def begin(self, changed):
+        """The first dataset is taken at once, a later one after a word to the reader; see `work`."""
+        if self._loaded is None:
+            self._take(self._first)
+        if "dataset" in changed or not changed <= {"run_or_pause", "keep", "against", "logarithmic"}:
+            self._paused = False
+        if "locked" in changed:
+            self.run = None  # the run begins when the reader has said what it will do
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
     def _target(self):
-        return 0 if self.locked else max(self._horizon, self.epochs.value)
+        return 0 if self.locked else max(self.horizon, self.epochs)
 
-    def _pursue(self, prepare=True):
+    def work(self):
         """Train what the controls ask for, slice by slice."""
-        if self._loaded != (self.dataset.value, self.noise.value):
-            if self._loaded[0] != self.dataset.value:
-                self._buttons[0].description = "pause"
-                self.say(f"Preparing {self.dataset.value}: its programs are compiled once.")
+        if self._loaded != (self.dataset, self.noise):
+            if self._loaded[0] != self.dataset:
+                self.say(f"Preparing {self.dataset}: its programs are compiled once.")
                 yield
-                self._take(self.dataset.value)
+                self._take(self.dataset)
             else:
-                self._load()
-            self.run = None
+                self._load(self.dataset)
         settings = {
-            "batch_size": self.batch_size.value,
-            "learning_rate": self.learning_rate.value,
-            "seed": self.seed.value,
-            "seeds": BAND if self.band.value else None,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+            "seeds": BAND if self.band else None,
         }
-        stale = self.run is None or any(getattr(self.run, name) != value for name, value in settings.items())
-        if stale or (self.locked and self.run.num_epochs):  # a locked lab keeps the outcome to itself
+        if self.run is None or any(getattr(self.run, name) != value for name, value in settings.items()):
             self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
         if not self.locked:
             self.say("")
         count = 1
-        while self.run.num_epochs < self._target() and self.lost_at() is None:
+        while not self._paused and self.run.num_epochs < self._target() and self.lost_at() is None:
             began, run = time.perf_counter(), self.run
             run.train(min(count, self._target() - run.num_epochs))
             count = max(1, round(count * min(4.0, SLICE_SECONDS / (time.perf_counter() - began))))
             yield
-            self._buttons[0].description = "pause"  # after the first picture, which is on its way by now
-        self._buttons[0].description = "run"
         self.say(*self._verdict())
-        if prepare:
+        if self._begun:
             yield from self._prepare()
+
+    def first_frame(self):
+        """The first picture does not wait for the programs of other widths."""
+        self.wait()
+        self._begun = True
+        self.do(self._prepare())
 
     def _prepare(self):
         """Once for a problem and model: compile what other batch sizes need, before they are asked for."""
-        signature = self.run.model, self.problem.x.shape, self.problem.x_val.shape, self.band.value
+        signature = self.run.model, self.problem.x.shape, self.problem.x_val.shape, self.band
         for width in () if signature in self._prepared or self.locked else WIDTHS:
             self.run.prepare([width])
             yield
         self._prepared.add(signature)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        """The fit on the left, the losses on the right."""
+        left, self._axes = columns(figure, (1, 1.4), left=(0.5, 0.6), top=0.38, bottom=0.5)
+        self._left = views.fit_view(left, self.problem, self._predict)
+        self._right = views.loss_curves(self._axes, self.problem)
+        if self.problem.name in self.own:  # names of classes, numbers in units of their own
+            views.keep_labels(left)
+        self._limits, self._kept_artists, self._kept_drawn = None, [], None
+        return [self._left, self._right]
+
+    def _predict(self, params, x):
+        return predictor(self.run.model.predict, jax.default_backend())(params, x)
 
     def lost_at(self):
         """The first epoch at which a loss of the run is not a finite number, or None."""
@@ -298,31 +234,24 @@ class Lab(Stage):
     def shown_epoch(self):
         """The epoch that the picture shows: what the slider says, as far as the run has come and makes sense."""
         if self.lost_at() is None:
-            return min(self.epochs.value, self.run.num_epochs)
+            return min(self.epochs, self.run.num_epochs)
         loss = plots.median(self.run.train_loss)[: self.lost_at()]
-        return min(self.epochs.value, int(np.flatnonzero(loss <= LOST * loss[0])[-1]))
+        return min(self.epochs, int(np.flatnonzero(loss <= LOST * loss[0])[-1]))
 
     def show(self):
-        """Bring picture and words up to date."""
-        if self.run is None:
-            return
+        """Bring the views up to date."""
         epoch = self.shown_epoch()
         params = self.run.params_at(epoch)
         self._left.update(params if self.run.seeds is None else jax.tree.map(lambda leaf: leaf[0], params), epoch)
         self._fit_axes()
-        self._right.update(self.run, epoch, self.against.value)
-        self.picture.show()
-        if not self.busy or time.perf_counter() >= self._words_due:
-            self.speak()
-            self.counters.value = self._count()
-            self._words_due = time.perf_counter() + 0.5
+        self._right.update(self.run, epoch, self.against)
 
     def _fit_axes(self):
         """Limits that only grow while a problem is shown, so that runs can be compared, and the kept curves.
 
-        They grow in steps, since to draw the axes anew takes as long as three frames.
+        They grow in steps, so that what stands still seldom changes.
         """
-        axis, run, axes, logarithmic = self.against.value, self.run, self._axes, self.logarithmic.value
+        axis, run, axes, logarithmic = self.against, self.run, self._axes, self.logarithmic
         target = run.num_epochs if self.lost_at() is not None else max(self._target(), run.num_epochs)
         reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
@@ -339,7 +268,6 @@ class Lab(Stage):
         if self._limits != (axis, logarithmic, right, low, high):
             self._limits = axis, logarithmic, right, low, high
             views.set_limits(axes, right, low, high, axis, first if logarithmic else None)
-            self.picture.redraw(axes)
         if self._kept_drawn != (axis, logarithmic, [id(kept) for kept in self.kept]):
             self._kept_drawn = axis, logarithmic, [id(kept) for kept in self.kept]
             for artist in self._kept_artists:
@@ -348,8 +276,6 @@ class Lab(Stage):
             self._kept_artists = [line for kept, color in pairs for line in views.kept_curves(axes, kept, axis, color)]
             if (legend := views.kept_legend(axes)) is not None:
                 self._kept_artists.append(legend)
-            self.picture.artists = [*self._left.artists, *self._right.artists, *self._kept_artists[-1:]]
-            self.picture.redraw(axes)
 
     def _verdict(self):
         """What to say when a run has come to its end, and whether it is an alarm."""
@@ -393,16 +319,15 @@ class Lab(Stage):
             return text + f"Overfitting: the validation loss is {val[epoch] / val[best]:.2f} times its lowest."
         return text + "This is the best epoch." if epoch == best else text + "No overfitting so far."
 
-    def _count(self):
+    def facts(self):
+        """What is counted."""
         run = self.run
-        each = f"{run.seconds[-1] / max(run.num_epochs, 1) * 1e3:.3g} ms per epoch"
-        cells = (
-            f"N = {len(run.problem.x)} training samples",
+        return [
+            f"N = {self.n} training samples",
             f"{run.iterations_per_epoch} iteration{'s' if run.iterations_per_epoch > 1 else ''} per epoch",
             f"{run.num_epochs} epochs = {run.iterations[-1]:,} iterations = {run.samples_seen[-1]:,} samples seen",
-            each,
-        )
-        return facts(cells)
+            f"{run.seconds[-1] / max(run.num_epochs, 1) * 1e3:.3g} ms per epoch",
+        ]
 
     def __repr__(self):
         return f"Lab: {self._first}"

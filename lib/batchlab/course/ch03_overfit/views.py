@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from ...live import NARROW, Still, View
 from ..plots import (
     BEST,
     CLASSES,
-    CRISP,
     DARK,
     KEPT,
     NOW,
@@ -18,8 +18,6 @@ from ..plots import (
     SMALL,
     TRAINING,
     VALIDATION,
-    Still,
-    View,
     across,
     along,
     median,
@@ -48,18 +46,18 @@ def _units(problem):
 
 def _heading(axes):
     """A moving title above the axes."""
-    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=10, va="bottom")
+    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
 
 
 def _marks(problem):
-    """How large training samples are drawn: many of them small, and with hard edges."""
-    return {"markersize": 6} if len(problem.x) <= MANY else {"markersize": 3.5, **CRISP}
+    """How large training samples are drawn: many of them small."""
+    return {"markersize": 6} if len(problem.x) <= MANY else {"markersize": 3.5}
 
 
 def fitted_curve(axes, problem, predict):
     """Regression on one input: the fitted curve over the training and validation points."""
-    axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, **CRISP, label="validation sample")
-    axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training sample")
+    axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, label="validation")
+    axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training samples")
     low, high = np.min(problem.x_val), np.max(problem.x_val)
     if low == high:
         low, high = low - 1, high + 1
@@ -69,7 +67,7 @@ def fitted_curve(axes, problem, predict):
     margin = 0.15 * float(np.ptp(y)) or 1.0
     axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel=f"x{_units(problem)}")
     axes.set_ylabel("y", labelpad=0)
-    axes.legend(loc="lower left", fontsize=8, ncols=3, handletextpad=0.2, columnspacing=0.8)
+    axes.legend(loc="lower left", borderaxespad=0.1, ncols=3, handletextpad=0.2, columnspacing=0.6, handlelength=1.2)
     heading = _heading(axes)
 
     def update(params, epoch):
@@ -87,7 +85,7 @@ def predicted_against_measured(axes, problem, predict):
     (val,) = axes.plot([], [], ".", color=VALIDATION, alpha=0.5, label="validation sample")
     (train,) = axes.plot([], [], "o", color=TRAINING, markersize=4, label="training sample")
     axes.set(xlim=limits, ylim=limits, xlabel=f"measured{_units(problem)}", ylabel="predicted")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper left")
     heading = _heading(axes)
 
     def update(params, epoch):
@@ -111,13 +109,13 @@ def decision_regions(axes, problem, predict):
     for label, ((colour, marker), name) in enumerate(zip(CLASSES, problem.classes, strict=True)):
         small = problem.x_val[problem.y_val[:, label] == 1][:60]
         large = problem.x[problem.y[:, label] == 1]
-        artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, **CRISP)
+        artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, markeredgewidth=0)
         look = {"markeredgecolor": "white", **_marks(problem)}
         artists += axes.plot(*large.T, marker, color=colour, **look, label=name)
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel=f"$x_1${_units(problem)}", ylabel=f"$x_2${_units(problem)}")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, fontsize=9, handletextpad=0.2)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, handletextpad=0.2)
     box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
-    heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=9, bbox=box)
+    heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, bbox=box)
 
     def update(params, epoch):
         logits = np.nan_to_num(np.asarray(predict(params, grid)))  # what is no number decides for neither
@@ -139,8 +137,6 @@ def misread_images(axes, problem, predict):
         for r in range(rows)
         for c in range(columns)
     ]
-    for label in labels:
-        label.set_fontsize(9)
     axes.set_axis_off()
     heading = _heading(axes)
     truth, names = problem.y_val.argmax(axis=1), problem.classes
@@ -175,7 +171,7 @@ def confusion(axes, problem, predict):
     """Classification in general: how often each class is taken for which, on the validation samples."""
     k = len(problem.classes)
     image = axes.imshow(np.zeros((k, k)), cmap="Blues", vmin=0, vmax=1)
-    cells = [axes.text(j, i, "", ha="center", va="center", fontsize=8) for i in range(k) for j in range(k)]
+    cells = [axes.text(j, i, "", ha="center", va="center") for i in range(k) for j in range(k)]
     names = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in problem.classes]
     axes.set_xticks(range(k), names, **({"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}))
     axes.set_yticks(range(k), names)
@@ -269,7 +265,7 @@ def kept_legend(axes):
     """The legend of the kept runs, or None."""
     handles, labels = axes.get_legend_handles_labels()
     kept = [pair for pair in zip(handles, labels, strict=True) if pair[1].startswith("kept")]
-    return axes.legend(*zip(*kept, strict=True), loc="lower right", fontsize=8, framealpha=0.9) if kept else None
+    return axes.legend(*zip(*kept, strict=True), loc="lower right", framealpha=0.9) if kept else None
 
 
 def loss_curves(axes, problem):
@@ -283,23 +279,19 @@ def loss_curves(axes, problem):
     now = axes.axvline(0, color=NOW, linewidth=1, linestyle=":")
     (dots,) = axes.plot([], [], "o", color=NOW, markersize=5)
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
-    place = {"transform": axes.transAxes, "fontsize": 9, "bbox": box}
+    place = {"transform": axes.transAxes, "bbox": box}
     words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
     best_word = axes.text(0, 0.15, "", va="top", color=DARK[0], **place)
-    unit = "mean squared error" if problem.kind == "regression" else "cross-entropy, nats"
+    unit = "squared error" if problem.kind == "regression" else "cross-entropy"
     axes.set_yscale("log")
-    axes.set_title(f"loss ({unit})", loc="left", fontsize=10, pad=5, y=1.0)  # where it is: to look for it takes time
-    axes.grid(color="0.93", linewidth=0.8)
-    axes.set_axisbelow(True)
+    axes.set_title(unit, y=1.0)  # where it is: to look for it takes time
+    axes.grid()
 
     def update(run, epoch, axis):
         x = along(run, axis)
         places = across(axes, x)
         for line, band, values in ((train, bands[0], run.train_loss), (val, bands[1], run.val_loss)):
             line.set_data(*thinned(x, median(values), across=places))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                rises = np.diff(np.log(line.get_ydata())).clip(0).sum()
-            line.set_antialiased(bool(rises < 3))  # a curve that jumps about costs many bytes with soft edges
             band.set_visible(values.ndim == 2)
             if values.ndim == 2:
                 band.set_data(x, values.min(axis=0), values.max(axis=0))
@@ -328,16 +320,9 @@ def loss_curves(axes, problem):
         )
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 
-    axes.figure.legend(
-        handles=[train, val],
-        loc="upper right",
-        bbox_to_anchor=(0.98, 1.0),
-        columnspacing=1,
-        ncols=2,
-        frameon=False,
-        fontsize=9,
-        handlelength=1.5,
-    )
+    wide = axes.figure.get_figwidth() >= NARROW
+    place = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.98), "ncols": 2} if wide else {"loc": "lower left"}
+    axes.add_artist(axes.legend(handles=[train, val], borderaxespad=0.3, **place))
     return View([past, *bands, train, val, best, now, dots, *words, best_word], update)
 
 
@@ -362,6 +347,6 @@ def best_epochs(runs):
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_title("The right number of epochs depends on the dataset", loc="left", fontsize=10)
-    axes.grid(axis="x", color="0.9")
+    axes.set_title("The right number of epochs depends on the dataset")
+    axes.grid(axis="x")
     return still

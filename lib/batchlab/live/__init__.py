@@ -1,0 +1,26 @@
+"""The live picture: what matplotlib draws is recorded, and the page replays it, with or without a kernel.
+
+It knows nothing of descent: a `Live` has controls, a picture, words, and work that is done in slices.
+"""
+
+from .controls import Menu, Number, Press, Steps, Tick, Whole, Words, press
+from .picture import NARROW, Picture, Still, View, columns
+from .stage import Live, running_loop
+
+__all__ = [
+    "NARROW",
+    "Live",
+    "Menu",
+    "Number",
+    "Picture",
+    "Press",
+    "Steps",
+    "Still",
+    "Tick",
+    "View",
+    "Whole",
+    "Words",
+    "columns",
+    "press",
+    "running_loop",
+]
