@@ -236,25 +236,22 @@ class Live(anywidget.AnyWidget):
 
     def _take_wishes(self):
         """Set what the page has wished since the last time, in the order of declaration, each refused by itself."""
+        new = {name: value for name, (value, count) in self.wishes.items() if count > self._heard.get(name, 0)}
+        if not new:
+            return
+        self._heard |= {name: self.wishes[name][1] for name in new}
+        self._refused, self._owed = {}, True
         for name, control in self.controls.items():
-            value, count = self.wishes.get(name, (None, 0))
-            if count <= self._heard.get(name, 0):
-                continue
-            self._heard[name] = count
-            self._refused.pop(name, None)
-            if self.locked or control.look(self, "disabled"):
+            if name not in new or self.locked or control.look(self, "disabled"):
                 continue
             try:
-                control.wished(self, value)
-                self.say("")
+                control.wished(self, new[name])
             except ERRORS as error:
-                self._refused[name], self._owed = value, True
-                self.say(str(error), alarm=True)
-        for name, take in (("click", self._click), ("width", self._fit)):
-            value, count = self.wishes.get(name, (None, 0))
-            if count > self._heard.get(name, 0):
-                self._heard[name] = count
-                take(value)
+                self._refused[name] = new[name], str(error)
+        if "click" in new:
+            self._click(new["click"])
+        if "width" in new:
+            self._fit(new["width"])
 
     def _click(self, place):
         if not self.locked:
@@ -364,8 +361,9 @@ class Live(anywidget.AnyWidget):
             self._owed, self._work = False, None
         self._sent, self._sent_at = self._sent + 1, time.monotonic()
         frame = {**self.frame, "count": self._sent, "busy": self.busy, "values": self._values(), "shows": self._shows}
-        frame |= {"heard": dict(self._heard), "refused": dict(self._refused)}
-        frame["message"], frame["alarm"] = self._message
+        frame |= {"heard": dict(self._heard), "refused": {name: value for name, (value, _) in self._refused.items()}}
+        complaints = " ".join(words for _, words in self._refused.values())
+        frame["message"], frame["alarm"] = (complaints, True) if complaints else self._message
         with self.hold_sync():
             if now:
                 standing, moving = now["standing"], pack(now["moving"])

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from matplotlib.colors import ListedColormap
+from matplotlib.legend import Legend
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from ...live import NARROW, Still, View
@@ -322,7 +323,7 @@ def loss_curves(axes, problem):
 
     wide = axes.figure.get_figwidth() >= NARROW
     place = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.98), "ncols": 2} if wide else {"loc": "lower left"}
-    axes.add_artist(axes.legend(handles=[train, val], borderaxespad=0.3, **place))
+    axes.add_artist(Legend(axes, [train, val], [line.get_label() for line in (train, val)], borderaxespad=0.3, **place))
     return View([past, *bands, train, val, best, now, dots, *words, best_word], update)
 
 
