@@ -1,7 +1,8 @@
 // What happens in the page: when keys go down, and when the picture's pixels have changed.
 //
 // A picture is an <img> or <canvas> in an output that is at least 300 pixels wide. An image counts once it is loaded and
-// the next animation frame has come; a canvas, sampled at every animation frame, once its pixels differ. Times are
+// the next animation frame has come; a live picture's canvas at the first animation frame after it was painted; another
+// canvas, sampled at every animation frame, once its pixels differ. Pictures equal to the one before do not count. Times are
 // performance.now() in ms. Whoever measures must not be in the way: images are only put aside with their times, and
 // compared when all is over, by `batchlabCollect`; bytes are counted where the page receives them.
 (() => {
@@ -15,7 +16,7 @@
   const pixels = (source, width, height) => {
     scratch.width = width;
     scratch.height = height;
-    pen.drawImage(source, 0, 0);
+    pen.drawImage(source, 0, 0, width, height);
     const words = new Uint32Array(pen.getImageData(0, 0, width, height).data.buffer);
     let hash = 0x811c9dc5;
     for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
@@ -47,6 +48,15 @@
     else image.addEventListener("load", () => loaded(image, blob), { once: true });
   };
 
+  const painted = (canvas) => {
+    requestAnimationFrame(() => {
+      const time = performance.now();
+      const hash = pixels(canvas, 300, Math.round((300 * canvas.height) / canvas.width));
+      if (hash !== shown) record.frames.push({ time, shows: JSON.parse(canvas.dataset.shows) });
+      shown = hash;
+    });
+  };
+
   const sampleCanvas = () => {
     const time = performance.now();
     const canvas = [...document.querySelectorAll(".jp-OutputArea canvas")].find((c) => c.width >= WIDE && c.offsetParent);
@@ -63,9 +73,10 @@
     const { presses, frames, received } = record;
     Object.assign(record, { presses: [], frames: [], received: 0 });
     const changed = [];
-    for (const { time, blob, src } of frames) {
+    for (const frame of frames) {
+      const { time, blob, src } = frame;
       if (!blob && !src) {
-        changed.push({ time });
+        changed.push(frame);
         continue;
       }
       const content = blob ?? (await (await fetch(src)).blob());
@@ -74,9 +85,7 @@
       bitmap.close();
       if (hash === shown) continue;
       shown = hash;
-      const sha = new Uint8Array(await crypto.subtle.digest("SHA-1", await content.arrayBuffer()));
-      const hex = [...sha].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      changed.push({ time, bytes: content.size, sha: hex });
+      changed.push({ time, bytes: content.size });
     }
     return { presses, frames: changed, received };
   };
@@ -93,23 +102,24 @@
   const start = () => {
     new MutationObserver((mutations) => {
       for (const mutation of mutations) {
-        if (mutation.type === "attributes") watch(mutation.target);
+        if (mutation.attributeName === "data-frame") painted(mutation.target);
+        else if (mutation.type === "attributes") watch(mutation.target);
         for (const node of mutation.addedNodes) {
           if (node.tagName === "IMG") watch(node);
           else if (node.querySelectorAll) node.querySelectorAll("img").forEach(watch);
         }
       }
-    }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["src"] });
+    }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["src", "data-frame"] });
     if (window.batchlabCanvas) sampleCanvas();
   };
   if (document.body) start();
   else document.addEventListener("DOMContentLoaded", start);
 
   window.batchlabFocus = (label) => {
-    const text = [...document.querySelectorAll(".widget-label")].find(
+    const shown = [...document.querySelectorAll(".batchlab label, .widget-label")].find(
       (element) => element.offsetParent && element.textContent.trim() === label,
     );
-    const handle = text && text.parentElement.querySelector(".noUi-handle");
+    const handle = shown && (shown.querySelector("input[type=range]") ?? shown.parentElement.querySelector(".noUi-handle"));
     if (handle) handle.focus();
     return Boolean(handle);
   };

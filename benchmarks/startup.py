@@ -17,8 +17,6 @@ print("started", flush=True)
 import batchlab as bl
 print("imported", flush=True)
 lab = bl.Lab()
-if not lab.picture.png:
-    lab.wait()
 print("picture", flush=True)
 lab.wait()
 print("every batch size compiled", flush=True)
