@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 JUPYTER_ARGS ?=
+GPU_ARGS ?=
 
 PY := .venv/bin/python
 BENCH_PY := .venv-bench/bin/python
@@ -39,6 +40,10 @@ test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest,
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
 	$(BENCH_PY) -m benchmarks
+
+.PHONY: gpu
+gpu: ## measure everything on a GPU, with a $(PYTHON) that has JAX for it; nothing is installed
+	$(PYTHON) benchmarks/gpu.py $(GPU_ARGS)
 
 .PHONY: format
 format: .venv/.ready ## put code and notebooks in the agreed style
