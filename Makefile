@@ -32,7 +32,7 @@ notebook: .venv/.ready ## the same in Jupyter Notebook
 	$(PY) -m notebook $(AS_ROOT) --ServerApp.root_dir=notebooks --JupyterNotebookApp.default_url=/notebooks/$(START) $(JUPYTER_ARGS)
 
 .PHONY: test
-test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest, test and notebook
+test: .venv/.ready .venv/.ipykernel6 .venv/.oldest ## check the style, then run every doctest, test and notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
@@ -101,6 +101,11 @@ endef
 	$(PY) $(PIP_INSTALL) --no-deps --target .venv/ipykernel6 -r tests/ipykernel6.txt
 	PYTHONPATH=.venv/ipykernel6 $(PY) -m ipykernel install --prefix .venv --name ipykernel6 --display-name "Python 3 (ipykernel 6)" \
 	    --env PYTHONPATH "$(CURDIR)/.venv/ipykernel6"
+	touch $@
+
+.venv/.oldest: tests/oldest.txt .venv/.ready
+	rm -rf .venv/oldest
+	$(PY) $(PIP_INSTALL) --no-deps --target .venv/oldest -r tests/oldest.txt
 	touch $@
 
 .venv-bench/.ready: requirements.txt pyproject.toml

@@ -13,7 +13,7 @@ that is known is written to benchmarks/results/NAME.json:
     about               device, driver, versions, processor, date, command, whether it was a rehearsal
     parts.NAME.state    done, failed (`error` says why) or cut (its time was up; the rows measured by then are there)
     parts.NAME.seconds  how long it took, start of the process included
-    parts.NAME.TABLE    rows with the same keys; a unit is part of the key, and `setting` names what was switched
+    parts.NAME.TABLE    columns and rows; a unit is part of the column's name, and `setting` says what was switched
 """
 
 import argparse
@@ -82,11 +82,17 @@ def dump(value, indent=0):
     return "[\n" + ",\n".join(inner + dump(item, indent + 1) for item in value) + "\n" + " " * indent + "]"
 
 
-def write(path, value):
-    """Write JSON in one move, so that a cut never leaves half a file."""
+def as_table(rows):
+    """Rows with the same keys as columns and rows."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return {"columns": columns, "rows": [[row.get(column) for column in columns] for row in rows]}
+
+
+def write(path, results):
+    """Write the results in one move, so that a cut never leaves half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".tmp")
-    beside.write_text(dump(value) + "\n", encoding="utf-8")
+    beside.write_text(dump(results) + "\n", encoding="utf-8")
     beside.replace(path)
 
 
@@ -152,7 +158,7 @@ def end(child):
 def run_part(part, seconds, options):
     """Run a part in each of its settings: its entry in the results."""
     began, settings = time.monotonic(), PARTS[part].settings
-    entry = {"state": "done", "seconds": 0}
+    entry, found = {"state": "done", "seconds": 0}, {}
     for at, (name, setting) in enumerate(settings.items()):
         left = seconds - (time.monotonic() - began)
         state, error, tables = run_setting(part, name, setting, max(1.0, left / (len(settings) - at)), options)
@@ -161,8 +167,9 @@ def run_part(part, seconds, options):
         if error:
             entry["error"] = "\n".join(filter(None, [entry.get("error"), name, error]))
         for table, rows in tables.items():
-            entry.setdefault(table, []).extend(rows)
-    return entry | {"seconds": round(time.monotonic() - began, 1)}
+            found.setdefault(table, []).extend(rows)
+    entry["seconds"] = round(time.monotonic() - began, 1)
+    return entry | {table: as_table(rows) for table, rows in found.items()}
 
 
 def measure(path, facts, parts, deadline, options):
@@ -187,11 +194,10 @@ def print_part(part, entry):
     from benchmarks.tables import heading, table
 
     heading(f"{part}: {entry['state']}, {entry['seconds']} s", *filter(None, [entry.get("error")]))
-    for name, rows in entry.items():
-        if isinstance(rows, list) and rows:
-            keys = list(dict.fromkeys(key for row in rows for key in row))
+    for name, found in entry.items():
+        if isinstance(found, dict):
             print(f"{name}\n")
-            table(keys, [[row.get(key, "") for key in keys] for row in rows])
+            table(found["columns"], [["" if cell is None else cell for cell in row] for row in found["rows"]])
 
 
 def about(settings, options):

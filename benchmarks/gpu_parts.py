@@ -591,7 +591,9 @@ def tests(sheet):
     ]
     command += ["-o", "addopts=", "--import-mode=importlib", *files]
     command += ["-n", str(min(6, os.cpu_count())), "--dist", "loadfile"] if many else []
-    env = {**os.environ, "JAX_PLATFORMS": "cpu"} if sheet.cpu or not have_gpu() else dict(os.environ)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    if sheet.cpu or not have_gpu():
+        env["JAX_PLATFORMS"] = "cpu"
     try:
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=max(3, sheet.left()))
         output, over = done.stdout, False
