@@ -4,6 +4,7 @@ A part puts rows on a sheet, which is written after each of them; it looks at th
 leaves out what there is no time for.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -378,35 +379,40 @@ def steps(sheet):
     widths, n, sizes, sizes_cpu = large(sheet.small)
     model, place, kind = bl.models.mlp(widths), sheet.device, list(sheet.devices)[-1]
     x, y = made_data(widths, n)
-    times = {}
-    for size in sizes:
-        sheet.check(4)
-        times[size] = one_step(sheet, model, widths, (x[:size], y[:size]), place)
-    knee(sheet, kind, times)
+    with fitted_at_last(sheet, kind) as times:
+        for size in sizes:
+            sheet.check(4)
+            times[size] = one_step(sheet, model, widths, (x[:size], y[:size]), place)
     pieces(sheet, model, widths, (x, y))
     if "float32" in sheet.setting:
         return
-    fitted = bl.Problem(x, y, x[:100], y[:100], kind="classification")
+    problem = bl.Problem(x, y, x[:100], y[:100], kind="classification")
     for size in (n, min(n, 256)):
         sheet.check(6)
         with jax.default_device(place):
-            run = bl.fit(fitted, hidden=widths[1:-1], batch_size=size, num_epochs=0, learning_rate=RATE)
+            run = bl.fit(problem, hidden=widths[1:-1], batch_size=size, num_epochs=0, learning_rate=RATE)
             spent = seconds(run.train, 1)
         sheet.row("bl.fit on the same network", B=size, seconds_an_epoch=spent, **{"samples/s": n / spent})
+    with fitted_at_last(sheet, "cpu") as times:
+        for size in sizes_cpu:
+            sheet.check(3)
+            args = model, "classification", widths[0], widths[-1], [size], 1, sheet.devices["cpu"]
+            bl.measure.throughput(*args)
+            times[size] = float(bl.measure.throughput(*args)[0])
+            sheet.row("cpu", B=size, ms=1e3 * times[size], **{"samples/s": size / times[size]})
+
+
+@contextlib.contextmanager
+def fitted_at_last(sheet, kind):
+    """Times of steps by batch size, to be filled in; t(B) = t0 (1 + B / Bsat) is fitted, even where time ran out."""
     times = {}
-    for size in sizes_cpu:
-        sheet.check(3)
-        args = model, "classification", widths[0], widths[-1], [size], 1, sheet.devices["cpu"]
-        bl.measure.throughput(*args)
-        times[size] = float(bl.measure.throughput(*args)[0])
-        sheet.row("cpu", B=size, ms=1e3 * times[size], **{"samples/s": size / times[size]})
-    knee(sheet, "cpu", times)
-
-
-def knee(sheet, kind, times):
-    """Fit t(B) = t0 (1 + B / Bsat)."""
-    fit = bl.measure.fit_saturation(list(times), list(times.values()))
-    sheet.row("knee", device=kind, t0_ms=1e3 * fit.start, Bsat=fit.knee, **{"most samples/s": fit.knee / fit.start})
+    try:
+        yield times
+    finally:
+        if len(times) > 1:
+            fit = bl.measure.fit_saturation(list(times), list(times.values()))
+            most = {"most samples/s": fit.knee / fit.start}
+            sheet.row("knee", device=kind, t0_ms=1e3 * fit.start, Bsat=fit.knee, **most)
 
 
 def one_step(sheet, model, widths, batch, place):
@@ -471,7 +477,7 @@ def memory(sheet):
     """Full-batch steps of more and more samples, until the device has no more memory."""
     widths, *_ = large(sheet.small)
     model, place = bl.models.mlp(widths), sheet.device
-    budget = (place.memory_stats() or {"bytes_limit": 2e6})["bytes_limit"]
+    budget = (place.memory_stats() or {"bytes_limit": 2e6 if sheet.small else 2e9})["bytes_limit"]
     reports = {}
     for size in (64, 128) if sheet.small else (16_384, 65_536):
         args = model, "classification", widths[0], widths[-1], size, None, place
@@ -544,7 +550,7 @@ def sweeps(sheet):
         times = {f"{kind}, s": answer[size][0] for kind, answer in reversed(answers.items())}
         sheet.row(f"{len(sizes) * few[0] * few[1]} runs", B=size, **times, same_answer=float(np.mean(near)))
     for kind, device in reversed(sheet.devices.items()):
-        known = swept(sheet, device, problem, sizes, rates_of(many[0]), many[1], 0.4 * total) if kind != "cpu" else {}
+        known = swept(sheet, device, problem, sizes, rates_of(many[0]), many[1], 0.4 * total)
         put_sweep(sheet, kind, sizes, many, known, answers[kind], few)
 
 
@@ -592,6 +598,7 @@ def tests(sheet):
     command += ["-o", "addopts=", "--import-mode=importlib", *files]
     command += ["-n", str(min(6, os.cpu_count())), "--dist", "loadfile"] if many else []
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["COLUMNS"] = "300"  # else a reason is cut off
     if sheet.cpu or not have_gpu():
         env["JAX_PLATFORMS"] = "cpu"
     try:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from benchmarks import gpu
+from benchmarks import gpu, gpu_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "benchmarks/gpu.py", "--device", "cpu", "--name", "it"]
@@ -68,7 +68,7 @@ def test_every_part_writes_what_it_has_measured(rehearsal):
     assert 0 < start["imported"] < start["device ready"] < start["first epoch"]
     assert {row["runs"] for row in found["sweeps"]["sweeps"]} == {8, 16}
     assert all(row["same answer"] == 1 for row in found["sweeps"]["8 runs"])
-    assert "estimated" in found["sweeps"]["sweeps"][-1]["how"]
+    assert {row["how"] for row in found["sweeps"]["sweeps"]} == {"measured"}
     (tests,) = found["tests"]["tests"]
     assert tests["passed"] > 5
     assert tests["failed"] == tests["error"] == 0
@@ -91,6 +91,31 @@ def test_a_part_whose_time_is_up_keeps_its_rows(tmp_path):
     state, error, found = gpu.run_setting("speed", "", {}, 5.0, ["--cpu"])  # some twenty seconds of work
     assert (state, error) == ("cut", None)
     assert len(found.get("speed", [])) < 10
+
+
+def test_what_a_sweep_had_no_time_for_is_estimated_and_said_to_be(tmp_path):
+    sheet = gpu_parts.Sheet(tmp_path / "sheet.json", 60)
+    gpu_parts.put_sweep(sheet, "cpu", (9, 3, 1), (10, 50), {9: (4.0, None)}, {9: (1.0, None), 3: (2.0, None)}, (8, 8))
+    (row,) = json.loads((tmp_path / "sheet.json").read_text())["sweeps"]
+    assert row["runs"] == 1500
+    assert row["seconds"] == pytest.approx(4 + 2 * 500 / 64, rel=1e-3)
+    assert row["how"] == "B = [3] estimated from the smaller sweep; without B = [1], for which there was no time"
+
+
+REPORT = """
+tests/test_a.py::test_x[one run] PASSED [ 10%]
+[gw1] [ 20%] FAILED tests/test_a.py::test_y[two runs]
+tests/test_b.py::test_z SKIPPED (no browser) [ 30%]
+FAILED tests/test_a.py::test_y[two runs] - AssertionError: 1 is not 2
+"""
+
+
+def test_what_pytest_said_is_counted_with_and_without_workers(tmp_path):
+    sheet = gpu_parts.Sheet(tmp_path / "sheet.json", 60)
+    gpu_parts.put_tests(sheet, REPORT, 2)
+    (counts,), (failed,) = sheet.tables["tests"], sheet.tables["not passed"]
+    assert counts == {"files": 2, "passed": 1, "failed": 1, "error": 0, "skipped": 1, "xfail": 0}
+    assert failed == {"test": "tests/test_a.py::test_y[two runs]", "why": "AssertionError: 1 is not 2"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="ends a group of processes")
