@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 JUPYTER_ARGS ?=
+GPU_ARGS ?=
 
 PY := .venv/bin/python
 BENCH_PY := .venv-bench/bin/python
@@ -31,7 +32,7 @@ notebook: .venv/.ready ## the same in Jupyter Notebook
 	$(PY) -m notebook $(AS_ROOT) --ServerApp.root_dir=notebooks --JupyterNotebookApp.default_url=/notebooks/$(START) $(JUPYTER_ARGS)
 
 .PHONY: test
-test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest, test and notebook
+test: .venv/.ready .venv/.ipykernel6 .venv/.oldest ## check the style, then run every doctest, test and notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
@@ -39,6 +40,10 @@ test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest,
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
 	$(BENCH_PY) -m benchmarks
+
+.PHONY: gpu
+gpu: ## measure everything on a GPU, with a $(PYTHON) that has JAX for it; nothing is installed
+	$(PYTHON) benchmarks/gpu.py $(GPU_ARGS)
 
 .PHONY: format
 format: .venv/.ready ## put code and notebooks in the agreed style
@@ -96,6 +101,11 @@ endef
 	$(PY) $(PIP_INSTALL) --no-deps --target .venv/ipykernel6 -r tests/ipykernel6.txt
 	PYTHONPATH=.venv/ipykernel6 $(PY) -m ipykernel install --prefix .venv --name ipykernel6 --display-name "Python 3 (ipykernel 6)" \
 	    --env PYTHONPATH "$(CURDIR)/.venv/ipykernel6"
+	touch $@
+
+.venv/.oldest: tests/oldest.txt .venv/.ready
+	rm -rf .venv/oldest
+	$(PY) $(PIP_INSTALL) --no-deps --target .venv/oldest -r tests/oldest.txt
 	touch $@
 
 .venv-bench/.ready: requirements.txt pyproject.toml

@@ -32,6 +32,22 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
 
+# Heard for the whole session: jax 0.7.2 has no way to take a listener off again.
+SEEN = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **_: SEEN.append(seconds) if event.endswith("/backend_compile_duration") else None
+)
+
+
+@pytest.fixture
+def compilations():
+    """The seconds of every compilation by XLA from here on."""
+    SEEN.clear()
+    jax.jit(lambda x: x + 1)(0.0)
+    assert SEEN, "no compilation is heard"
+    SEEN.clear()
+    return SEEN
+
 
 @pytest.fixture(autouse=True)
 def no_progress_kept():

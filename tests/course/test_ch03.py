@@ -11,7 +11,6 @@ import threading
 import time
 
 import ipywidgets as widgets
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,7 +23,6 @@ from batchlab.course.ch03_overfit import views
 
 from .test_stage import nothing_waits, press, settled, until, waiting
 
-COMPILED = "/jax/core/compile/backend_compile_duration"
 EPOCHS = 60
 SINE = bl.data.DEFAULTS["noisy sine"]
 N = len(bl.data.noisy_sine().x)
@@ -1042,20 +1040,6 @@ def test_a_cell_can_wait_for_the_outcome():
 
 
 # ------------------------------------------------------------------------------------------------- nothing compiles
-
-
-@pytest.fixture
-def compilations():
-    """The seconds of every compilation by XLA from here on."""
-    seen = []
-
-    def listen(event, seconds, **_):
-        if event == COMPILED:
-            seen.append(seconds)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield seen
-    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 def test_no_position_of_any_control_compiles_after_the_first_run(compilations):

@@ -5,6 +5,7 @@ import math
 import types
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -16,7 +17,6 @@ from batchlab import descent
 from . import numpy_descent
 
 HIDDEN = (5,)
-COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 def make_problem(n, kind="regression"):
@@ -60,20 +60,6 @@ def assert_same_bits(run, other):
 
 def farthest(params, other):
     return max(jax.tree.leaves(jax.tree.map(lambda a, b: np.abs(a - b).max(), params, other)))
-
-
-@pytest.fixture
-def compilations():
-    """The seconds of every compilation by XLA from here on."""
-    seen = []
-
-    def listen(event, seconds, **_):
-        if event == COMPILED:
-            seen.append(seconds)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield seen
-    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 # ------------------------------------------------------------------------------------------- against NumPy, by hand
