@@ -34,6 +34,6 @@ def test_the_library_runs_on_the_oldest_jax():
     assert f"jax=={version}" in [str(tried) for tried in LISTED]
     assert Path(place) == ROOT / "lib/batchlab/__init__.py"
     command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "--import-mode=importlib"]
-    command += [f"tests/{name}.py" for name in LIBRARY]
+    command += [f"tests/library/{name}.py" for name in LIBRARY]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
