@@ -117,9 +117,9 @@ def test_wrong_loops_are_told_why(name):
 
 
 def test_the_questions_have_the_answers_that_fit_gives():
-    right = list(bl.quiz.ask("01.updates").options)[4]
+    right = list(bl.quiz.ask("01.updates").question.options)[4]
     assert right == f"{bl.fit(bl.data.noisy_sine(n=50), batch_size=6, num_epochs=3).iterations[-1]} times"
-    right = list(bl.quiz.ask("01.label").options)[2]
+    right = list(bl.quiz.ask("01.label").question.options)[2]
     assert right == f"{bl.fit(bl.data.noisy_sine(n=250), batch_size=10, num_epochs=100).iterations[-1]:,}"
 
 

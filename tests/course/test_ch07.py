@@ -81,7 +81,7 @@ def test_a_blank_is_said_to_be_blank():
 
 @pytest.mark.parametrize("key", ["07.full_batch", "07.micro_batches"])
 def test_every_answer_has_its_explanation(key):
-    said = [repr(quiz.ask(key).commit(i)) for i in range(len(quiz.ask(key).options))]
+    said = [repr(quiz.ask(key).commit(i)) for i in range(len(quiz.ask(key).question.options))]
     assert sum("Right: " in words for words in said) == 1
     assert len(set(said)) == len(said)
 

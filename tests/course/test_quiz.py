@@ -3,6 +3,9 @@
 import json
 import math
 import os
+import re
+import subprocess
+import sys
 
 import ipywidgets
 import pytest
@@ -21,8 +24,8 @@ OPTIONS = {
 @pytest.fixture(autouse=True)
 def progress(tmp_path, monkeypatch):
     """The path of a progress file that does not exist yet; what a test answers goes there."""
-    monkeypatch.setattr(quiz, "_progress", None)
-    monkeypatch.setattr(quiz, "_asked", set())
+    monkeypatch.setattr(quiz.progress, "_progress", None)
+    monkeypatch.setattr(quiz.questions, "ASKED", {})
     monkeypatch.setenv("BATCHLAB_STRICT", "1")
     path = tmp_path / ".batchlab-progress.json"
     monkeypatch.setenv("BATCHLAB_PROGRESS", str(path))
@@ -32,7 +35,7 @@ def progress(tmp_path, monkeypatch):
 @pytest.fixture
 def restart(monkeypatch):
     """A function that forgets what the process knew, as a restarted kernel does."""
-    return lambda: monkeypatch.setattr(quiz, "_progress", None)
+    return lambda: monkeypatch.setattr(quiz.progress, "_progress", None)
 
 
 class Lab:
@@ -40,7 +43,7 @@ class Lab:
 
 
 def ask(key="03.more_epochs", answer=1, **more):
-    return quiz.Prediction(key, QUESTION, OPTIONS, answer=answer, **more)
+    return quiz.Prediction(quiz.Question(key, QUESTION, OPTIONS, answer=answer), **more)
 
 
 def find(widget, kind):
@@ -203,7 +206,7 @@ def test_a_failing_callback_is_said_in_the_widget_and_fails_a_strict_test(monkey
 
 
 def number(**more):
-    return quiz.NumberPrediction("03.best", "Which epoch is best?", 1, 500, unit="epochs", **more)
+    return quiz.NumberPrediction(quiz.NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs"), **more)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +294,7 @@ def test_answers_survive_a_restart(progress, restart):
 def test_an_answer_to_another_wording_does_not_count(restart):
     ask().commit(0)
     restart()
-    guess = quiz.Prediction("03.more_epochs", QUESTION, {"Up.": "No.", "Down.": "Yes."}, answer=1)
+    guess = quiz.Prediction(quiz.Question("03.more_epochs", QUESTION, {"Up.": "No.", "Down.": "Yes."}, answer=1))
     assert set(buttons(guess)) == {"Commit", "Skip"}
 
 
@@ -401,12 +404,12 @@ def test_summary_counts_by_chapter():
 def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
     guess, other = ask("03.a"), ask("04.a")
     done = quiz.chapter_done("03")
-    assert "prediction 03.a, exercise 03.early_stopping" in repr(done)
-    assert "04" not in repr(done)
+    assert f"the prediction “{QUESTION}”, the exercise “Early stopping”" in repr(done)
+    assert repr(done).count(QUESTION) == 1
     assert not done
     guess.skip()
     quiz.exercise("03.early_stopping").check(lambda val_loss, patience: (0, 0))
-    assert "Still open: exercise 03.early_stopping." in repr(quiz.chapter_done("03"))
+    assert "Still open: the exercise “Early stopping”." in repr(quiz.chapter_done("03"))
     quiz.exercise("03.early_stopping").check(ch03.early_stopping)
     assert quiz.chapter_done("03")
     restart()
@@ -604,6 +607,168 @@ def test_exercises_are_registered_and_an_unknown_one_is_said():
         quiz.exercise("99.double")
 
 
+# ---- records without a widget ----------------------------------------------------------------------------------------
+
+
+def test_a_question_keeps_judges_and_explains_an_answer_without_a_widget():
+    asked = quiz.Question("03.a", QUESTION, OPTIONS, answer=1)
+    assert (asked.standing(), asked.words().text, asked.answers()) == ("open", "", [])
+    assert repr(asked.record("It falls.")) == "You predicted: It falls.\nNot so: Only the training loss does."
+    assert asked.standing() == "wrong"
+    assert asked.record(asked.option(1)).right
+    assert asked.standing() == "right"
+    assert repr(asked.record(None)) == "You skipped this one.\nYour first answer was: It falls."
+    assert asked.standing() == "skipped"
+    assert asked.answers() == ["It falls.", "It falls & rises.", None]
+
+
+def test_a_number_question_waits_for_its_measurement():
+    asked = quiz.NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs")
+    asked.record(90)
+    assert asked.standing() == "given"
+    assert asked.reveal(84).right
+    assert asked.standing() == "right"
+
+
+def test_a_progress_file_of_an_earlier_version_is_still_read(progress):
+    chosen = next(iter(quiz.QUESTIONS["03.more_epochs"].right))
+    given = [{"answer": None, "right": None}, {"answer": chosen, "right": True}]
+    coded = {"03.early_stopping": {"done": True, "tries": 2}}
+    record = {"predictions": {"03.more_epochs": given}, "exercises": coded, "chapters": {"02": True}}
+    progress.write_text(json.dumps(record, indent=1))
+    assert "At first you skipped." in status(quiz.ask("03.more_epochs"))
+    assert quiz.ask("03.more_epochs").state == "right"
+    assert "exercises right 1" in repr(quiz.summary())
+    assert json.loads(progress.read_text()) == record
+
+
+# ---- text files ------------------------------------------------------------------------------------------------------
+
+TEXTS = """
+[questions."98.up"]
+title = "Up"
+question = \"\"\"
+Which way is
+up?\"\"\"
+[[questions."98.up".options]]
+text = "This way."
+right = true
+why = "So it is."
+[[questions."98.up".options]]
+text = "That way."
+why = "That is down."
+[questions."98.many"]
+kind = "number"
+question = "How many?"
+low = 1
+high = 9
+unit = "ways"
+[exercises."98.double"]
+title = "Double"
+hints = ["Twice."]
+"""
+CHINESE = """
+[questions."98.up"]
+question = "哪边是上？"
+[[questions."98.up".options]]
+text = "这边。"
+right = true
+why = "正是。"
+[[questions."98.up".options]]
+text = "那边。"
+why = "那是下。"
+[exercises."98.double"]
+title = "加倍"
+hints = ["两倍。"]
+"""
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch):
+    """A function that writes such files beside each other and has them read."""
+    for name in ("QUESTIONS", "EXERCISE_TEXTS"):
+        monkeypatch.setattr(quiz.questions, name, {})
+    monkeypatch.setattr(quiz.questions, "_sources", [])
+    monkeypatch.setattr(quiz.questions, "_language", "en")
+
+    def write(english=TEXTS, **others):
+        (tmp_path / "questions.toml").write_text(english, encoding="utf-8")
+        for code, text in others.items():
+            (tmp_path / f"questions.{code}.toml").write_text(text, encoding="utf-8")
+        quiz.read(tmp_path / "exercise.py")
+
+    return write
+
+
+def test_a_text_file_holds_questions_and_the_texts_of_exercises(texts):
+    texts()
+    guess = quiz.ask("98.up")
+    assert (guess.question.text, guess.question.name) == ("Which way is up?", "Up")
+    assert "Not so: That is down." in repr(guess.commit(1))
+    assert "You predicted: 5 ways" in repr(quiz.ask("98.many").commit(5))
+    task = quiz.Exercise("98.double", print, solution="2 * x")
+    assert (task.title, task.hints) == ("Double", ("Twice.",))
+
+
+def test_another_language_is_a_second_file_and_english_fills_its_gaps(texts):
+    texts(zh=CHINESE)
+    task = quiz.Exercise("98.double", print, solution="2 * x")
+    assert quiz.language() == "en"
+    assert quiz.language("zh") == "zh"
+    assert quiz.ask("98.up").question.text == "哪边是上？"
+    assert quiz.ask("98.up").commit(0)
+    assert quiz.ask("98.many").question.text == "How many?"
+    assert (task.title, repr(task.hint())) == ("加倍", "Hint 1 of 1: 两倍。")
+    quiz.language("fr")  # no such file: English throughout
+    assert quiz.ask("98.up").question.text == "Which way is up?"
+    assert quiz.ask("98.up").state == "open"  # what was answered was worded otherwise
+    with pytest.raises(ValueError, match="a short code such as 'en' or 'zh'"):
+        quiz.language("../zh")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("questions.", "question.", "no part called 'question', only 'questions' and 'exercises'"),
+        ('why = "So it is."', "", "an option of 98.up needs a text 'why'"),
+        ('text = "That way."', 'text = "This way."', "98.up has the same option twice"),
+        ("right = true", "", "98.up has no option with `right = true`"),
+        ('question = "How many?"', "", "98.many needs a text 'question'"),
+        ("low = 1", "", "98.many asks for a number: it needs 'low' and 'high'"),
+        ('kind = "number"', 'kind = "essay"', "98.many is of kind 'essay'; it must be 'choice' or 'number'"),
+        ('kind = "number"', "", "98.many needs two options or more"),
+        ('title = "Double"', "title = 2", "98.double needs a text 'title'"),
+        ('hints = ["Twice."]', 'hints = "Twice."', "the hints of 98.double must be a list of texts"),
+        ('title = "Up"', "title = Up", "line 3"),
+    ],
+)
+def test_a_text_file_of_another_shape_is_refused_in_words(texts, before, after, said):
+    with pytest.raises(ValueError, match=f"questions.toml: .*{re.escape(said)}"):
+        texts(TEXTS.replace(before, after))
+
+
+@pytest.mark.parametrize("change", [("right = true", ""), ("98.up", "98.down")])
+def test_a_translation_that_does_not_fit_is_refused(texts, change):
+    other = CHINESE.replace(*change)
+    other = other if "right" in other else other.replace('text = "那边。"', 'text = "那边。"\nright = true')
+    texts()
+    with pytest.raises(ValueError, match=r"questions\.zh\.toml: .* must be asked as in questions\.toml"):
+        texts(zh=other), quiz.language("zh")
+
+
+def test_a_chapter_is_imported_when_it_is_asked_for():
+    code = """
+from batchlab import quiz
+assert not quiz.EXERCISES
+print(quiz.ask("04.hundredfold").question.title, "|", quiz.exercise("02.one_epoch").title, "|", sorted(quiz.EXERCISES))
+print(quiz.chapter_done("03"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert first == "A hundred times the batch | One update rule for all three | ['02.one_epoch', '04.two_batch']"
+    assert second.startswith("Chapter 03 is not finished. Still open: the exercise “Early stopping”")
+
+
 # ---- the final quiz --------------------------------------------------------------------------------------------------
 
 FINAL = {key: kept for key, kept in quiz.QUESTIONS.items() if key.startswith("final.")}
@@ -611,29 +776,30 @@ FINAL = {key: kept for key, kept in quiz.QUESTIONS.items() if key.startswith("fi
 
 def answers(question, right):
     """The positions of the right, or of the wrong options."""
-    return [at for at, text in enumerate(question.options) if (text in question.right) == right]
+    asked = question.question
+    return [at for at, text in enumerate(asked.options) if (text in asked.right) == right]
 
 
 def test_it_draws_one_question_from_each_chapter_and_attempts_differ():
     chapters = [f"{number:02}" for number in range(1, 11)]
-    drawn = [[question.key for question in quiz.Final(attempt).questions] for attempt in range(1, 9)]
+    drawn = [[shown.question.key for shown in quiz.Final(attempt).questions] for attempt in range(1, 9)]
     assert all([key.split(".")[1] for key in keys] == chapters for keys in drawn)
     stems = [[key.rsplit(".", 1)[0] for key in keys] for keys in drawn]
-    assert stems[0] == [question.key.rsplit(".", 1)[0] for question in quiz.Final(1).questions]
+    assert stems[0] == [shown.question.key.rsplit(".", 1)[0] for shown in quiz.Final(1).questions]
     # In eight attempts all questions come up.
     assert {stem for stems_ in stems for stem in stems_} == set(FINAL)
 
 
 def test_every_answer_of_it_is_explained_and_one_is_right():
     assert len(FINAL) == 20
-    for key, (text, options, answer) in FINAL.items():
-        assert text.strip(), key
-        assert len(options) >= 3, key
-        assert all(len(explanation) > 20 for explanation in options.values()), key
-        assert len(set(options.values())) == len(options), key
-        assert 0 <= answer < len(options), key
+    for key, asked in FINAL.items():
+        assert asked.text, key
+        assert len(asked.options) >= 3, key
+        assert all(len(explanation) > 20 for explanation in asked.options.values()), key
+        assert len(set(asked.options.values())) == len(asked.options), key
+        assert len(asked.right) == 1, key
     # The right answer does not stand at one place.
-    assert len({answer for _, _, answer in FINAL.values()}) == 3
+    assert len({min(asked.form[1]) for asked in FINAL.values()}) == 3
 
 
 def test_the_score_is_kept_in_words_and_says_what_to_read_again(progress):
@@ -678,9 +844,9 @@ def test_where_no_kernel_runs_it_shows_the_questions_and_no_answer():
     final = quiz.Final()
     bundle = final._repr_mimebundle_()
     assert bundle["text/plain"] == "Final quiz: 10 questions, one from each chapter"
-    for question in final.questions:
-        assert question.question.split("“")[0][:30] in bundle["text/html"]
-        assert not any(explanation in bundle["text/html"] for explanation in question.options.values())
+    for asked in (shown.question for shown in final.questions):
+        assert asked.text.split("“")[0][:30] in bundle["text/html"]
+        assert not any(explanation in bundle["text/html"] for explanation in asked.options.values())
 
 
 @pytest.mark.parametrize("attempt", [0, 1.5, "2"])

@@ -1,10 +1,13 @@
-"""Compiled programs are kept in the reader's cache folder, unless the reader has said where, or not at all."""
+"""What the library changes in the process, and that each change can be switched off."""
 
 import os
 import subprocess
 import sys
+import types
 
 import pytest
+
+from batchlab import process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no variable moves the cache folder")
 
@@ -54,3 +57,33 @@ print(gc.isenabled(), len(gc.get_objects()) < gc.get_freeze_count() / 10)
 """
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == [str(before == "enable"), "True"], done.stderr
+
+
+def test_the_garbage_collector_is_left_alone_where_that_is_wanted():
+    asked = "import gc, batchlab; print(gc.get_freeze_count())"
+    env = {**os.environ, "BATCHLAB_FREEZE": "off"}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["0"]
+
+
+@pytest.mark.parametrize(("setting", "interval"), [("on", process.SWITCH_SECONDS), ("off", 0.005)])
+def test_threads_hand_over_sooner_unless_that_is_switched_off(monkeypatch, setting, interval):
+    monkeypatch.setenv("BATCHLAB_SWITCH", setting)
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(0.005)
+        process.share_threads()
+        assert sys.getswitchinterval() == pytest.approx(interval)
+    finally:
+        sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize(("setting", "calls"), [("on", 1), ("off", 0)])
+def test_memory_goes_back_unless_that_is_switched_off(monkeypatch, setting, calls):
+    monkeypatch.setenv("BATCHLAB_TRIM", setting)
+    asked = []
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: types.SimpleNamespace(malloc_trim=asked.append))
+    process.release_memory()
+    assert len(asked) == calls

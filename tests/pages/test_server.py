@@ -67,6 +67,15 @@ def test_the_extension_keeps_the_connection_that_the_server_is_set_to_use():
     assert settings == {"another": 1}
 
 
+def test_the_extension_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv("BATCHLAB_NODELAY", "off")
+    settings = {"kernel_websocket_connection_class": ZMQChannelsWebsocketConnection}
+    batchlab_server._load_jupyter_server_extension(
+        types.SimpleNamespace(web_app=types.SimpleNamespace(settings=settings))
+    )
+    assert settings == {"kernel_websocket_connection_class": ZMQChannelsWebsocketConnection}
+
+
 def test_installing_the_library_switches_the_extension_on():
     (point,) = batchlab_server._jupyter_server_extension_points()
     assert json.loads(CONFIG.read_text()) == {"ServerApp": {"jpserver_extensions": {point["module"]: True}}}

@@ -6,40 +6,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "01.updates",
-    "50 samples, batch size 6, 3 epochs: how many times are the weights updated?",
-    {
-        "3 times": "That counts epochs: once through all the samples is one epoch, but the weights are updated after "
-        "every batch, many times in an epoch.",
-        "18 times": "That takes batch size 6 for 6 batches, so 6 updates in each of 3 epochs. The batch size says how "
-        "many samples are in a batch, not how many batches there are.",
-        "24 times": "48 samples fill 8 batches of 6, but 2 samples are left in each epoch. They are a batch too, the "
-        "ninth; without it they would not be used in that epoch.",
-        "25 times": "150 samples seen, divided by 6, is 25; but no batch reaches across the border of two epochs. Each "
-        "epoch ends with a batch of 2, and the next begins with a full one.",
-        "27 times": "8 batches of 6 and one of 2 make 9 updates an epoch, and 3 epochs make 27.",
-        "150 times": "That counts samples. Each of the 50 is used 3 times, but the 6 of a batch share one update.",
-    },
-    answer=4,
-)
-
-quiz.question(
-    "01.label",
-    "A public playground in the browser once labelled a counter \u201citerations\u201d that went up by one after each "
-    "pass over all training samples. With 250 training samples and batch size 10 it shows 100. How many updates were "
-    "made?",
-    {
-        "100, one an iteration.": "One an iteration would be right, if the counter counted iterations. What it counts "
-        "are passes over all samples, so epochs. Look at what makes a counter go up, not at its label.",
-        "1,000": "That is 100 times the batch size. Batch size 10 is not 10 batches: each pass is cut into 25 batches "
-        "of 10.",
-        "2,500": "A pass over all samples is an epoch, whatever the label says. Each has 250 / 10 = 25 iterations, and "
-        "100 epochs have 2,500.",
-        "25,000": "That counts the samples seen, 250 in each of 100 passes. Ten of them share one update.",
-    },
-    answer=2,
-)
+quiz.read(__file__)
 
 
 def count_updates(n, batch_size, num_epochs):
@@ -65,16 +32,7 @@ _COUNTS = [
 ]  # fmt: skip
 
 
-@quiz.register(
-    "01.count_updates",
-    title="Count updates",
-    hints=[
-        "First count the batches of one epoch. How many does it take until all n samples are used?",
-        "n / batch_size, rounded up: math.ceil(n / batch_size), or -(-n // batch_size) in whole numbers.",
-        "Every epoch has as many, so multiply last, after rounding.",
-    ],
-    solution=count_updates,
-)
+@quiz.register("01.count_updates", solution=count_updates)
 def check_count_updates(answer):
     """Check `count_updates(n, batch_size, num_epochs)` where the typical mistakes give different numbers."""
     for case in [(10, 4, 5), (12, 3, 4), (50, 6, 3), (7, 7, 2), (5, 1, 2), (1, 1, 1)]:
@@ -100,16 +58,7 @@ def epoch_batches(order, batch_size):
         yield order[start : start + batch_size]
 
 
-@quiz.register(
-    "01.epoch_batches",
-    title="The loop of one epoch",
-    hints=[
-        "The batches start at positions 0, batch_size, 2 * batch_size, ... : range has a step.",
-        "order[start:stop] may have a stop beyond the end: Python then takes what is left.",
-        "A list that you append each batch to will do; so will `yield`.",
-    ],
-    solution=epoch_batches,
-)
+@quiz.register("01.epoch_batches", solution=epoch_batches)
 def check_epoch_batches(answer):
     """Check `epoch_batches(order, batch_size)`: a list of batches, or a generator of them."""
     rng = np.random.default_rng(1)

@@ -4,55 +4,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "02.three_paths",
-    "GD (all 64 samples an update), mini-batches of 8 and SGD (1 sample an update) start at the same point, with the "
-    "same learning rate, and get 20 epochs each. Where are they then?",
-    {
-        "GD is at the minimum, since its direction is exact; the others are still on their way.": "Exact it is, but 20 "
-        "epochs are only 20 updates for GD, against 160 and 1,280. At equal epochs and an equal rate the exact descent "
-        "is the slow one.",
-        "SGD is there at once and then wanders about the minimum; GD is still on its way.": "SGD has made 1,280 "
-        "updates, GD only 20. But every single sample would have the minimum elsewhere, so that SGD never comes to "
-        "rest.",
-        "All three are at about the same point, since they have used the same samples equally often.": "They have used "
-        "the same samples, but in updates of 1, 8 or 64. An update moves by the rate times a mean gradient, however "
-        "many samples are in the mean: the more updates, the further.",
-        "SGD is lost: a single sample says nothing about where the minimum is.": "It says a little: on average the "
-        "gradients of single samples are exactly the full gradient. Their errors cancel over many updates.",
-    },
-    answer=1,
-)
-
-quiz.question(
-    "02.largest_rate",
-    "You raise the learning rate until a descent no longer comes down. Which gives way first?",
-    {
-        "GD: its updates are the surest, so they overshoot the furthest.": "An overshoot depends on how steep the loss "
-        "is, not on how sure the direction is. GD meets the mean steepness of all samples; SGD meets, again and again, "
-        "the sample for which the loss is steepest.",
-        "SGD: a rate that suits the mean of all samples is too high for some of them.": "A single sample can have a "
-        "loss much steeper than the mean, and its error is not averaged away.",
-        "All at the same rate: it depends on the surface, and they share the surface.": "They share the mean surface. "
-        "SGD takes every step on the surface of one sample, and those differ from the mean.",
-    },
-    answer=1,
-)
-
-quiz.question(
-    "02.nearest_minimum",
-    "This loss has two minima, a low one on the right and a poorer one on the left. Gradient descent starts left of "
-    "the middle, nearer to the poorer one. Where does it end?",
-    {
-        "In the lowest minimum, since it uses all samples and so sees the whole loss.": "It uses all samples, but only "
-        "to tell which way is down at the point where it stands. Of another valley beyond a ridge it learns nothing.",
-        "In the poorer minimum, the one downhill from its start.": "Each update goes downhill from where it stands, so "
-        "it ends at the bottom of the valley in which it began.",
-        "Between the two, where their pulls cancel.": "There is a point where the gradient vanishes, a saddle. But it "
-        "lies on a ridge: whoever starts beside it rolls away from it.",
-    },
-    answer=1,
-)
+quiz.read(__file__)
 
 
 def one_epoch(params, gradients, order, batch_size, learning_rate):
@@ -148,16 +100,7 @@ _MISTAKES = [
 ]
 
 
-@quiz.register(
-    "02.one_epoch",
-    title="One update rule for all three",
-    hints=[
-        "Walk through the order with range(0, len(order), batch_size); order[start : start + batch_size] is a batch.",
-        "gradients(params, batch) has a row for each sample of the batch; .mean(axis=0) is the batch gradient.",
-        "The update is params = params - learning_rate * mean; append the new params to a list after each.",
-    ],
-    solution=one_epoch,
-)
+@quiz.register("02.one_epoch", solution=one_epoch)
 def check_one_epoch(answer):
     """Check `one_epoch(params, gradients, order, batch_size, learning_rate)` on seven samples.
 

@@ -2,38 +2,7 @@
 
 from .. import quiz
 
-quiz.question(
-    "03.more_epochs",
-    "The training goes on from 100 to 3,000 epochs. What will the two losses do?",
-    {
-        "Both keep falling, more and more slowly.": "That holds for the training loss alone. With many more parameters "
-        "than samples the fit can still bend towards the noise of single training samples, and the validation samples "
-        "do not share that noise.",
-        "The training loss goes on falling, on the whole; the validation loss falls, then rises.": "First the model "
-        "learns what all samples share, the sine, and both losses fall. Then it learns what only the training samples "
-        "have, their noise, and the validation loss pays for it.",
-        "Both fall to a lowest point together, then both rise.": "Descent goes downhill on the training loss. Single "
-        "updates may overshoot, but it comes back. Only the loss that is not descended on can turn for good.",
-        "Both come to rest at the same value.": "They would, nearly, if the training samples were many. A dozen noisy "
-        "samples can be fitted far better than the validation samples, so that a gap opens.",
-    },
-    answer=1,
-)
-
-quiz.question(
-    "03.same_epochs",
-    "On the noisy sine the best epoch is about 160, in the median of ten seeds. Where does it lie for 400 real digits, "
-    "30 % of them with a wrong label?",
-    {
-        "In the hundreds, too: the number of epochs is a property of the method.": "An epoch is one pass, whatever the "
-        "data. How much is learnt in a pass depends on the samples, the updates per epoch, the rate and the model.",
-        "Much earlier, within some tens of epochs.": "An epoch of 400 digits is 25 updates instead of 4, and there is "
-        "soon nothing left to learn but the wrong labels.",
-        "Much later, since images are harder.": "Harder to describe, but not slower to learn: an epoch has more "
-        "samples and more updates. What the digits share is learnt in a few passes, then only wrong labels are left.",
-    },
-    answer=1,
-)
+quiz.read(__file__)
 
 
 def early_stopping(val_loss, patience):
@@ -62,16 +31,7 @@ _TRAPS = [
 ]
 
 
-@quiz.register(
-    "03.early_stopping",
-    title="Early stopping",
-    hints=[
-        "Walk through the losses with enumerate. Remember the lowest loss so far and its epoch.",
-        "If a loss is lower than the lowest, it becomes the lowest. If not, see how many epochs ago the best one was.",
-        "Return when epoch - best_epoch == patience. After the loop, the last epoch is the stopped one.",
-    ],
-    solution=early_stopping,
-)
+@quiz.register("03.early_stopping", solution=early_stopping)
 def check_early_stopping(answer):
     """Check `early_stopping(val_loss, patience) -> (best_epoch, stopped_epoch)` on curves that are traps.
 

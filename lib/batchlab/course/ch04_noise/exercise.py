@@ -4,36 +4,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "04.hundredfold",
-    "At batch size 1 the batch gradients of a large dataset scatter around the full gradient at some typical distance. "
-    "At batch size 100 "
-    "that distance is",
-    {
-        "100 times smaller.": "The variance is: it falls like 1/B. The distance is its square root. Of 100 errors that "
-        "point in all directions most of the sum cancels, but not all of it.",
-        "10 times smaller.": "The variance of a mean of B samples is 1/B of that of one sample, and the distance is "
-        "its square root. A hundred times the work buys ten times the accuracy.",
-        "nearly the same: each batch is random.": "Each is, but it is a mean, and the errors of its samples partly "
-        "cancel. More samples, more cancelling.",
-        "zero: 100 samples agree.": "Only the batch of all samples has no error. Until then some of it is left over.",
-    },
-    answer=1,
-)
-
-quiz.question(
-    "04.along_the_run",
-    "The noise scale is the batch size at which noise and signal are equally long. While training goes on, it",
-    {
-        "stays: it belongs to the dataset.": "The samples stay, but their gradients are taken at other weights. The "
-        "signal |G| fades as the loss comes down; the samples go on pulling in different directions.",
-        "falls: a trained model gets clearer gradients.": "The other way round. What all samples agree on is learnt "
-        "first; what is left to learn is what they disagree on.",
-        "rises.": "The full gradient G gets shorter as the loss comes down, while the samples go on disagreeing. So "
-        "the ratio of noise to signal rises, and larger batches pay later in training.",
-    },
-    answer=2,
-)
+quiz.read(__file__)
 
 
 def two_batch(small, large, batch_size, large_batch_size):
@@ -75,16 +46,7 @@ _CASES = (
 )
 
 
-@quiz.register(
-    "04.two_batch",
-    title="The two-batch estimate",
-    hints=[
-        "At each size the mean squared length is |G|² + tr Σ / B. Take the means over the pairs: two equations.",
-        "Subtract one equation from the other, and |G|² drops out: what is left is tr Σ times a number.",
-        "Multiply each equation by its B and subtract: tr Σ drops out, and what is left is |G|² times a number.",
-    ],
-    solution=two_batch,
-)
+@quiz.register("04.two_batch", solution=two_batch)
 def check_two_batch(answer):
     """Check `two_batch(small, large, batch_size, large_batch_size)` on lengths whose noise scale is known.
 

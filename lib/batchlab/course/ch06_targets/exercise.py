@@ -6,39 +6,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "06.budget",
-    "Batch sizes from 1 to all 1,000 samples race to the same accuracy, each with the learning rate that is best for "
-    "it. Which one wins at equal epochs, at equal iterations, at equal seconds?",
-    {
-        "The same one each time: a better batch size is better.": "Better at what? An epoch of batch size 1 holds a "
-        "thousand iterations, one of batch size 1,000 holds one. Which is ahead depends on what both have been given.",
-        "The largest each time: its gradient is the most accurate.": "It makes the most of an iteration, but it uses a "
-        "thousand samples for it. Small batches make many, less accurate iterations out of the same samples.",
-        "Epochs: a small one. Iterations: the largest. Seconds: the machine decides.": "An epoch is a budget of "
-        "samples, and small batches waste none. An iteration is a budget of updates, and the most accurate update "
-        "wins. What a second buys of either is a property of the device.",
-        "Epochs: the largest. Iterations: a small one. Seconds: the largest.": "The other way round. Per epoch the "
-        "largest batch makes a single update; per iteration it has seen the most samples.",
-    },
-    answer=2,
-)
-
-quiz.question(
-    "06.double",
-    "With the rate left as it was, twice the batch took twice the epochs. Now the batch size goes from 8 to 16 and the "
-    "best learning rate is looked for anew. The epochs to the same accuracy",
-    {
-        "double again: an epoch has half the iterations.": "It has, but each may now be twice as long: the gradient of "
-        "16 samples is accurate enough for twice the rate. Half the iterations, each worth two.",
-        "stay about the same.": "Far below the noise scale twice the batch allows for twice the rate: half the "
-        "iterations do the same work. This is perfect scaling, and it ends where the batch gets as large as the noise "
-        "scale.",
-        "halve: the gradient is twice as accurate.": "Its variance is halved, which allows for twice the rate. That "
-        "makes up for half the number of iterations, and for no more.",
-    },
-    answer=1,
-)
+quiz.read(__file__)
 
 
 def epochs_to_target(epochs, accuracy, target):
@@ -88,16 +56,7 @@ _CASES = (
 )
 
 
-@quiz.register(
-    "06.to_target",
-    title="Epochs to a target",
-    hints=[
-        "Look for the first i with accuracy[i] >= target; there may be none, and it may be the very first.",
-        "Between i - 1 and i take the accuracy for a straight line. Which share of its rise lies below the target?",
-        "share = (target - accuracy[i - 1]) / (accuracy[i] - accuracy[i - 1]), of the distance between the two epochs.",
-    ],
-    solution=epochs_to_target,
-)
+@quiz.register("06.to_target", solution=epochs_to_target)
 def check_to_target(answer):
     """Check `epochs_to_target(epochs, accuracy, target)` on five curves.
 

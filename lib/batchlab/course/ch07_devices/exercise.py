@@ -4,39 +4,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "07.full_batch",
-    "A perceptron of 9,610 parameters reads images of 8 × 8 pixels. A step with batch size 256 takes less than half a "
-    "megabyte. With a million images, which fill about 0.3 gigabytes, and full batch, a step takes",
-    {
-        "hardly more: the parameters are still 9,610.": "The parameters are the constant part. But the backward pass "
-        "needs what the forward pass computed, layer by layer, for every sample of the batch.",
-        "about as much as the images, 0.3 gigabytes.": "They are only what comes in. From each image the forward pass "
-        "makes activations, which wait for the backward pass, and here they are more numbers than the pixels.",
-        "clearly more than the images.": "The images, and for each of them the activations that the backward pass "
-        "needs. Both grow with every sample of the batch.",
-        "a million times as much as a step with batch size 1.": "That counts the parameters a million times. They are "
-        "there once, whatever the batch size is: the constant part.",
-    },
-    answer=2,
-)
-
-quiz.question(
-    "07.micro_batches",
-    "A full batch of 10 million samples is cut into micro-batches of 64. Their gradients are computed one after the "
-    "other, then there is one update. Compared with the full batch at once, the update is",
-    {
-        "noisier: this is mini-batch descent with batch size 64.": "That would update after each piece. Here all "
-        "pieces are added up first, and nothing of the batch is left out.",
-        "the same, and the memory is that of one piece.": "A sum can be taken in pieces. Only what is kept for the "
-        "backward pass has to exist at one time, and that is the piece's.",
-        "the same, and so is the memory: every sample still has its activations.": "It has, but not at the same time: "
-        "a piece's activations can go when its gradient is there.",
-        "64 times smaller, or larger.": "If each piece counts with its share of the samples, the sum is the mean over "
-        "all. Forgetting these shares is the mistake that the exercise looks for.",
-    },
-    answer=1,
-)
+quiz.read(__file__)
 
 
 def accumulate(gradient, x, y, micro_batch):
@@ -95,17 +63,7 @@ def _wrong_ways(grads, sizes, most):
     ]  # fmt: skip
 
 
-@quiz.register(
-    "07.accumulate",
-    title="The same gradient, piece by piece",
-    hints=[
-        "range(0, len(x), micro_batch) counts the starts of the pieces; x[start : start + micro_batch] is a piece, and "
-        "a slice that reaches beyond the end is cut there.",
-        "The mean over all is the sum over all divided by N. A piece's mean times its number of samples is its sum.",
-        "So each piece counts with its number of samples divided by N. Begin with 0 and add these up.",
-    ],
-    solution=accumulate,
-)
+@quiz.register("07.accumulate", solution=accumulate)
 def check_accumulate(answer):
     """Check `accumulate(gradient, x, y, micro_batch)`, which never may ask for more samples than a micro-batch.
 

@@ -4,40 +4,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "08.nine_and_one",
-    "A weight gets the gradient +0.01 from nine samples, one after the other, and then -0.09 from the tenth. Every "
-    "sample makes its own update. Rprop begins with a step of 0.01. Where is the weight after the ten updates?",
-    {
-        "Where it began: nine small steps and a large one back cancel.": "A widely copied article says so. But it is "
-        "SGD whose steps are as long as the gradients. Rprop never learns that the tenth gradient was nine times as "
-        "large: it sees nine signs that agree, and one that does not.",
-        "0.08 lower: nine steps down and one up, all of 0.01.": "That would be a rule that goes by the sign with "
-        "steps of one length. Rprop's steps grow by 1.2 whenever the sign stays the same.",
-        "About 0.2 lower.": "The nine steps are 0.01, 0.012, up to 0.043, together 0.208. At the tenth gradient the "
-        "sign changes: the step is halved, and nothing is taken back. The mean of the ten gradients was zero.",
-        "About 0.2 higher.": "The size is right. But a gradient points uphill, and descent goes the other way: "
-        "positive gradients make the weight smaller.",
-    },
-    answer=2,
-)
-
-quiz.question(
-    "08.batch_size_one",
-    "On full batches Rprop leaves gradient descent far behind. Now the same network is trained with batch size 1, one "
-    "sample in ten being of the rare class. After 200 epochs the training loss of Rprop is",
-    {
-        "lower than that of SGD again: a sign is more robust than a noisy size.": "It is, as long as it is the right "
-        "sign. Of ten samples nine are common, and their signs say: make the rare class rarer.",
-        "about that of SGD: over an epoch the signs of the samples cancel.": "Gradients cancel, since the few of the "
-        "rare class are large. Their signs do not: nine against one stays nine against one, however large the one is.",
-        "where it was before training: the signs flip, and the steps shrink to nothing.": "That happens where the "
-        "signs of the samples are evenly mixed: choose 'one in two' as data. Here nine in ten agree, and steps grow.",
-        "higher than before training.": "Nine samples in ten pull the same way, so that the steps grow, until the "
-        "network all but rules the rare class out. Each rare sample then costs a lot, and is one update in ten.",
-    },
-    answer=3,
-)
+quiz.read(__file__)
 
 
 def rprop_step(gradient, before, step):
@@ -122,17 +89,7 @@ def _alike(result, right):
     return all(np.allclose(one, other, rtol=1e-6, atol=1e-12) for one, other in pairs)
 
 
-@quiz.register(
-    "08.rprop_step",
-    title="Rprop in ten lines",
-    hints=[
-        "Begin with sign = np.sign(gradient). The product sign * before is 1 where the sign is the same as before, -1 "
-        "where it has changed, and 0 where nothing is remembered.",
-        "np.where(condition, a, b) takes from a where the condition holds, and from b elsewhere. Use it to resize.",
-        "Where the sign has changed, set sign to 0: then -step * sign is no change, and 0 is what is remembered.",
-    ],
-    solution=rprop_step,
-)
+@quiz.register("08.rprop_step", solution=rprop_step)
 def check_rprop_step(answer):
     """Check `rprop_step(gradient, before, step)` on twelve weights at once: all cases, and both limits.
 

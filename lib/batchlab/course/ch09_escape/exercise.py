@@ -4,37 +4,7 @@ import numpy as np
 
 from .. import quiz
 
-quiz.question(
-    "09.control",
-    "Full-batch descent stays in the poor minimum where it starts; with batches of one photograph most of 200 descents "
-    "leave it and come to the best one. Now add to the full gradient, at every update, a random number with the "
-    "variance that the gradient of such a batch has. How many of 200 descents come to the best minimum?",
-    {
-        "None: random numbers know nothing about the data.": "Nor does the error of a batch gradient. What points to "
-        "the best minimum is the full gradient, which both have. The noise only carries a descent over the hills.",
-        "About as many, give or take.": "It is the noise that helps, wherever it comes from. The shares are not equal, "
-        "though: two kinds of noise with one variance differ in how often they make a very large step.",
-        "All of them: an exact gradient and noise are better than a batch alone.": "A batch gradient is an exact "
-        "gradient and noise, too: its mean is the full gradient. So there is nothing to gain; and noise that brings "
-        "descents into the best minimum takes some out of it again.",
-    },
-    answer=1,
-)
-
-quiz.question(
-    "09.rate",
-    "With batches of 1 and a rate of 0.014 most descents reach the best minimum within 16 epochs. With batches of 2 "
-    "and the same rate hardly any do. Which rate gives batches of 2 their share back?",
-    {
-        "0.007: half the rate.": "Smaller steps carry less of the noise along, and there are fewer of them: the "
-        "share would fall further.",
-        "0.014: the rate does not matter, only the number of epochs does.": "It was this rate that left them behind. "
-        "The step is the rate times the gradient, so the rate scales the noise as well.",
-        "0.028: twice the rate.": "Twice the batch halves the variance of an update's noise and halves the number of "
-        "updates in an epoch. Twice the rate makes up for both, as long as it is a low one: what counts is rate / B.",
-    },
-    answer=2,
-)
+quiz.read(__file__)
 
 
 def noise_deviation(grads, batch_size):
@@ -72,17 +42,7 @@ _CASES = (
 )
 
 
-@quiz.register(
-    "09.noise",
-    title="The noise of a batch",
-    hints=[
-        "np.var(grads) is the variance of one sample's gradient about the mean of all N.",
-        "The mean of B draws with replacement has a variance B times smaller; without replacement it is smaller still, "
-        "by (N - B)/(N - 1): zero when all N are drawn, and no change when one is.",
-        "What is asked is a standard deviation: the root of all that.",
-    ],
-    solution=noise_deviation,
-)
+@quiz.register("09.noise", solution=noise_deviation)
 def check_noise(answer):
     """Check `noise_deviation(grads, batch_size)` on gradients whose batches can be counted.
 

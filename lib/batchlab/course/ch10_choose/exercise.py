@@ -4,37 +4,7 @@ import math
 
 from .. import quiz
 
-quiz.question(
-    "10.cheapest",
-    "A batch size equal to the noise scale costs, by the rules, compared with the fewest epochs and the fewest "
-    "iterations that any batch size needs,",
-    {
-        "the fewest of both: that is why it is called the best.": "No batch size has both. Few iterations are bought "
-        "with epochs, that is, with samples.",
-        "twice the fewest epochs and twice the fewest iterations.": "1 + B/B_noise and 1 + B_noise/B are both 2 at B = "
-        "B_noise. Smaller batches save epochs and cost iterations, larger ones the other way round; the product of the "
-        "two is lowest here.",
-        "the fewest epochs, and many iterations.": "That is a batch far below the noise scale: no sample is wasted, "
-        "but there are many small steps.",
-        "the fewest iterations, and many epochs.": "That is a batch far above the noise scale: its gradient is as good "
-        "as that of all samples, and most of these were not needed.",
-    },
-    answer=1,
-)
-
-quiz.question(
-    "10.what_decides",
-    "The sweep judges by the validation loss. On samples that nobody has seen yet, its best setting will do",
-    {
-        "exactly as well.": "It was chosen because it did well on these validation samples, and partly that was luck. "
-        "The luck stays behind.",
-        "a little worse, on average.": "What chose the setting flatters it. The more settings were compared, and the "
-        "fewer the validation samples, the more. An honest number comes from samples that chose nothing.",
-        "a little better, since it was the best of many.": "Best of many on the same samples: that is where luck gets "
-        "in. New samples take the luck out again.",
-    },
-    answer=1,
-)
+quiz.read(__file__)
 
 
 def predict_epochs(probe_epochs, probe_size, batch_size, noise_scale):
@@ -65,15 +35,7 @@ def _wrong_ways(epochs, probe, size, scale):
 _CASES = ((6.0, 20, 90, 50.0), (2.5, 50, 8, 90.0), (11.0, 4, 300, 30.0))
 
 
-@quiz.register(
-    "10.predict_epochs",
-    title="Epochs from a probe",
-    hints=[
-        "Write the rule twice: for the probe, epochs = E_min (1 + B_probe / B_noise), and for the new batch size.",
-        "Solve the first for E_min and put it into the second.",
-    ],
-    solution=predict_epochs,
-)
+@quiz.register("10.predict_epochs", solution=predict_epochs)
 def check_predict_epochs(answer):
     """Check `predict_epochs(probe_epochs, probe_size, batch_size, noise_scale)`: one number."""
     for case in _CASES:

@@ -1,0 +1,131 @@
+"""What is coded: a checker, a plain function that raises `Wrong`, runs over the reader's lines and answers in words."""
+
+import html
+import inspect
+import traceback
+
+from . import questions
+from .progress import Words, load
+
+
+class Wrong(Exception):
+    """Raised by a checker: says what is wrong with an answer and what to try."""
+
+
+def filled_in(value):
+    """Return `value`, unless it is, or holds, what a template leaves open: None, ... or NotImplemented.
+
+    Raises:
+        NotImplementedError: nothing is filled in; a check says so without counting it as a try.
+    """
+    parts = value if isinstance(value, tuple) else (value,)
+    if any(part is blank for part in parts for blank in (None, ..., NotImplemented)):
+        raise NotImplementedError("nothing is filled in. Write your lines above, run them, then run this cell again.")
+    return value
+
+
+class Exercise:
+    """A few lines for the reader to write: `check(answer)`, `hint()` (one more at each call) and `solution()`.
+
+    >>> from batchlab.course.quiz import progress_file
+    >>> _ = progress_file("off")
+    >>> def check_ceil(count):
+    ...     if count(10, 3) != 4:
+    ...         raise Wrong(f"10 samples in batches of 3 are 4 iterations, not {count(10, 3)}: count the last.")
+    >>> ceil = Exercise("01.ceil", check_ceil, title="Iterations per epoch", hints=["Round up."], solution="-(-n // b)")
+    >>> ceil.check(lambda n, b: n // b)
+    Not yet: 10 samples in batches of 3 are 4 iterations, not 3: count the last.
+    >>> ceil.check(lambda n, b: -(-n // b))
+    Right: Iterations per epoch.
+    """
+
+    def __init__(self, key, checker, *, title=None, hints=None, solution):
+        self.key, self.checker, self._title, self._hints, self._hinted = key, checker, title, hints, 0
+        self.code = inspect.getsource(solution) if callable(solution) else solution
+
+    @property
+    def title(self):
+        """What it is called: as given, else as the chapter's text file has it."""
+        return questions.EXERCISE_TEXTS[self.key]["title"] if self._title is None else self._title
+
+    @property
+    def hints(self):
+        """The hints, from the vaguest to the plainest, from the same place as the title."""
+        return questions.EXERCISE_TEXTS.get(self.key, {"hints": ()})["hints"] if self._hints is None else self._hints
+
+    def check(self, answer):
+        """Say whether `answer`, usually the reader's function, is right. It never raises, so that "Run all" goes on."""
+        tries, words = 1, Words(f"Right: {self.title}.", right=True)
+        try:
+            self.checker(filled_in(answer))
+        except NotImplementedError as error:
+            tries, words = 0, Words(f"Not yet: {error}" if str(error) else "Not yet: it is not implemented.")
+        except Wrong as error:
+            words = Words(f"Not yet: {error}", right=False)
+        except Exception as error:
+            words = Words(f"Not yet: {_failure(error, answer)}", right=False)
+        with load().change() as record:
+            entry = record["exercises"].setdefault(self.key, {"done": False, "tries": 0})
+            entry["tries"] += 0 if entry["done"] else tries
+            entry["done"] = entry["done"] or bool(words)
+        return Words(f"{words.text} {load().notice()}", words.right)
+
+    def hint(self):
+        """Return the next hint."""
+        self._hinted += 1
+        if self._hinted > len(self.hints):
+            return Words("There is no further hint; solution() shows one way to write it.")
+        return Words(f"Hint {self._hinted} of {len(self.hints)}: {self.hints[self._hinted - 1]}")
+
+    def solution(self):
+        """Return the solution, folded where the page can fold."""
+        folded = f"<summary>One solution: {html.escape(self.title)}</summary><pre>{html.escape(self.code)}</pre>"
+        return Words(self.code, markup=f"<details>{folded}</details>")
+
+    def __repr__(self):
+        return f"Exercise {self.key}: {self.title}"
+
+
+def _failure(error, answer):
+    """Say an exception of the reader's code in words, with the line of their cell where it happened."""
+    home = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == home]
+    where = f" in line {frames[-1].lineno}, `{frames[-1].line}`," if frames else ""
+    return f"your code stopped{where} with {type(error).__name__}: {error}"
+
+
+EXERCISES = {}
+
+
+def register(key, *, solution, title=None, hints=None):
+    """Decorate a checker: keep it as `exercise(key)`. The solution is a function, shown as its source, or a text.
+
+    Title and hints are those of the chapter's text file, unless they are given here.
+    """
+
+    def keep(checker):
+        EXERCISES[key] = Exercise(key, checker, title=title, hints=hints, solution=solution)
+        return checker
+
+    return keep
+
+
+def exercise(key):
+    """Return the exercise registered as `key`, such as "03.early_stopping"."""
+    return questions.find(EXERCISES, key, "exercise")
+
+
+def chapter_done(chapter):
+    """Record chapter "03" as finished, or say which of its predictions and exercises are still open."""
+    questions.import_chapter(chapter)
+    with load().change() as record:
+        asked = sorted(key for key in questions.ASKED if key not in record["predictions"])
+        coded = [key for key in EXERCISES if not record["exercises"].get(key, {}).get("done")]
+        left = [(key, f"the prediction “{questions.ASKED[key]}”") for key in asked]
+        left += [(key, f"the exercise “{EXERCISES[key].title}”") for key in coded]
+        left = [name for key, name in left if key.split(".")[0] == chapter != "final"]
+        if not left:
+            record["chapters"][chapter] = True
+    if left:
+        return Words(f"Chapter {chapter} is not finished. Still open: {', '.join(left)}. Then run this cell again.")
+    return Words(f"Chapter {chapter} is finished. {load().notice()}", right=True)

@@ -1,0 +1,293 @@
+"""What is asked: read from a text file beside its chapter, judged and explained. Plain Python, without a widget.
+
+The file `questions.toml` holds, for each question, its title, its text and its options, each with what is said to
+whoever chose it, and for each exercise its title and its hints. Another language is a second file beside it, such as
+`questions.zh.toml`; what it does not hold is said in English.
+"""
+
+import importlib
+import os
+import pathlib
+import pkgutil
+import re
+import tomllib
+
+from .progress import Words, load
+
+QUESTIONS = {}  # key -> Question
+EXERCISE_TEXTS = {}  # key -> {"title": ..., "hints": [...]}
+ASKED = {}  # key -> name, of the questions asked in this kernel
+
+_sources = []  # the English files read so far
+_language = os.environ.get("BATCHLAB_LANGUAGE", "en")
+
+
+class Question:
+    """A question with a few answers to choose from, and what is on record about it.
+
+    Args:
+        key: the name under which the answer is kept, beginning with the chapter: "03.more_epochs".
+        text: the question.
+        options: answer -> what is said to whoever chose it. Each wrong answer deserves its own explanation.
+        answer: position of the right option, counted from 0, or several of them.
+        title: what to call it in a list.
+
+    >>> from batchlab.course import quiz
+    >>> _ = quiz.progress_file("off")
+    >>> drawn = Question(
+    ...     "01.drawn",
+    ...     "How often does one epoch use a sample?",
+    ...     {"Once.": "An epoch is one pass.", "B times.": "B is the size of a batch, not a number of uses."},
+    ...     answer=0,
+    ... )
+    >>> drawn.record(drawn.option(1))
+    You predicted: B times.
+    Not so: B is the size of a batch, not a number of uses.
+    >>> drawn.standing()
+    'wrong'
+    """
+
+    heading, answered = "Your prediction", "You predicted"
+
+    def __init__(self, key, text, options, *, answer, title=""):
+        self.key, self.text, self.options, self.title = key, text, dict(options), title
+        positions = {answer} if isinstance(answer, int) else set(answer)
+        if not positions or not positions <= set(range(len(self.options))):
+            raise ValueError(f"{key}: answer={answer} must be positions from 0 to {len(self.options) - 1}.")
+        self.right = {self.option(position) for position in positions}
+        self.form = len(self.options), positions  # what a translation leaves as it is
+
+    @property
+    def name(self):
+        """What to call it: its title, else its text."""
+        return self.title or self.text
+
+    def option(self, choice):
+        """The option at a position, counted from 0."""
+        if choice not in range(len(self.options)):
+            raise ValueError(f"There is no option {choice}: choose from 0 to {len(self.options) - 1}.")
+        return list(self.options)[choice]
+
+    def answers(self):
+        """The answers so far, oldest first, None for a skip. Answers to another wording do not count."""
+        given = [entry["answer"] for entry in load().read()["predictions"].get(self.key, [])]
+        return [answer for answer in given if answer is None or self.fits(answer)]
+
+    def record(self, answer):
+        """Put an answer on record, None for a skip; return what is said about it."""
+        with load().change() as record:
+            given = record["predictions"].setdefault(self.key, [])
+            if not given or given[-1]["answer"] != answer:
+                given.append({"answer": answer, "right": self.judge(answer)[0]})
+        return self.words()
+
+    def standing(self):
+        """How the latest answer stands: open, skipped, right, wrong, or given: a number not yet compared."""
+        answers = self.answers()
+        if not answers:
+            return "open"
+        if answers[-1] is None:
+            return "skipped"
+        return {True: "right", False: "wrong", None: "given"}[self.judge(answers[-1])[0]]
+
+    def words(self):
+        """What is said about the latest answer; nothing if there is none."""
+        answers, notice = self.answers(), load().notice()
+        if not answers:
+            return Words(notice)
+        first, latest = answers[0], answers[-1]
+        right, why = self.judge(latest)
+        lines = ["You skipped this one." if latest is None else f"{self.answered}: {self.spoken(latest)}", why]
+        if first != latest:
+            lines.append("At first you skipped." if first is None else f"Your first answer was: {self.spoken(first)}")
+        return Words("\n".join(filter(None, [*lines, notice])), right)
+
+    def fits(self, answer):
+        """Whether this is an answer to this question."""
+        return answer in self.options
+
+    def judge(self, answer):
+        """Return whether an answer is right (None: not known) and what to say about it."""
+        if answer is None:
+            return None, ""
+        return answer in self.right, f"{'Right' if answer in self.right else 'Not so'}: {self.options[answer]}"
+
+    def spoken(self, answer):
+        """An answer, as it is said."""
+        return answer
+
+
+class FinalQuestion(Question):
+    """A question of the final quiz, which is answered rather than predicted."""
+
+    heading, answered = "Question", "You answered"
+
+
+class NumberQuestion(Question):
+    """A question whose answer is a number from `low` to `high`, compared with a measured one once that is known.
+
+    It counts as right if it differs by at most the fraction `within` of the measured value.
+    """
+
+    def __init__(self, key, text, low, high, *, unit="", within=0.25, title=""):
+        self.key, self.text, self.title = key, text, title
+        self.low, self.high, self.unit, self.within, self.measured = low, high, unit, within, None
+        self.form = low, high
+
+    def option(self, choice):
+        """The number, as JSON can hold it."""
+        choice = _plain(choice)
+        if not self.fits(choice):
+            raise ValueError(f"{choice} is out of range: choose a number from {self.low} to {self.high}.")
+        return choice
+
+    def reveal(self, measured):
+        """Compare with the measured value. Before there is an answer, nothing is given away."""
+        self.measured = _plain(measured)
+        if not self.answers():
+            return Words("The measured value is shown once you have predicted or skipped. Then run this cell again.")
+        with load().change() as record:
+            latest = record["predictions"][self.key][-1]
+            latest["right"] = self.judge(latest["answer"])[0]
+        return self.words()
+
+    def fits(self, answer):
+        """Whether this is a number in the range."""
+        return isinstance(answer, (int, float)) and self.low <= answer <= self.high
+
+    def judge(self, answer):
+        """Return whether a number is right (None: not known) and what to say about it."""
+        if self.measured is None:
+            return None, ""
+        measured = f"the measurement gives {self.spoken(self.measured)}"
+        if answer is None:
+            return None, f"Now {measured}."
+        gap = answer - self.measured
+        right = abs(gap) <= self.within * abs(self.measured)
+        apart = f"yours is {abs(gap):.4g} too {'high' if gap > 0 else 'low'}" if gap else "as you said"
+        rule = f"at most {100 * self.within:g} % off counts as right"
+        return right, f"{'Right' if right else 'Not so'}: {measured}, {apart} ({rule})."
+
+    def spoken(self, answer):
+        """A number with its unit."""
+        return f"{answer if isinstance(answer, int) else format(answer, '.4g')} {self.unit}".strip()
+
+
+def _plain(number):
+    """Return a NumPy or JAX scalar as the Python number that JSON can hold."""
+    return number.item() if hasattr(number, "item") else number
+
+
+# ---- text files ------------------------------------------------------------------------------------------------------
+
+
+def read(beside, name="questions"):
+    """Take up the questions and the texts of exercises in `<name>.toml` beside a Python file."""
+    path = pathlib.Path(beside).with_name(f"{name}.toml")
+    if path not in _sources:
+        _sources.append(path)
+    _take_up(path)
+
+
+def language(code=None):
+    """Ask in this language, such as "zh", wherever a chapter has a file for it, and in English ("en") elsewhere.
+
+    Returns the language in use; the environment variable BATCHLAB_LANGUAGE chooses it at the start. An answer is
+    remembered in the words in which it was given, so a question asked in other words is open again.
+    """
+    global _language
+    if code is not None:
+        if not re.fullmatch(r"[A-Za-z]{2,3}([-_]\w+)?", str(code)):
+            raise ValueError(f"language is {code!r}; it must be a short code such as 'en' or 'zh'.")
+        _language = code
+        for path in _sources:
+            _take_up(path)
+    return _language
+
+
+def _take_up(path):
+    questions, exercises = _understood(path)
+    other = path.with_name(f"{path.stem}.{_language}.toml")
+    if other.exists():
+        said, worked = _understood(other)
+        for key, translated in said.items():
+            if key not in questions or questions[key].form != translated.form:
+                raise ValueError(f"{other.name}: {key} must be asked as in {path.name}: the options in the same order.")
+        questions, exercises = {**questions, **said}, {**exercises, **worked}
+    QUESTIONS.update(questions)
+    EXERCISE_TEXTS.update(exercises)
+
+
+def _understood(path):
+    """The questions and the texts of the exercises in a file, or an error that says what is wrong with it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        unknown = set(content) - {"questions", "exercises"}
+        if unknown:
+            raise ValueError(f"there is no part called {min(unknown)!r}, only 'questions' and 'exercises'")
+        questions = {key: _question(key, entry) for key, entry in content.get("questions", {}).items()}
+        exercises = {key: _exercise_text(key, entry) for key, entry in content.get("exercises", {}).items()}
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}.") from None
+    return questions, exercises
+
+
+def _question(key, entry):
+    asked = {"text": _text(entry, "question", key), "title": _text(entry, "title", key, needed=False)}
+    kind = entry.get("kind", "choice")
+    if kind == "number":
+        limits = {name: entry.get(name) for name in ("low", "high")}
+        if not all(isinstance(value, (int, float)) for value in limits.values()):
+            raise ValueError(f"{key} asks for a number: it needs 'low' and 'high'")
+        return NumberQuestion(key, **asked, **limits, unit=entry.get("unit", ""), within=entry.get("within", 0.25))
+    if kind != "choice":
+        raise ValueError(f"{key} is of kind {kind!r}; it must be 'choice' or 'number'")
+    options = entry.get("options", [])
+    if not isinstance(options, list) or len(options) < 2:
+        raise ValueError(f'{key} needs two options or more, each under [[questions."{key}".options]]')
+    whys = {
+        _text(option, "text", f"an option of {key}"): _text(option, "why", f"an option of {key}") for option in options
+    }
+    right = tuple(at for at, option in enumerate(options) if option.get("right") is True)
+    if len(whys) < len(options):
+        raise ValueError(f"{key} has the same option twice")
+    if not right:
+        raise ValueError(f"{key} has no option with `right = true`")
+    return Question(key, **asked, options=whys, answer=right)
+
+
+def _exercise_text(key, entry):
+    hints = entry.get("hints", [])
+    if not isinstance(hints, list) or not all(isinstance(hint, str) for hint in hints):
+        raise ValueError(f"the hints of {key} must be a list of texts")
+    return {"title": _text(entry, "title", key), "hints": tuple(" ".join(hint.split()) for hint in hints)}
+
+
+def _text(entry, name, whose, needed=True):
+    """A text of an entry, on one line however it is wrapped in the file."""
+    value = entry.get(name, "") if isinstance(entry, dict) else None
+    if not isinstance(value, str) or (needed and not value.strip()):
+        raise ValueError(f"{whose} needs a text {name!r}")
+    return " ".join(value.split())
+
+
+def find(kept, key, what):
+    """What is kept under a key; the chapter that it begins with is imported if it has not been."""
+    if key not in kept:
+        import_chapter(key.split(".")[0])
+    if key not in kept:
+        raise KeyError(f"There is no {what} {key!r}. There are: {', '.join(kept)}.")
+    return kept[key]
+
+
+def import_chapter(number):
+    """Import the package of chapter "03", which registers its questions and exercises; nothing if there is none."""
+    course = __package__.rpartition(".")[0]
+    for module in pkgutil.iter_modules(importlib.import_module(course).__path__):
+        if module.name.startswith(f"ch{number}_"):
+            importlib.import_module(f"{course}.{module.name}")
+
+
+def question(key, text, options, answer, title=""):
+    """Keep a question as `ask(key)`; the arguments are those of `Question`."""
+    QUESTIONS[key] = Question(key, text, options, answer=answer, title=title)
