@@ -1,5 +1,6 @@
 """The questions keep their secrets, their answers survive, and a check knows each typical mistake."""
 
+import html
 import json
 import math
 import os
@@ -7,7 +8,6 @@ import re
 import subprocess
 import sys
 
-import ipywidgets
 import pytest
 
 from batchlab import quiz
@@ -46,23 +46,25 @@ def ask(key="03.more_epochs", answer=1, **more):
     return quiz.Prediction(quiz.Question(key, QUESTION, OPTIONS, answer=answer), **more)
 
 
-def find(widget, kind):
-    """All widgets of one class inside `widget`."""
-    inside = [w for child in getattr(widget, "children", ()) for w in find(child, kind)]
-    return [widget, *inside] if isinstance(widget, kind) else inside
+class Reader:
+    """What the page does with a prediction: a wish for each button."""
 
+    def __init__(self, guess):
+        self.guess, self.count = guess, 0
 
-def buttons(guess):
-    return {button.description: button for button in find(guess, ipywidgets.Button)}
+    def press(self, kind, value=True):
+        self.count += 1
+        self.guess.wishes = {**self.guess.wishes, kind: [value, self.count]}
 
 
 def page(guess):
-    """Everything that a browser is told about a prediction."""
-    return json.dumps([widget.get_state() for widget in find(guess, ipywidgets.Widget)], default=str)
+    """Everything that a browser is told about a prediction, but for its script."""
+    state = {name: value for name, value in guess.get_state().items() if name not in ("_esm", "_css")}
+    return json.dumps(state, default=str)
 
 
 def status(guess):
-    return find(guess, ipywidgets.HTML)[-1].value
+    return guess.shown["said"]
 
 
 # ---- predictions ---------------------------------------------------------------------------------------------------
@@ -94,51 +96,60 @@ def test_nothing_gives_the_answer_away_before_it_is_committed(answer):
     sent = page(guess)
     assert not any(why in sent for why in OPTIONS.values())
     assert sent == sent.replace("Right", "").replace("Not so", "")
-    assert find(guess, ipywidgets.RadioButtons)[0].index is None
-    bundle = guess._repr_mimebundle_()
-    bundle.pop("application/vnd.jupyter.widget-view+json")
-    assert bundle == {
-        "text/plain": "Prediction 03.more_epochs: 3 options",
-        "text/html": f"<p><b>Your prediction:</b> {QUESTION}</p>"
-        "<ul><li>It falls.</li><li>It falls &amp; rises.</li><li>Nothing.</li></ul>",
-    }
+    assert guess.shown["answer"] is None
+    bundle, _ = guess._repr_mimebundle_()
+    assert sorted(guess.shown["options"]) == sorted(OPTIONS)
+    listed = "".join(f"<li>{html.escape(text)}</li>" for text in guess.shown["options"])
+    assert bundle["text/plain"] == "Prediction 03.more_epochs: 3 options"
+    assert bundle["text/html"] == f"<p><b>Your prediction:</b> {QUESTION}</p><ul>{listed}</ul>"
     guess.commit(0)
-    after = guess._repr_mimebundle_()
-    assert {kind: after[kind] for kind in bundle} == bundle
+    after, _ = guess._repr_mimebundle_()
+    assert {kind: after[kind] for kind in ("text/plain", "text/html")} == {
+        kind: bundle[kind] for kind in ("text/plain", "text/html")
+    }
+
+
+def test_options_stand_in_an_order_of_their_own_for_each_question():
+    orders = {key: tuple(ask(key).shown["options"]) for key in ("03.a", "03.b", "03.c", "03.d", "03.e", "03.f")}
+    assert len(set(orders.values())) > 1
+    assert all(tuple(ask(key).shown["options"]) == order for key, order in orders.items())
 
 
 def test_widget_view_stays_in_the_bundle():
     guess = ask()
-    view = guess._repr_mimebundle_(include=None, exclude=None)["application/vnd.jupyter.widget-view+json"]
-    assert view["model_id"] == guess.model_id
+    bundle, _ = guess._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == guess.model_id
 
 
 def test_the_buttons_commit_freeze_and_open_again():
     guess, lab = ask(), Lab()
     guess.unlock(lab)
-    radio = find(guess, ipywidgets.RadioButtons)[0]
-    assert set(buttons(guess)) == {"Commit", "Skip"}
-    buttons(guess)["Commit"].click()
+    reader = Reader(guess)
+    reader.press("commit", None)
     assert "Choose one of the answers first" in status(guess)
     assert lab.locked
-    assert not radio.disabled
+    assert not guess.shown["frozen"]
 
-    radio.index = 0
-    buttons(guess)["Commit"].click()
-    assert 'role="status" aria-live="polite"' in status(guess)
-    assert "You predicted: It falls.<br>Not so: Only the training loss does." in status(guess)
-    assert radio.disabled
+    reader.press("commit", "It falls.")
+    assert status(guess) == "You predicted: It falls.\nNot so: Only the training loss does."
+    assert guess.shown["right"] is False
+    assert guess.shown["frozen"]
     assert not lab.locked
-    assert set(buttons(guess)) == {"Answer again"}
 
-    buttons(guess)["Answer again"].click()
-    assert not radio.disabled
+    reader.press("again")
+    assert not guess.shown["frozen"]
     assert "Not so" not in status(guess)
-    radio.index = 1
-    buttons(guess)["Commit"].click()
-    assert "Right: Overfitting.<br>Your first answer was: It falls." in status(guess)
+    reader.press("commit", "It falls & rises.")
+    assert "Right: Overfitting.\nYour first answer was: It falls." in status(guess)
     given = quiz.load().read()["predictions"]["03.more_epochs"]
     assert given == [{"answer": "It falls.", "right": False}, {"answer": "It falls & rises.", "right": True}]
+
+
+def test_wishes_that_arrive_together_count_in_their_order():
+    guess = ask()
+    guess.wishes = {"again": [True, 2], "commit": ["It falls.", 1]}
+    assert not guess.shown["frozen"]
+    assert len(quiz.load().read()["predictions"]["03.more_epochs"]) == 1
 
 
 def test_the_same_answer_again_is_one_answer():
@@ -151,7 +162,7 @@ def test_the_same_answer_again_is_one_answer():
 def test_skipping_is_one_click_shown_as_skipped_and_unlocks():
     guess, lab = ask(), Lab()
     guess.unlock(lab)
-    buttons(guess)["Skip"].click()
+    Reader(guess).press("skip")
     assert "You skipped this one." in status(guess)
     assert not any(why in page(guess) for why in OPTIONS.values())
     assert not lab.locked
@@ -190,14 +201,13 @@ def test_a_failing_callback_is_said_in_the_widget_and_fails_a_strict_test(monkey
         raise OSError("no such device")
 
     guess = ask(unlocks=fail)
-    find(guess, ipywidgets.RadioButtons)[0].index = 1
-    press = guess._in_words(guess._press)
+    reader = Reader(guess)
     with pytest.raises(OSError, match="no such device"):
-        press(None)
-    assert "You predicted: It falls &amp; rises." in status(guess)
+        reader.press("commit", "It falls & rises.")
+    assert "You predicted: It falls & rises." in status(guess)
     assert "OSError: no such device" in status(guess)
     monkeypatch.delenv("BATCHLAB_STRICT")
-    press(None)
+    reader.press("commit", "It falls & rises.")
     with pytest.raises(OSError, match="no such device"):
         guess.commit(1)
 
@@ -233,17 +243,14 @@ def test_a_number_is_not_revealed_before_it_is_predicted():
     guess = number()
     words = guess.reveal(123.75)
     assert "123." not in repr(words) + page(guess)
-    buttons(guess)["Skip"].click()
+    Reader(guess).press("skip")
     assert "Now the measurement gives 123.8 epochs" in status(guess)
 
 
 @pytest.mark.parametrize("typed", ["", "many", "0", "501", "nan", "inf"])
 def test_what_is_not_a_number_in_the_range_is_said_and_not_recorded(typed):
     guess = number()
-    field = find(guess, ipywidgets.Text)[0]
-    assert field.value == ""
-    field.value = typed
-    buttons(guess)["Commit"].click()
+    Reader(guess).press("commit", typed)
     assert "Type a number from 1 to 500 first" in status(guess)
     assert quiz.load().read()["predictions"] == {}
 
@@ -251,12 +258,11 @@ def test_what_is_not_a_number_in_the_range_is_said_and_not_recorded(typed):
 def test_a_typed_number_is_restored_and_array_scalars_are_taken(restart):
     np = pytest.importorskip("numpy")
     guess = number()
-    find(guess, ipywidgets.Text)[0].value = " 90 "
-    buttons(guess)["Commit"].click()
+    Reader(guess).press("commit", " 90 ")
     assert guess.reveal(np.float32(84))
     restart()
     again = number()
-    assert find(again, ipywidgets.Text)[0].value == "90"
+    assert again.shown["answer"] == 90
     assert "You predicted: 90 epochs" in status(again)
     again.commit(np.int64(400))
     assert "Your first answer was: 90 epochs" in repr(again.reveal(np.int32(84)))
@@ -265,7 +271,7 @@ def test_a_typed_number_is_restored_and_array_scalars_are_taken(restart):
 
 
 def test_a_number_shows_its_range_without_a_kernel():
-    bundle = number()._repr_mimebundle_()
+    bundle, _ = number()._repr_mimebundle_()
     assert bundle["text/plain"] == "NumberPrediction 03.best: a number from 1 to 500"
     assert "a number from 1 to 500 epochs" in bundle["text/html"]
 
@@ -279,9 +285,9 @@ def test_answers_survive_a_restart(progress, restart):
     restart()
     lab, other, never = Lab(), Lab(), Lab()
     guess = ask("03.a", unlocks=lab)
-    assert "You predicted: It falls.<br>Not so" in status(guess)
-    assert find(guess, ipywidgets.RadioButtons)[0].index == 0
-    assert set(buttons(guess)) == {"Answer again"}
+    assert "You predicted: It falls.\nNot so" in status(guess)
+    assert guess.shown["answer"] == "It falls."
+    assert guess.shown["frozen"]
     assert "You skipped this one." in status(ask("03.b", unlocks=other))
     ask("03.c", unlocks=never)
     assert not lab.locked
@@ -295,7 +301,7 @@ def test_an_answer_to_another_wording_does_not_count(restart):
     ask().commit(0)
     restart()
     guess = quiz.Prediction(quiz.Question("03.more_epochs", QUESTION, {"Up.": "No.", "Down.": "Yes."}, answer=1))
-    assert set(buttons(guess)) == {"Commit", "Skip"}
+    assert not guess.shown["frozen"]
 
 
 def test_nothing_is_written_before_something_is_answered(progress):
@@ -380,7 +386,7 @@ def test_reset_keeps_the_old_file(progress):
     assert backup.name in repr(words)
     assert backup.read_text() == before
     assert not progress.exists()
-    assert set(buttons(ask())) == {"Commit", "Skip"}
+    assert not ask().shown["frozen"]
 
 
 def test_summary_counts_by_chapter():
@@ -823,7 +829,7 @@ def test_too_few_right_answers_do_not_finish_it(progress):
         question.commit(answers(question, right=number < 7)[0])
     assert final.said.text == "7 of 10 right. Worth a second look: chapters 08, 09, 10."
     assert quiz.load().read()["chapters"] == {}
-    final.questions[9]._reopen()
+    final.questions[9].answer_again()
     final.questions[9].commit(answers(final.questions[9], right=True)[0])
     assert final.said.text.startswith("8 of 10 right. Worth a second look: chapters 08, 09.")
     assert quiz.load().read()["chapters"] == {"final": True}

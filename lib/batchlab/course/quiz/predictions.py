@@ -2,8 +2,10 @@
 
 import html
 import os
+import pathlib
 import random
 
+import anywidget
 import ipywidgets
 import traitlets
 
@@ -11,18 +13,14 @@ from ...checks import check_integer
 from . import questions
 from .progress import Words, load
 
-# Radio buttons are made for a word or two: one line each, 300 px wide. Ours are sentences, which must wrap.
-_STYLE = """<style>
-.batchlab-quiz .widget-radio, .batchlab-quiz .widget-radio-box { width: auto; max-width: 100%; }
-.batchlab-quiz .widget-radio-box label { display: flex; width: auto; height: auto; margin: 3px 0; line-height: 1.4;
-  white-space: normal; overflow: visible; }
-.batchlab-quiz .widget-radio-box input { flex: none; order: -1; height: 1.4em; margin: 0 0.6em 0 0; }
-.batchlab-quiz .widget-html-content { line-height: 1.5; }
-</style>"""
+HERE = pathlib.Path(__file__).parent
 
 
-class Prediction(ipywidgets.VBox):
+class Prediction(anywidget.AnyWidget):
     """A question whose answer is committed, or skipped, before a picture unlocks.
+
+    What the reader wishes comes up in `wishes`, {"commit", "skip" or "again": [value, count]}; what the page shows goes
+    down in `shown`. Options stand in an order that is shuffled by the question's key.
 
     Args:
         question: a `Question`.
@@ -39,19 +37,16 @@ class Prediction(ipywidgets.VBox):
     Right: 3 + 3 + 3 + 1.
     """
 
+    _esm = traitlets.Unicode((HERE / "question.js").read_text(encoding="utf-8")).tag(sync=True)
+    _css = traitlets.Unicode((HERE / "question.css").read_text(encoding="utf-8")).tag(sync=True)
+    wishes = traitlets.Dict(help="from the page").tag(sync=True, echo_update=False)
+    shown = traitlets.Dict(help="to the page").tag(sync=True)
     state = traitlets.Unicode("open", help="open, skipped, right, wrong, or given: a number not yet compared")
 
     def __init__(self, question, unlocks=()):
-        self.question, self._targets = question, []
-        self._field = self._make_field()
-        self._commit = ipywidgets.Button(description="Commit", button_style="primary")
-        self._skip, self._again = (ipywidgets.Button(description=name) for name in ("Skip", "Answer again"))
-        for button, action in (self._commit, self._press), (self._skip, self.skip), (self._again, self._reopen):
-            button.on_click(self._in_words(action))
-        asked = ipywidgets.HTML(f"{_STYLE}<b>{question.heading}:</b> {html.escape(question.text)}")
-        self._buttons, self._status = ipywidgets.HBox(), ipywidgets.HTML()
-        super().__init__([asked, self._field, self._buttons, self._status], layout={"max_width": "48em"})
-        self.add_class("batchlab-quiz")
+        self.question, self._targets, self._heard = question, [], 0
+        super().__init__()
+        self.observe(self._wished, "wishes")
         questions.ASKED[question.key] = question.name
         self._show()
         self.unlock(*(unlocks if isinstance(unlocks, (list, tuple)) else [unlocks]))
@@ -63,6 +58,10 @@ class Prediction(ipywidgets.VBox):
     def skip(self):
         """Go on without a prediction; it is shown as skipped."""
         return self._record(None)
+
+    def answer_again(self):
+        """Let the reader choose again; the first answer stays on record."""
+        return self._show(Words("Choose again. Your first answer stays on record."), frozen=False)
 
     def unlock(self, *targets):
         """Open `targets` as soon as there is an answer: at once, if there is one already."""
@@ -85,60 +84,55 @@ class Prediction(ipywidgets.VBox):
         self._open(self._targets)
         return words
 
-    def _show(self, words=None):
+    def _show(self, words=None, frozen=None):
         """Show the latest answer and what is said about it, controls frozen; without an answer, the open question."""
         answers = self.question.answers()
         self.state = self.question.standing()
-        self._field.disabled = bool(answers)
-        self._buttons.children = [self._again] if answers else [self._commit, self._skip]
-        if answers and answers[-1] is not None:
-            self._field.value = str(answers[-1])
-        return self._say(words or self.question.words())
-
-    def _reopen(self):
-        self._field.disabled = False
-        self._buttons.children = [self._commit, self._skip]
-        self._say(Words("Choose again. Your first answer stays on record."))
-
-    def _say(self, words):
-        self._said, self._status.value = words, words._repr_html_() if words.text else ""
+        words = self.question.words() if words is None else words
+        self.shown = {
+            "heading": self.question.heading,
+            "text": self.question.text,
+            **self._field(),
+            "answer": answers[-1] if answers else None,
+            "frozen": bool(answers) if frozen is None else frozen,
+            "said": words.text,
+            "right": words.right,
+        }
         return words
 
-    def _press(self):
-        try:
-            choice = self._chosen()
-        except ValueError as nothing_usable:
-            self._say(Words(str(nothing_usable)))
-        else:
-            self.commit(choice)
-
-    def _in_words(self, action):
-        """Wrap a callback: its exceptions, else lost in a log, are said here, and raised too if BATCHLAB_STRICT=1."""
-
-        def callback(_button):
+    def _wished(self, change):
+        """Do what the page wishes. Exceptions, else lost in a log, are said, and raised too if BATCHLAB_STRICT=1."""
+        new = {name: wish for name, wish in change["new"].items() if wish[1] > self._heard}
+        for name, (value, count) in sorted(new.items(), key=lambda item: item[1][1]):
+            self._heard = max(self._heard, count)
             try:
-                action()
+                {"commit": self._take, "skip": lambda _: self.skip(), "again": lambda _: self.answer_again()}[name](
+                    value
+                )
             except Exception as error:
                 failure = f"This failed, and not through you. {type(error).__name__}: {error}"
-                self._say(Words(f"{self._said.text}\n{failure}", right=False))
+                self.shown = {**self.shown, "said": f"{self.shown['said']}\n{failure}".strip(), "right": False}
                 if os.environ.get("BATCHLAB_STRICT") == "1":
                     raise
 
-        return callback
+    def _take(self, value):
+        try:
+            choice = self._chosen(value)
+        except ValueError as nothing_usable:
+            self._show(Words(str(nothing_usable)), frozen=False)
+        else:
+            self.commit(choice)
 
     # What a question with another kind of field does in its own way:
 
-    def _make_field(self):
-        # Nothing is chosen at first: a default would be an answer that nobody gave.
-        return ipywidgets.RadioButtons(options=list(self.question.options), index=None)
+    def _field(self):
+        options = list(self.question.options)
+        return {"options": random.Random(self.question.key).sample(options, len(options))}
 
-    def _chosen(self):
-        if self._field.index is None:
+    def _chosen(self, value):
+        if value not in self.question.options:
             raise ValueError("Choose one of the answers first, or skip.")
-        return self._field.index
-
-    def _choices(self):
-        return "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in self.question.options) + "</ul>"
+        return list(self.question.options).index(value)
 
     def __repr__(self):
         return f"Prediction {self.question.key}: {len(self.question.options)} options"
@@ -146,9 +140,13 @@ class Prediction(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs):
         """Add the question, never the right answer, as HTML for viewers without a kernel, such as GitHub."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        asked = f"<p><b>{self.question.heading}:</b> {html.escape(self.question.text)}</p>"
-        bundle["text/html"] = f"{asked}{self._choices()}"
-        return bundle
+        bundle, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**bundle, "text/plain": repr(self), "text/html": self.as_html()}, metadata
+
+    def as_html(self):
+        """The question for viewers without a kernel."""
+        options = "".join(f"<li>{html.escape(text)}</li>" for text in self._field()["options"])
+        return f"<p><b>{self.question.heading}:</b> {html.escape(self.question.text)}</p><ul>{options}</ul>"
 
 
 class NumberPrediction(Prediction):
@@ -169,23 +167,23 @@ class NumberPrediction(Prediction):
         words = self.question.reveal(measured)
         return self._show(words) if self.question.answers() else words
 
-    def _make_field(self):
-        # A text field, since every numeric one starts with a number, and a number on view is a hint.
-        asked = self.question
-        return ipywidgets.Text(placeholder=f"{asked.low} to {asked.high}", description=asked.unit or "number")
+    def _field(self):
+        return {"low": self.question.low, "high": self.question.high, "unit": self.question.unit}
 
-    def _chosen(self):
+    def _chosen(self, value):
         try:
-            number = float(self._field.value)
-        except ValueError:
+            number = float(value)
+        except (TypeError, ValueError):
             number = None
         if not self.question.fits(number):
             raise ValueError(f"Type a number from {self.question.low} to {self.question.high} first, or skip.")
         return int(number) if number.is_integer() else number
 
-    def _choices(self):
+    def as_html(self):
+        """The question for viewers without a kernel."""
         asked = self.question
-        return f"<p>Answer: a number from {asked.low} to {asked.high} {html.escape(asked.unit)}</p>"
+        number = f"a number from {asked.low} to {asked.high} {html.escape(asked.unit)}"
+        return f"<p><b>{asked.heading}:</b> {html.escape(asked.text)}</p><p>Answer: {number}</p>"
 
     def __repr__(self):
         return f"NumberPrediction {self.question.key}: a number from {self.question.low} to {self.question.high}"
@@ -246,5 +244,5 @@ class Final(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs):
         """Add the questions as HTML for viewers without a kernel."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        asked = [shown._repr_mimebundle_()["text/html"] for shown in self.questions]
+        asked = [shown.as_html() for shown in self.questions]
         return {**bundle, "text/plain": repr(self), "text/html": "\n".join(asked)}

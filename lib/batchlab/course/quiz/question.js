@@ -1,0 +1,95 @@
+// A question on the page: what the reader answers goes up in `wishes`; what is shown comes down in `shown`.
+
+function element(tag, looks = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), looks);
+  made.append(...children);
+  return made;
+}
+
+let asked = 0;
+
+function render({ model, el }) {
+  const name = `batchlab-question-${Date.now()}-${++asked}`;
+  let count = Math.max(0, ...Object.values(model.get("wishes") ?? {}).map(([, earlier]) => earlier));
+  const wish = (kind, value) => {
+    model.set("wishes", { ...model.get("wishes"), [kind]: [value, ++count] });
+    model.save_changes();
+  };
+  const text = element("legend"), fields = element("div"), said = element("div", { className: "said" });
+  const group = element("fieldset", {}, text, fields);
+  const button = (label, kind, value) => {
+    const made = element("button", { type: "button", textContent: label });
+    made.addEventListener("click", () => wish(kind, value()));
+    return made;
+  };
+  const chosen = () => group.querySelector("input:checked")?.value ?? group.querySelector("input[type=text]")?.value ?? null;
+  const commit = button("Commit", "commit", chosen), skip = button("Skip", "skip", () => true);
+  const again = button("Answer again", "again", () => true);
+  said.setAttribute("role", "status");
+  said.setAttribute("aria-live", "polite");
+  commit.classList.add("first");
+  el.classList.add("batchlab", "batchlab-quiz");
+  el.append(group, element("div", { className: "buttons" }, commit, skip, again), said);
+
+  let asks = null;
+  const build = ({ options, low, high, unit }) => {
+    if (options) {
+      return options.map((option) => {
+        const input = element("input", { type: "radio", name, value: option });
+        return element("label", {}, input, element("span", { textContent: option }));
+      });
+    }
+    const input = element("input", { type: "text", inputMode: "decimal", placeholder: `${low} to ${high}`, size: 12 });
+    input.addEventListener("keydown", ({ key }) => key === "Enter" && wish("commit", chosen()));
+    return [element("label", {}, input, element("span", { textContent: unit || "number" }))];
+  };
+  const show = () => {
+    const shown = model.get("shown");
+    const key = JSON.stringify([shown.text, shown.options]);
+    if (asks !== key) {
+      asks = key;
+      text.replaceChildren(element("b", { textContent: `${shown.heading}: ` }), shown.text);
+      fields.replaceChildren(...build(shown));
+    }
+    const { answer } = shown;
+    for (const input of group.querySelectorAll("input")) {
+      input.disabled = shown.frozen;
+      if (input.type === "radio" && shown.frozen) input.checked = input.value === answer;
+      if (input.type === "text" && shown.frozen && answer !== null) input.value = answer;
+    }
+    [commit.hidden, skip.hidden, again.hidden] = [shown.frozen, shown.frozen, !shown.frozen];
+    said.textContent = shown.said;
+    said.dataset.right = shown.right ?? "";
+    said.hidden = !shown.said;
+    el.dataset.answered = shown.frozen;
+  };
+  model.on("change:shown", show);
+  show();
+  return () => model.off("change:shown", show);
+}
+
+// Without a kernel: `words` says, for each answer, what is said about it and whether it is right.
+export function playQuestion(el, shown, words, unlock = () => {}) {
+  const state = { wishes: {}, shown: { ...shown, frozen: false, said: "", right: null } }, reacts = {};
+  const answer = () => {
+    const [kind, [value]] = Object.entries(state.wishes).sort(([, [, a]], [, [, b]]) => b - a)[0];
+    const known = kind === "skip" ? { said: "You skipped this one.", right: null } : words(value);
+    if (kind === "again") Object.assign(state.shown, { frozen: false, said: "Choose again." });
+    else if (!known) Object.assign(state.shown, { said: "Choose one of the answers first, or skip." });
+    else {
+      Object.assign(state.shown, known, { frozen: true, answer: kind === "skip" ? null : value });
+      unlock();
+    }
+    reacts["change:shown"]?.();
+  };
+  const model = {
+    get: (name) => state[name],
+    set: (name, value) => (state[name] = value),
+    save_changes: answer,
+    on: (name, react) => (reacts[name] = react),
+    off: () => {},
+  };
+  return render({ model, el });
+}
+
+export default { render };
