@@ -94,6 +94,7 @@ endef
 	$(virtual_environment)
 	@echo "Installing the pinned packages into .venv: a few minutes, this once"
 	$(PY) $(PIP_INSTALL) -r requirements.txt
+	$(PY) -m jupyter server extension enable --sys-prefix batchlab_server >/dev/null 2>&1
 	touch $@
 
 .venv/.ipykernel6: tests/ipykernel6.txt .venv/.ready
@@ -112,6 +113,7 @@ endef
 	$(virtual_environment)
 	@echo "Installing the pinned packages, PyTorch too, into .venv-bench: a few minutes, this once"
 	$(BENCH_PY) $(PIP_INSTALL) -r requirements.txt -e ".[bench]"
+	$(BENCH_PY) -m jupyter server extension enable --sys-prefix batchlab_server >/dev/null 2>&1
 	touch $@
 
 .venv-pins/.ready:

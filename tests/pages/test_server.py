@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tornado import httpserver, netutil, web, websocket
 
 import batchlab_server
 
-CONFIG = Path(batchlab_server.__file__).with_name("config.json")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Connection:
@@ -76,13 +77,12 @@ def test_the_extension_can_be_switched_off(monkeypatch):
     assert settings == {"kernel_websocket_connection_class": ZMQChannelsWebsocketConnection}
 
 
-def test_installing_the_library_switches_the_extension_on():
+def test_make_lab_enables_the_extension_and_installing_the_library_does_not():
     (point,) = batchlab_server._jupyter_server_extension_points()
-    assert json.loads(CONFIG.read_text()) == {"ServerApp": {"jpserver_extensions": {point["module"]: True}}}
-    installed = Path(sys.prefix, "etc/jupyter/jupyter_server_config.d/batchlab_server.json")
-    if not installed.exists():
-        pytest.fail(f"{installed} is missing: install the library again, by make clean and make test")
-    assert installed.read_text() == CONFIG.read_text()
+    enabled = json.loads((Path(sys.prefix) / "etc/jupyter/jupyter_server_config.json").read_text())
+    assert enabled["ServerApp"]["jpserver_extensions"][point["module"]] is True
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(wheel) == {"packages"}  # nothing goes into somebody's etc/jupyter
 
 
 def test_the_server_loads_nothing_of_the_library():
