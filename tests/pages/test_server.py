@@ -79,7 +79,7 @@ def test_the_extension_can_be_switched_off(monkeypatch):
 
 def test_make_lab_enables_the_extension_and_installing_the_library_does_not():
     (point,) = batchlab_server._jupyter_server_extension_points()
-    enabled = json.loads((Path(sys.prefix) / "etc/jupyter/jupyter_server_config.json").read_text())
+    enabled = json.loads((Path(sys.prefix) / "etc/jupyter/jupyter_server_config.d/batchlab_server.json").read_text())
     assert enabled["ServerApp"]["jpserver_extensions"][point["module"]] is True
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert set(wheel) == {"packages"}  # nothing goes into somebody's etc/jupyter
