@@ -6,7 +6,7 @@ import os
 
 from .tables import machine
 
-PARTS = ("speed", "startup", "memory", "latency", "noise", "sweep")
+PARTS = ("speed", "startup", "memory", "picture", "latency", "noise", "sweep")
 
 
 def main():
