@@ -461,7 +461,8 @@ export async function playBack(el, text) {
     let made;
     return () => (made ??= stroke(row.slice(0, -1), reader(bytes, start)));
   });
-  const state = { wishes: {}, rows: { list: head.rows.map(({ steps, ...row }) => ({ ...row, steps: row.values })) } };
+  const steps = (row) => (typeof row.values[0] === "number" ? { ...row, kind: "steps" } : row);  // there is nothing between
+  const state = { wishes: {}, rows: { list: head.rows.map(steps) } };
   const reacts = {};
   const play = (count) => {
     const values = {}, heard = {};
