@@ -105,12 +105,17 @@ SURFACES = {"straight line": straight_line, "two bumps": two_bumps}
 
 
 @functools.lru_cache(maxsize=8)
-def surface(name):
-    """The named surface and its minima: "straight line" or "two bumps"."""
+def scene(name):
+    """The named surface: "straight line" or "two bumps"."""
     if name not in SURFACES:
         raise ValueError(f"there is no surface {name!r}; choose one of {', '.join(SURFACES)}.")
-    made = SURFACES[name]()
-    return made, made.minima()
+    return SURFACES[name]()
+
+
+@functools.lru_cache(maxsize=8)
+def surface(name):
+    """The named surface and its minima, which have to be computed."""
+    return scene(name), scene(name).minima()
 
 
 # ---- paths -----------------------------------------------------------------------------------------------------------
@@ -183,11 +188,12 @@ class Walk:
         """Train on by one slice if the path is shorter than this; whether it has arrived."""
         run = self.run
         if len(self.points) <= updates and not self.lost():
-            first, each = run.num_epochs, run.iterations_per_epoch
+            each = run.iterations_per_epoch
+            first = (len(self.points) - 1) // each  # not the run's, which an error may have left further on
             run.train(min(-(-(updates + 1 - len(self.points)) // each), 64))
             points = path(run, first)[1:]
-            self.points = np.concatenate([self.points, points])
-            self.losses = np.concatenate([self.losses, self.surface.losses(points)])
+            losses = self.surface.losses(points)
+            self.points, self.losses = np.concatenate([self.points, points]), np.concatenate([self.losses, losses])
         return len(self.points) > updates or self.lost()
 
     def lost(self):

@@ -1,10 +1,10 @@
-"""What the three descents show: their paths on the surface, what each has learnt, and how far its loss has come down."""
+"""What the three descents show: their paths, what each has learnt, and how far its loss has come down."""
 
 import numpy as np
 
 from ...live import NARROW, Still, View, columns
 from .. import plots
-from ..plots import BEST, NOW, TRAINING, VALIDATION
+from ..plots import BEST, TRAINING, VALIDATION
 
 CELL, MOST = 3.0, 700  # pixels that a path is told apart by at first, and the most points of a path
 LOW, HIGH = 1e-5, 1e9  # losses beyond are drawn there
@@ -92,10 +92,10 @@ def descents_view(figure, surface, minima, outputs):
     wide = figure.get_figwidth() >= NARROW
     problem, spans = surface.problem, np.ptp(surface.window, axis=1)
     plane, data, curves = columns(
-        figure, (1.25, 1), rows=[1, 2], left=(0.62, 0.62), right=(0.1, 0.15), top=(0.66, 0.36), bottom=0.54
+        figure, (1.25, 1), rows=[1, 2], left=(0.74, 0.68), right=(0.1, 0.15), top=(0.66, 0.36), bottom=0.54
     )
     losses, stars = contours(plane, surface, minima)
-    left = 0.0 if wide else -0.55 / plane.get_position().width / figure.get_figwidth()
+    left = 0.0 if wide else -0.66 / plane.get_position().width / figure.get_figwidth()
     plane.text(left, 1.0 + 0.36 / (plane.bbox.height / 100), "three descents on one loss surface",
                transform=plane.transAxes, fontsize=11, va="bottom")  # fmt: skip
     data.plot(problem.x, problem.y, "s", color="0.6", markersize=3, markeredgewidth=0)
