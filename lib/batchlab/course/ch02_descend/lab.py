@@ -108,15 +108,18 @@ class Descents(Live):
         return self._playing and self.busy
 
     def begin(self, changed):
-        """A control that the reader moves ends the playing; the slider that follows it does not."""
+        """A control that the reader moves ends the playing, and all is drawn; the slider that follows it does not."""
         if self.same in changed and self.amount == self._followed:
             changed, self._followed = changed - {self.same}, None
         if "surface" in changed:
             self._chosen = changed  # what is set together with the surface is meant for it
-        if changed - {"play"}:
-            self._playing = False
-        if changed & {self.same, "same", "surface", "locked"}:
+        moved = changed & {self.same, "same", "surface", "locked"}
+        if moved:
             self._until, self._frames_played = self.amount, 0
+        if self._playing and changed - {"play"}:
+            self._playing = False
+            if not moved:
+                setattr(self, self.same, self._until)
         if "locked" in changed and self._begun and not self.locked:
             self._playing = True
 
