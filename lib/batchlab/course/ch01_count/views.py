@@ -30,10 +30,11 @@ def sample_grid(axes, n, most):
     axes.set(xlim=(0, COLUMNS), ylim=(most / COLUMNS, 0), aspect="equal", anchor="NW")
     axes.set_axis_off()
     heading_text = _heading(axes)
+    wide = axes.figure.get_figwidth() >= NARROW
     keys = [Patch(facecolor=color, edgecolor=EDGE, label=name) for name, color in KEYS.items()]
     keys.append(Patch(label="smaller last batch", **RAGGED))
     look = {"handlelength": 1, "handleheight": 1, "handletextpad": 0.5, "borderpad": 0, "borderaxespad": 0}
-    axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=2, **look)
+    axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=2 if wide else 1, **look)
 
     def update(used, at, before, heading):
         used_boxes.set_path(_squares(places[(used >= 0) & (used != at)]))
@@ -63,13 +64,13 @@ def batch_plan(axes, n, batch_size, epochs, *, locked=False):
     if locked:
         axes.text(0.5, 0.5, "the batches: predict first", transform=axes.transAxes, ha="center", color="0.4")
     scale = axes.bbox.width / n  # pixels of a sample
-    thin = {"linewidth": 0.8 if batch_size * scale >= 6 else 0.4}
+    thin = {"linewidth": min(0.8, 0.1 * batch_size * scale)}
     _boxes(axes, WAITING, places, **thin)
     used_boxes, now_boxes = _boxes(axes, USED, **thin), _boxes(axes, NOW, **thin)
     last = places[len(sizes) - 1 :: len(sizes)] if sizes[-1] < batch_size else places[:0]
     ragged = _boxes(axes, places=last, **RAGGED)
     numbers = _block_numbers(axes, places, len(sizes), scale)
-    tally = _heading(axes)
+    tally = _heading(axes, 0 if wide else -45 / axes.bbox.width)
 
     def update(done):
         used_boxes.set_path(_squares(places[: max(done - 1, 0)]))
@@ -111,6 +112,6 @@ def _number(axes, x, y, text=""):
     return axes.text(x, y, text, ha="center", va="center_baseline", fontsize=10, color=plots.NOW)
 
 
-def _heading(axes):
+def _heading(axes, x=0.0):
     """A moving title above the axes."""
-    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
+    return axes.text(x, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")

@@ -92,15 +92,22 @@ def descents_view(figure, surface, minima, outputs):
     wide = figure.get_figwidth() >= NARROW
     problem, spans = surface.problem, np.ptp(surface.window, axis=1)
     plane, data, curves = columns(
-        figure, (1.25, 1), rows=[1, 2], left=(0.74, 0.68), right=(0.1, 0.15), top=(0.66, 0.36), bottom=0.54
+        figure,
+        (1.25, 1),
+        rows=[1, 2],
+        left=(0.74, 0.68),
+        right=(0.1, 0.15),
+        top=(0.66 if wide else 0.88, 0.36),
+        bottom=0.54,
     )
     losses, stars = contours(plane, surface, minima)
-    left = 0.0 if wide else -0.66 / plane.get_position().width / figure.get_figwidth()
-    plane.text(left, 1.0 + 0.36 / (plane.bbox.height / 100), "three descents on one loss surface",
-               transform=plane.transAxes, fontsize=11, va="bottom")  # fmt: skip
+    left = 0.0 if wide else -0.66 * 100 / plane.bbox.width  # a narrow page needs the room beside the axes, too
+    plane.set_title("three descents on one loss surface", x=left, y=1.0 + (36 if wide else 58) / plane.bbox.height)
     data.plot(problem.x, problem.y, "s", color="0.6", markersize=3, markeredgewidth=0)
-    data.set(xlabel="x", ylabel="y", title="what each has learnt", xlim=(problem.x.min(), problem.x.max()))
-    curves.set(yscale="log", ylim=(1e-4, losses.max()), title="training loss above its lowest value")
+    data.set(xlabel="x", ylabel="y", xlim=(problem.x.min(), problem.x.max()))
+    data.set_title("what each has learnt", x=left)
+    curves.set(yscale="log", ylim=(1e-4, losses.max()))
+    curves.set_title("training loss above its lowest value", x=left)
     curves.set_ylabel("squared error", labelpad=1)
     curves.grid()
     for axes in (plane, data, curves):
@@ -117,7 +124,7 @@ def descents_view(figure, surface, minima, outputs):
     ]
     names = [f"GD (B = {len(problem.x)})", "mini-batch", "SGD (B = 1)"]
     look = {"handlelength": 1.8, "handletextpad": 0.5, "borderaxespad": 0, "borderpad": 0}
-    plane.legend(handles, names, loc="lower left", bbox_to_anchor=(left, 1.03), ncols=3, **look)
+    plane.legend(handles, names, loc="lower left", bbox_to_anchor=(left, 1.03), ncols=3 if wide else 2, **look)
 
     def update(paths, start):
         for role, (points, above, places) in paths.items():
