@@ -65,7 +65,7 @@ class Descents(Live):
         self, surface="straight line", *, learning_rate=None, start=None, controls=None, locked=False, **settings
     ):
         process.keep_programs()
-        self._loaded, self._chosen, self._begun, self._prepared, self._paces = None, set(), False, set(), {}
+        self._loaded, self._chosen, self._begun, self._prepared = None, set(), False, set()
         self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
         self.walks, self._horizon = {}, None
         given = {"learning_rate": learning_rate} if learning_rate is not None else {}
@@ -79,6 +79,7 @@ class Descents(Live):
         self._playing = not self.playing
         if self._frames_played == PLAY_FRAMES:
             self._frames_played = 0
+        self._follow()
 
     @press("reset", tip="all controls of this surface back")
     def reset(self):
@@ -109,8 +110,9 @@ class Descents(Live):
 
     def begin(self, changed):
         """A control that the reader moves ends the playing, and all is drawn; the slider that follows it does not."""
-        if self.same in changed and self.amount == self._followed:
-            changed, self._followed = changed - {self.same}, None
+        if self.same in changed:
+            changed = changed - {self.same} if self.amount == self._followed else changed
+            self._followed = None
         if "surface" in changed:
             self._chosen = changed  # what is set together with the surface is meant for it
         moved = changed & {self.same, "same", "surface", "locked"}
@@ -122,6 +124,7 @@ class Descents(Live):
                 setattr(self, self.same, self._until)
         if "locked" in changed and self._begun and not self.locked:
             self._playing = True
+            self._follow()
 
     def _settings(self):
         """What each descent is asked for: role -> settings of a `Walk`."""
@@ -132,18 +135,7 @@ class Descents(Live):
 
     def _updates(self, role, amount):
         """How many updates a descent makes in an amount of the unit."""
-        if self.same == "epochs":
-            amount *= self.walks[role].run.iterations_per_epoch
-        elif self.same == "milliseconds":
-            amount /= self._pace(role)
-        return int(amount + 1e-6)
-
-    def _pace(self, role):
-        """Milliseconds that an update of a descent takes, measured once."""
-        key = self._loaded, self.walks[role].run.batch_size, self.decay
-        if key not in self._paces:
-            self._paces[key] = self.walks[role].pace()
-        return self._paces[key]
+        return int(amount / self.walks[role].each(self.same) + 1e-6)
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -179,9 +171,8 @@ class Descents(Live):
             self._load()
         self.walks = self._walks(self.scene, self.walks)
         for role, walk in () if self.locked else self.walks.items():
-            if self.same == "milliseconds":
-                self._pace(role)
-                yield
+            walk.each(self.same)  # of milliseconds it is measured
+            yield
             while not walk.reach(self._updates(role, self._goal())):
                 yield
         if self._begun:
@@ -220,8 +211,10 @@ class Descents(Live):
     def _follow(self):
         """Have the slider follow the picture."""
         position = self._position()
-        self._followed = position if self.same == "milliseconds" else int(position + 1e-6)
-        setattr(self, self.same, self._followed)
+        position = position if self.same == "milliseconds" else int(position + 1e-6)
+        if position != self.amount:
+            self._followed = position
+            setattr(self, self.same, position)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
@@ -243,10 +236,8 @@ class Descents(Live):
         paths = {}
         for role, walk in self.walks.items():
             last = self.shown(role)
-            unit = {"epochs": 1 / walk.run.iterations_per_epoch, "iterations": 1.0}
-            each = unit[self.same] if self.same in unit else self._pace(role)
-            above = walk.losses[: last + 1] - self._floor
-            paths[role] = walk.points[: last + 1], above, np.arange(last + 1) * each
+            places = np.arange(last + 1) * walk.each(self.same)
+            paths[role] = walk.points[: last + 1], walk.losses[: last + 1] - self._floor, places
         self.picture.views[0].update(paths, next(iter(self.walks.values())).points[0])
 
     def _fit_axis(self):
@@ -270,7 +261,7 @@ class Descents(Live):
 
     def words(self):
         """What the picture shows, in words."""
-        parts = {role: self._place(role) for role in self.walks}
+        parts = {role: _told(walk, self.shown(role), self.minima) for role, walk in self.walks.items()}
         mini = self.walks["mini-batch"].run
         epoch = self.shown("mini-batch") // mini.iterations_per_epoch
         text = f"batch size {mini.batch_size}, epoch {epoch}: mini-batch descent made {parts['mini-batch']}. "
@@ -279,31 +270,31 @@ class Descents(Live):
             return text + "Nothing has been drawn yet."
         return text + f"The lowest loss is {self._floor:.3g}."
 
-    def _place(self, role):
-        """Where a descent is, in words."""
-        walk, last = self.walks[role], self.shown(role)
-        point, loss = walk.points[last], walk.losses[last]
-        names = zip(self.scene.names, point, strict=True)
-        said = f"{last:,} update{'' if last == 1 else 's'}, "
-        if walk.lost() and last == len(walk.points) - 1:
-            return f"{said}and diverged"
-        said += f"to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"
-        if len(self.minima) > 1:
-            nearest = np.linalg.norm(self.minima - point[None], axis=1).argmin()
-            said += f", nearest to the {'poorer' if nearest else 'lowest'} minimum"
-        return said
-
     def facts(self):
         """What is counted."""
         cells = [f"N = {N} training samples"]
         for role, walk in reversed(self.walks.items()):
             each = walk.run.iterations_per_epoch
-            pace = f", {self._pace(role) * 1e3:.2g} µs per update" if self.same == "milliseconds" else ""
+            pace = f", {walk.each(self.same) * 1e3:.2g} µs per update" if self.same == "milliseconds" else ""
             cells.append(f"{role}: {each} iteration{'s' if each > 1 else ''} per epoch{pace}")
         return cells
 
     def __repr__(self):
         return f"Descents: {self._loaded}"
+
+
+def _told(walk, last, minima):
+    """How many updates a descent has made and where it is, in words."""
+    point, loss = walk.points[last], walk.losses[last]
+    names = zip(walk.surface.names, point, strict=True)
+    said = f"{last:,} update{'' if last == 1 else 's'}, "
+    if walk.lost() and last == len(walk.points) - 1:
+        return f"{said}and diverged"
+    said += f"to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"
+    if len(minima) > 1:
+        nearest = np.linalg.norm(minima - point[None], axis=1).argmin()
+        said += f", nearest to the {'poorer' if nearest else 'lowest'} minimum"
+    return said
 
 
 @functools.lru_cache(maxsize=16)

@@ -200,12 +200,24 @@ class Walk:
         """Whether it has diverged: its loss is no finite number, or very much higher than at the start."""
         return not self.losses[-1] < LOST * (self.losses[0] + 1e-3)
 
-    def pace(self):
-        """Milliseconds that an update takes on this machine, with its share in measuring the losses of the epoch."""
-        start, settings = self.settings
-        probe = self.surface.fit(start, num_epochs=0, **settings)
-        ends = [probe.train(64).seconds[-1] for _ in range(4)]
-        return float(np.diff(ends).min()) * 1e3 / (64 * probe.iterations_per_epoch)
+    def each(self, unit):
+        """How many epochs, iterations or milliseconds an update takes, these as measured on this machine."""
+        if unit == "milliseconds":
+            start, settings = self.settings
+            key = self.surface.model, settings["batch_size"], settings["optimizer"]
+            if key not in _PACES:
+                _PACES[key] = _pace(self.surface.fit(start, num_epochs=0, **settings))
+            return _PACES[key]
+        return 1 / self.run.iterations_per_epoch if unit == "epochs" else 1.0
+
+
+_PACES = {}  # milliseconds of an update, by model, batch size and optimizer
+
+
+def _pace(run):
+    """Milliseconds that an update takes, with its share in measuring the losses of the epoch."""
+    ends = [run.train(64).seconds[-1] for _ in range(4)]
+    return float(np.diff(ends).min()) * 1e3 / (64 * run.iterations_per_epoch)
 
 
 def basins(surface, minima, learning_rate=None, num_epochs=500, shape=(20, 12)):
