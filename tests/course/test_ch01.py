@@ -12,6 +12,8 @@ import batchlab as bl
 from batchlab.course import ch01_count
 from batchlab.course.ch01_count import lab as counting
 
+from ..live.page import Page, compilations, kernel, settled
+
 # -------------------------------------------------------------------------------------------------------- the exercises
 
 
@@ -133,170 +135,292 @@ def lab():
     lab.close()
 
 
-def press(lab, name):
-    next(button for button in lab._buttons if button.description == name).click()
+@pytest.fixture
+def page(lab):
+    return Page(lab)
 
 
-def marked(lab):
-    """The samples that the grid shows in the batch of this iteration."""
-    bold = [mark for mark in lab._marks if mark.get_weight() == "bold"]
-    return {lab._marks.index(mark) for mark in bold if mark.get_text() == str(lab.done)}
+def grid_numbers(lab):
+    """The texts of the squares, and the samples whose number is bold."""
+    marks = lab._samples.artists[2:-1]
+    return [mark.get_text() for mark in marks], {i for i, m in enumerate(marks) if m.get_weight() == "bold"}
+
+
+def blocks(lab):
+    """How many blocks of the plan have been used, and how many are the present one."""
+    return [len(artist.get_path().vertices) // 5 for artist in lab._blocks.artists[:2]]
 
 
 @pytest.mark.parametrize(("samples", "batch_size"), [(50, 6), (12, 3), (7, 7), (5, 1), (100, 64)])
-def test_it_shows_the_batches_that_fit_uses(lab, samples, batch_size):
-    lab.samples.value, lab.batch_size.value, lab.epochs.value = samples, batch_size, 2
+def test_it_shows_the_batches_that_fit_uses(lab, page, samples, batch_size):
+    lab.samples, lab.batch_size, lab.epochs = samples, batch_size, 2
     run, shares = ch01_count.watch(samples, batch_size, 2)
     assert lab.total == run.iterations[-1] == len(shares)
-    for row in shares:
-        press(lab, "step")
-        assert marked(lab) == set(np.flatnonzero(row))
+    for done, row in enumerate(shares, start=1):
+        page.press("step")
+        texts, bold = grid_numbers(lab)
+        assert bold == set(np.flatnonzero(row))
+        assert {texts[i] for i in bold} == {str(done)}
+        assert blocks(lab) == [done - 1, 1]
+        assert page.values["iteration"] == done
 
 
-def test_words_say_what_the_picture_shows(lab):
-    assert lab.words().startswith("batch size 6, epoch 0, iteration 0: nothing is used yet")
-    lab.go_to(16)
-    assert lab.words() == (
+def test_words_say_what_the_picture_shows(lab, page):
+    assert page.words.startswith("batch size 6, epoch 0, iteration 0: nothing is used yet")
+    lab.iteration = 16
+    assert page.words == (
         "batch size 6, epoch 2, iteration 16: this batch is the 7th of 9 in this epoch and has 6 samples. In this "
         "epoch 42 of 50 samples have been used."
     )
-    assert 'aria-live="polite"' in lab.status.value
-    assert lab.words() in lab.status.value
-    lab.go_to(27)
-    assert "has 2 samples, fewer than the others" in lab.words()
-    assert "Epoch 3 is complete: every sample was used once in it. This is the last iteration." in lab.words()
+    assert "epoch 2: 42 of 50 samples used" in page.texts()
+    assert any(text.startswith("iteration 16 of 27") for text in page.texts())
+    assert lab.frame["facts"][1] == "3 epochs = 27 iterations"
+    lab.iteration = 27
+    assert "has 2 samples, fewer than the others" in page.words
+    assert "Epoch 3 is complete: every sample was used once in it. This is the last iteration." in page.words
 
 
-def test_steps_play_and_start_over(lab):
-    press(lab, "step")
-    assert lab.done == 1
-    press(lab, "next epoch")
-    assert lab.done == 9
-    press(lab, "next epoch")
-    assert lab.done == 18
-    press(lab, "start over")
-    assert lab.done == 0
-    press(lab, "play")  # without a running loop there is no pace
-    assert lab.done == 27
+def test_steps_play_and_start_over(lab, page):
+    page.press("step")
+    assert lab.iteration == 1
+    page.press("next_epoch")
+    assert lab.iteration == 9
+    page.press("next_epoch")
+    assert lab.iteration == 18
+    page.press("start_over")
+    assert lab.iteration == 0
+    page.press("play")  # without a running loop there is no pace
+    assert lab.iteration == 27
     assert not lab.busy
-    press(lab, "step")
-    assert lab.done == 27
-    press(lab, "play")
-    assert lab.done == 27  # from the start to the end again
-    lab.batch_size.value = 9
-    assert (lab.done, lab.total, lab.per_epoch) == (0, 18, 6)
+    assert page.row("play")["label"] == "play"
+    page.press("step")
+    assert lab.iteration == 27
+    page.press("play")
+    assert lab.iteration == 27  # from the start to the end again
+    page.wish(batch_size=9)
+    assert (lab.iteration, lab.total, lab.done) == (0, 18, 0)
+    assert page.row("iteration")["high"] == 18
 
 
-def test_fewer_samples_take_the_batch_size_along(lab):
-    lab.batch_size.value = 40
-    lab.samples.value = 10
-    assert (lab.batch_size.value, lab.total) == (10, 3)
-    lab.samples.value = 100
-    with pytest.raises(ValueError, match="batch size is 0"):  # loud in the tests; a reader reads:
-        lab.batch_size.box.value = "0"
-    assert "batch size is 0; it must be a whole number from 1 to 100" in lab.message.value
-    assert lab.batch_size.value == 10
+def test_the_iteration_is_a_slider_and_a_setting(lab, page):
+    page.wish(iteration=9)
+    assert page.words.startswith("batch size 6, epoch 1, iteration 9: ")
+    with pytest.raises(ValueError, match="iteration is 28; it must be a whole number from 0 to 27"):
+        lab.iteration = 28
+    assert ch01_count.Counting(iteration=16).words() != lab.words()
+    page.wish(samples=60, iteration=30)  # together, so that the new plan is meant
+    assert (lab.iteration, lab.total) == (30, 30)
+    with lab.aside():
+        lab.batch_size, lab.iteration = 10, 18
+        assert lab.outcome()["words"].startswith("batch size 10, epoch 3, iteration 18: ")
+    assert page.words.startswith("batch size 6, epoch 3, iteration 30: ")
+
+
+def test_fewer_samples_take_the_batch_size_along(lab, page):
+    lab.batch_size = 40
+    page.wish(samples=10)
+    assert (lab.batch_size, lab.total) == (10, 3)
+    assert page.values["batch_size"] == 10
+    lab.samples = 100
+    with pytest.raises(ValueError, match="batch size is 0; it must be a whole number from 1 to 100"):
+        lab.batch_size = 0
+    with pytest.raises(ValueError, match="samples N is 101; it must be a whole number from 1 to 100"):
+        lab.samples = 101
+    page.wish(batch_size=0)
+    assert "batch size is 0; it must be a whole number from 1 to 100" in page.message
+    assert lab.frame["refused"] == {"batch_size": 0}
+    assert lab.batch_size == 10
+    page.wish(batch_size=11)
+    assert page.message == ""
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"samples": 101}, {"samples": 4}, {"batch_size": 51}, {"epochs": 9}, {"seed": -1}, {"iteration": 28}]
+)
+def test_a_wrong_setting_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be a whole number"):
+        ch01_count.Counting(**wrong)
 
 
 def test_it_is_locked_until_the_prediction():
     lab = ch01_count.Counting(locked=True)
-    assert all(button.disabled for button in lab._buttons)
-    assert lab.batch_size.slider.disabled
-    for words in (lab.words(), lab.status.value, lab.counters.value, lab._tally.get_text()):
+    page = Page(lab)
+    page.press("step")
+    page.wish(batch_size=9)
+    assert lab.rows["locked"]
+    assert (lab.iteration, lab.batch_size) == (0, 6)
+    for words in (page.words, *lab.frame["facts"], *page.texts(), page.message):
         assert "27" not in words
         assert "9" not in words
-    assert not lab._blocks.get_paths()
+    assert "the batches: predict first" in page.texts()
+    assert blocks(lab) == [0, 0]
     bl.quiz.ask("01.updates", unlocks=lab).skip()
-    assert not lab.batch_size.slider.disabled
-    assert len(lab._blocks.get_paths()) == 27
-    press(lab, "step")
-    assert lab.done == 1
+    assert not lab.rows["locked"]
+    assert "the batches: predict first" not in page.texts()
+    assert "27" in page.texts()
+    page.press("step")
+    assert lab.iteration == 1
+    assert page.message == ""
     lab.close()
 
 
 def test_frames_are_small(lab):
-    sizes = []
     for samples, batch_size, epochs in [(50, 6, 3), (100, 7, 8), (100, 5, 3), (100, 1, 8), (100, 13, 8), (60, 3, 3)]:
-        lab.samples.value, lab.batch_size.value, lab.epochs.value = samples, batch_size, epochs
+        lab.samples, lab.batch_size, lab.epochs = samples, batch_size, epochs
         for at in (0, lab.total // 2, lab.total):
-            lab.go_to(at)
-            sizes.append(len(lab.picture.png))
-    assert max(sizes) <= 15_000
+            lab.iteration = at
+    assert max(lab.frame_bytes) <= 2_500
 
 
-def test_it_has_a_still_picture_with_words(lab):
-    data, about = lab._repr_mimebundle_()
+def assert_texts_are_readable(picture):
+    """No text that is drawn has less than 10 points, and none is cut off."""
+    for head, points in picture.stand() + picture.move():
+        if head[0] == "t":
+            _, _, text, font, angle, width = head
+            across, down = (width, 0) if angle == 0 else (0, width)
+            (x, y), size = points[0], float(font.split()[-1][:-2])
+            assert size >= 13.88, text  # pixels
+            assert 0 <= x <= x + across <= picture.width, text
+            assert size / 2 <= y - down <= y <= picture.height, text
+
+
+def test_no_text_is_small_and_all_lie_in_the_picture(lab):
+    for room in (900, 380, 300):
+        lab._fit(room)
+        for samples, batch_size, epochs in [(50, 6, 3), (100, 1, 8), (100, 99, 8), (1, 1, 1)]:
+            lab.samples, lab.batch_size, lab.epochs = samples, batch_size, epochs
+            lab.iteration = lab.total
+            assert_texts_are_readable(lab.picture)
+
+
+def test_it_has_a_still_picture_with_words():
+    data, about = ch01_count.Counting(iteration=18)._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG")
+    assert data["text/plain"] == "Counting epochs, batches and iterations"
     assert "iteration 18" in about["image/png"]["alt"]
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(counting, "STEP_SECONDS", 0.05)
+def test_no_control_compiles_anything():
+    with compilations() as names:
+        lab = ch01_count.Counting()
+        for samples, batch_size, epochs in [(50, 6, 3), (100, 7, 8), (3, 1, 1)]:
+            lab.samples, lab.batch_size, lab.epochs = samples, batch_size, epochs
+            lab.play()
+    assert names == []
 
 
-async def until(condition, seconds=10):
+async def until(lab, condition, seconds=10):
+    """Wait for something, as a page that sees every frame."""
     async with asyncio.timeout(seconds):
         while not condition():
+            lab._acknowledged(lab, {"seen": lab.frame["count"]}, [])
             await asyncio.sleep(0.002)
 
 
 def test_playing_has_a_pace_that_newer_settings_do_not_wait_for(monkeypatch):
     async def main():
         lab = ch01_count.Counting()
+        page = Page(lab)
         monkeypatch.setattr(counting, "STEP_SECONDS", 30.0)
-        press(lab, "play")
-        await until(lambda: lab.done == 1)
+        page.press("play")
+        await until(lab, lambda: lab.done == 1)
         await asyncio.sleep(0.05)
         assert lab.busy
         assert lab.done == 1
         assert len(asyncio.all_tasks()) == 1  # nothing runs, nothing polls: a timer is all there is
-        assert lab._buttons[0].description == "pause"
+        assert page.row("play")["label"] == "pause"
         monkeypatch.setattr(counting, "STEP_SECONDS", 0.01)
         began = time.perf_counter()
-        lab.batch_size.value = 25
-        await until(lambda: not lab.busy)  # plays on, from the start, at the new setting
-        assert lab.done == lab.total == 6
+        page.wish(batch_size=25)
+        await until(lab, lambda: lab.done == 6)
+        await settled(lab)  # plays on, from the start, at the new setting
+        assert lab.iteration == lab.total == 6
         assert time.perf_counter() - began < 5
-        assert lab._buttons[0].description == "play"
+        assert page.row("play")["label"] == "play"
         lab.close()
 
-    asyncio.run(main())
+    kernel(main)
 
 
-def test_playing_takes_its_time_and_pauses(quick):
+def test_playing_takes_its_time_and_pauses(monkeypatch):
+    monkeypatch.setattr(counting, "STEP_SECONDS", 0.05)
+
     async def main():
         lab = ch01_count.Counting()
-        await until(lambda: not lab.busy)
+        page = Page(lab)
+        await settled(lab)
         began = time.perf_counter()
-        press(lab, "play")
-        await until(lambda: lab.done == 4)
+        page.press("play")
+        await until(lab, lambda: lab.done == 4)
         assert time.perf_counter() - began > 3 * 0.05
-        press(lab, "pause")
-        await until(lambda: not lab.busy)
-        at = lab.done
+        page.press("play")  # which is now called pause
+        await settled(lab)
+        at = lab.iteration
         await asyncio.sleep(0.15)
-        assert lab.done == at
-        press(lab, "step")
-        press(lab, "step")
-        await until(lambda: not lab.busy)
+        assert lab.done == lab.iteration == at
+        lab.step()
+        lab.step()
+        await settled(lab)
         assert lab.done == at + 2
-        press(lab, "play")
-        await until(lambda: lab.done == at + 3)  # it goes on from there
+        page.press("play")
+        await until(lab, lambda: lab.done >= at + 5)  # it goes on from there
+        page.wish(iteration=2)
+        await until(lab, lambda: lab.done == 4)  # and from where its slider is put
+        page.press("step")
+        await settled(lab)
+        assert lab.done in (5, 6)
         lab.close()
 
-    asyncio.run(main())
+    kernel(main)
 
 
 def test_a_picture_is_of_one_setting_though_controls_move_on():
     async def main():
         lab = ch01_count.Counting()
-        await until(lambda: not lab.busy)
-        lab.samples.value, lab.epochs.value = 51, 4  # as another thread would, in the middle of a frame
+        await settled(lab)
+        lab.samples, lab.epochs = 51, 4  # as another thread would, in the middle of a frame
         lab.show()
-        assert lab.total == 27
-        await until(lambda: not lab.busy)
+        assert lab.words().startswith("batch size 6, epoch 0, iteration 0: ")
+        assert lab.plan[:3] == (50, 6, 3)
+        await settled(lab)
+        assert lab.plan[:3] == (51, 6, 4)
         assert lab.total == 4 * 9
         lab.close()
 
-    asyncio.run(main())
+    kernel(main)
+
+
+@pytest.mark.parametrize("name", ["samples", "batch_size", "epochs", "iteration"])
+def test_every_slider_can_be_dragged_from_end_to_end(name):
+    async def main():
+        lab = ch01_count.Counting()
+        page = Page(lab)
+        await settled(lab)
+        row = page.row(name)
+        there = [*range(row["low"], row["high"] + 1)]
+        for value in [*there, *reversed(there), *there]:
+            page.wish(**{name: value})
+            await asyncio.sleep(0.001)
+        await settled(lab)
+        assert (lab.error, page.message) == (None, "")
+        assert page.values[name] == page.shows[name] == row["high"]
+        assert page.words.startswith(f"batch size {lab.batch_size}, epoch ")
+        assert f"iteration {lab.iteration}: " in page.words
+        assert lab.plan[:3] == (lab.samples, lab.batch_size, lab.epochs)
+        page.wish(batch_size=1, iteration=1)
+        await settled(lab)
+        assert page.words.startswith("batch size 1, epoch 1, iteration 1: this batch is the 1st")
+        lab.close()
+
+    kernel(main)
+
+
+def test_after_an_error_the_next_movement_works(lab, page, monkeypatch):
+    monkeypatch.delenv("BATCHLAB_STRICT", raising=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(counting.views, "batch_plan", lambda *args, **kwargs: 1 / 0)
+        page.wish(batch_size=7)
+        assert "This did not work: ZeroDivisionError" in page.message
+    page.wish(batch_size=8)
+    assert (lab.error, page.message) == (None, "")
+    assert page.words.startswith("batch size 8, epoch 0, ")

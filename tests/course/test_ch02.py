@@ -1,9 +1,7 @@
 """Chapter 02: its exercise's check, its surfaces and paths, and its lab."""
 
 import asyncio
-import logging
 
-import jax
 import numpy as np
 import optax
 import pytest
@@ -12,7 +10,10 @@ import batchlab as bl
 from batchlab import quiz
 from batchlab.course import ch02_descend as ch02
 from batchlab.course.ch02_descend import surfaces
-from batchlab.course.ch02_descend.lab import Descents, N, surface
+from batchlab.course.ch02_descend.lab import Descents
+from batchlab.course.ch02_descend.surfaces import N, surface
+
+from ..live.page import Page, compilations, kernel, settled
 
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
@@ -197,117 +198,345 @@ def lab():
     lab.close()
 
 
-def test_no_slider_compiles(lab, caplog):
-    lab.batch_size.value = 2
-    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+@pytest.fixture
+def page(lab):
+    return Page(lab)
+
+
+def updates(lab):
+    return [lab.shown(role) for role in ("GD", "mini-batch", "SGD")]
+
+
+def test_no_control_compiles(lab):
+    lab.batch_size = 2
+    with compilations() as names:
         for batch_size in (1, 3, 17, 64):
-            lab.batch_size.value = batch_size
-        lab.learning_rate.value, lab.seed.value, lab.amount.value = 0.03, 5, 70.0
-        lab.begin[0].value, lab.begin[1].value = 0.2, 0.1
-        lab.same.value = "iterations"
-    assert not [record for record in caplog.records if "Compiling" in record.getMessage()]
+            lab.batch_size = batch_size
+        lab.learning_rate, lab.seed, lab.epochs = 0.03, 5, 70
+        lab.start_across, lab.start_up = 0.2, 0.1
+        lab.same = "iterations"
+        lab.iterations = 300
+        lab.same = "milliseconds"
+        lab.play()
+        lab.reset()
+        lab.same, lab.batch_size = "iterations", 64
+    assert names == []
     assert lab.words().startswith("batch size 64, epoch 200: ")
 
 
-def test_the_words_begin_with_batch_size_and_epoch(lab):
-    lab.batch_size.value, lab.amount.value = 16, 12.0
-    assert lab.words().startswith("batch size 16, epoch 12: mini-batch descent made 48 updates, to slope ")
-    assert lab.words() in lab.status.value
-    assert 'aria-live="polite"' in lab.status.value
+def test_the_words_begin_with_batch_size_and_epoch(lab, page):
+    page.wish(batch_size=16, epochs=12)
+    assert page.words.startswith("batch size 16, epoch 12: mini-batch descent made 48 updates, to slope ")
+    assert page.words == lab.words()
+    assert lab.frame["facts"][:3] == [
+        "N = 64 training samples",
+        "GD: 1 iteration per epoch",
+        "mini-batch: 4 iterations per epoch",
+    ]
 
 
-def test_every_budget_stops_all_three_where_it_says(lab):
-    assert [lab.shown(role) for role in ("GD", "mini-batch", "SGD")] == [20, 160, 1280]
-    lab.same.value = "iterations"
-    assert [lab.shown(role) for role in ("GD", "mini-batch", "SGD")] == [200, 200, 200]
-    lab.same.value = "milliseconds"
+def test_every_budget_stops_all_three_where_it_says(lab, page):
+    assert updates(lab) == [20, 160, 1280]
+    page.wish(same="iterations")
+    assert updates(lab) == [200, 200, 200]
+    assert {"epochs", "milliseconds"} == {row["name"] for row in lab.rows["list"] if row.get("hidden")}
+    page.wish(iterations=7)
+    assert updates(lab) == [7, 7, 7]
+    page.wish(same="milliseconds")
     assert all(lab.shown(role) > 0 for role in lab.walks)
+    assert "µs per update" in lab.frame["facts"][1]
 
 
-def test_the_start_moves_by_a_number(lab):
-    before = lab.picture.png
-    lab.begin[0].box.value = "1.5"
-    assert lab.picture.png != before
+def test_what_is_drawn_are_the_points_and_losses_of_the_runs(lab):
+    lab.batch_size, lab.epochs = 16, 30
+    lines = lab.picture.views[0].artists
+    for role, at in {"mini-batch": 4, "GD": 8}.items():
+        run = lab.scene.fit(batch_size=lab._settings()[role]["batch_size"], num_epochs=30)
+        points = ch02.path(run)
+        np.testing.assert_allclose(np.transpose(lines[at].get_data()), points, atol=1e-6)
+        places, above = lines[at + 2].get_data()
+        np.testing.assert_allclose(places, np.arange(len(points)) / run.iterations_per_epoch)
+        np.testing.assert_allclose(
+            above[:: run.iterations_per_epoch], np.maximum(run.train_loss - lab._floor, 1e-5), rtol=1e-3, atol=1e-5
+        )
+        fit = points[-1][0] * lines[at + 1].get_xdata() + points[-1][1]
+        np.testing.assert_allclose(lines[at + 1].get_ydata(), fit, atol=1e-5)
+
+
+def test_a_long_path_is_drawn_without_what_hides_itself(lab):
+    lab.epochs = 100
+    points, axes = lab.walks["SGD"].points[:6401], lab.picture.figure.axes[0]
+    thin = ch02.views.thinned_path(axes, points)
+    kept = thin[np.isfinite(thin).all(axis=1)].astype(np.float32)
+    assert len(kept) <= ch02.views.MOST
+    assert (kept[0] == points[0]).all()
+    assert (kept[-1] == points[-1]).all()
+    everywhere, drawn = axes.transData.transform(points), axes.transData.transform(kept)
+    gaps = np.linalg.norm(everywhere[:, None] - drawn[None], axis=-1).min(axis=1)
+    assert gaps.max() < 12  # pixels
+    known = {tuple(pair) for pair in np.concatenate([points[:-1], points[1:]], axis=1).tolist()}
+    steps = np.concatenate([thin[:-1], thin[1:]], axis=1)
+    steps = steps[np.isfinite(steps).all(axis=1)].astype(np.float32)
+    assert all(tuple(pair) in known for pair in steps.tolist())  # no line that is not a step
+    assert ch02.views.thinned_path(axes, points[:50]) is not thin
+
+
+def test_the_start_moves_by_a_number(lab, page):
+    page.wish(start_across=1.5)
     assert (lab.walks["GD"].points[0] == np.float32([1.5, -1.4])).all()
     assert lab.walks["GD"].settings[0] == (1.5, -1.4)
+    assert "batch size 8, epoch 20: " in page.words
+    page.wish(start_up=-2.5)
+    assert page.message == "start intercept is -2.5; it must be a number from -1.9 to 1.9."
+    assert lab.start_up == -1.4
+
+
+BAD = {
+    "batch_size": ([0, N + 1, -3, "abc", 2.5, ""], f"a whole number from 1 to {N}"),
+    "learning_rate": ([0, -1, "abc", "nan", 1e9, ""], "a number above 0, up to 1,000"),
+    "epochs": ([-1, 101, "x", 2.5], "a whole number from 0 to 100"),
+    "seed": ([-1, 2**31, "x"], "a whole number from 0 to"),
+    "same": (["seconds"], "choose one of epochs, iterations, milliseconds"),
+    "surface": (["valley"], "choose one of straight line, two bumps"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_is_refused_in_words(lab, page, name):
+    before, walks = lab._values(), dict(lab.walks)
+    for value in BAD[name][0]:
+        page.wish(**{name: value})
+        assert BAD[name][1] in page.message
+        assert lab.frame["alarm"]
+        assert lab._values() == before
+        with pytest.raises((ValueError, TypeError), match=BAD[name][1]):
+            setattr(lab, name, value)
+    assert lab.walks == walks
+    page.wish(batch_size=5)
+    assert page.message == ""
+
+
+def test_wrong_settings_are_refused():
+    for wrong in ({"surface": "valley"}, {"batch_size": 65}, {"start": (9, 0)}, {"learning_rate": 0}, {"speed": 1}):
+        with pytest.raises(ValueError, match=r"choose|must be"):
+            Descents(**wrong)
+    lab = Descents("two bumps", start=(0.5, 0.5), learning_rate=0.1, epochs=3)
+    assert (lab.start_across, lab.start_up, lab.learning_rate, updates(lab)[0]) == (0.5, 0.5, 0.1, 3)
 
 
 def test_only_what_changed_is_trained_anew(lab):
     walks = dict(lab.walks)
-    lab.batch_size.value = 5
+    lab.batch_size = 5
     assert lab.walks["GD"] is walks["GD"]
     assert lab.walks["mini-batch"] is not walks["mini-batch"]
 
 
-def test_divergence_is_said_and_left_again(lab):
-    lab.learning_rate.value = 3.0
-    assert "Diverged: SGD (B = 1), mini-batch (B = 8), GD (B = 64)." in lab.message.value
-    assert "updates, and diverged" in lab.words()
-    lab.learning_rate.value = 0.05
-    assert lab.message.value == ""
-    assert "diverged" not in lab.words()
+def test_divergence_is_said_and_left_again(lab, page):
+    page.wish(learning_rate=3.0)
+    assert "Diverged: SGD (B = 1), mini-batch (B = 8), GD (B = 64)." in page.message
+    assert lab.frame["alarm"]
+    assert "updates, and diverged" in page.words
+    page.wish(learning_rate=0.05)
+    assert page.message == ""
+    assert "diverged" not in page.words
 
 
-def test_reset_and_another_surface(lab):
-    first = lab.words()
-    lab.learning_rate.value, lab.same.value, lab.decay.value = 0.01, "iterations", True
-    lab._buttons[1].click()
-    assert lab.words() == first
-    lab.surface.value = "two bumps"
-    assert "nearest to the poorer minimum" in lab.words()
-    assert lab.begin[0].slider.description == "start centre"
+def test_reset_and_another_surface(lab, page):
+    first = page.words
+    page.wish(learning_rate=0.01, same="iterations", decay=True)
+    page.press("reset")
+    assert page.words == first
+    page.wish(batch_size=4)
+    page.wish(surface="two bumps")
+    assert "nearest to the poorer minimum" in page.words
+    assert page.words.startswith("batch size 4, epoch 20: ")
+    assert page.row("start_across")["label"] == "start centre"
+    assert (lab.learning_rate, lab.start_across, lab.start_up) == (0.2, -0.6, 1.2)
+    page.wish(learning_rate=0.01)
+    page.press("reset")
+    assert (lab.surface, lab.learning_rate, lab.batch_size) == ("two bumps", 0.2, 4)
 
 
-def test_locked_until_the_prediction(progress_off):
+def test_what_is_set_together_with_the_surface_is_meant_for_it(lab, page):
+    page.wish(learning_rate=0.03, epochs=5)
+    before = page.words
+    with lab.aside():
+        lab.surface, lab.learning_rate = "two bumps", 0.1
+        assert "to centre" in lab.outcome()["words"]
+        assert (lab.learning_rate, lab.epochs) == (0.1, 20)
+    assert page.words == lab.wait().words() == before
+    assert (lab.learning_rate, lab.epochs, lab.start_up) == (0.03, 5, -1.4)
+
+
+def test_locked_until_the_prediction():
     lab = Descents("two bumps", locked=True)
+    page = Page(lab)
     guess = quiz.ask("02.nearest_minimum", unlocks=lab)
-    assert lab.batch_size.box.disabled
-    assert lab.surface.disabled
-    assert lab.words().startswith("batch size 8, epoch 0: ")
-    assert "Make your prediction" in lab.message.value
-    blank = lab.picture.png
+    page.wish(batch_size=4, surface="straight line")
+    page.press("play")
+    assert lab.rows["locked"]
+    assert page.words.startswith("batch size 8, epoch 0: ")
+    assert page.words.endswith("Nothing has been drawn yet.")
+    assert "Make your prediction" in page.message
+    assert all(len(walk.points) == 1 for walk in lab.walks.values())
+    assert all(len(line.get_xdata()) == 1 for line in lab.picture.views[0].artists[::4][:3])
     guess.skip()
-    assert not lab.batch_size.box.disabled
-    assert lab.picture.png != blank
-    assert lab.words().startswith("batch size 8, epoch 20: ")
+    assert not lab.rows["locked"]
+    assert page.words.startswith("batch size 8, epoch 20: ")
+    assert page.message == ""
+    assert lab.epochs == 20
     lab.close()
-
-
-@pytest.fixture
-def progress_off():
-    quiz.progress_file("off")
-    quiz.reset()
 
 
 def test_play_draws_the_paths_as_they_go(monkeypatch):
     monkeypatch.setattr(ch02.lab, "PLAY_SECONDS", 0.5)
-    seen = []
+    seen, labels = [], set()
 
     async def play():
         lab = Descents("straight line")
-        lab.picture.image.observe(lambda _change: seen.append(lab.shown("SGD")), "value")
-        lab._buttons[0].click()
-        while lab.busy:
-            await asyncio.sleep(0.01)
+        page = Page(lab)
+        await settled(lab)
+
+        def look(_change):
+            seen.append((lab.shown("SGD"), page.values["epochs"], page.words.split(":")[0]))
+
+        lab.observe(look, "frame")
+        lab.observe(lambda _change: labels.add(page.row("play")["label"]), "rows")
+        page.press("play")
+        await settled(lab)
+        assert (lab.epochs, lab.shown("SGD")) == (20, 1280)
         lab.close()
 
-    asyncio.run(play())
-    assert len(seen) > 5
-    assert seen[-1] == 1280
-    growing = seen[next(at for at, updates in enumerate(seen) if updates < 1280) :]
-    assert growing == sorted(growing)
-    assert growing[0] < 640
+    kernel(play)
+    shown = [updates for updates, _, _ in seen]
+    assert len(set(shown)) > 10
+    assert shown == sorted(shown)
+    assert shown[0] < 640
+    assert shown[-1] == 1280
+    assert labels == {"play", "pause"}
+    for made, epochs, words in seen:
+        assert epochs == made // 64  # the slider follows
+        assert words == f"batch size 8, epoch {epochs}"
+
+
+def test_play_can_be_paused_and_goes_on_and_newer_settings_end_it(monkeypatch):
+    monkeypatch.setattr(ch02.lab, "PLAY_SECONDS", 2.0)
+
+    async def until(lab, condition):
+        async with asyncio.timeout(20):
+            while not condition():
+                lab._acknowledged(lab, {"seen": lab.frame["count"]}, [])
+                await asyncio.sleep(0.002)
+
+    async def play():
+        lab = Descents("straight line")
+        page = Page(lab)
+        await settled(lab)
+        page.press("play")
+        await until(lab, lambda: lab.playing and lab.epochs == 3)
+        page.press("play")
+        await settled(lab)
+        paused = lab.epochs
+        assert 3 <= paused < 20
+        assert page.words.startswith(f"batch size 8, epoch {paused}: ")
+        page.press("play")
+        await until(lab, lambda: lab.playing and lab.epochs > paused)
+        page.wish(batch_size=16)
+        await settled(lab)
+        assert (lab.epochs, lab.playing) == (20, False)  # where it was headed
+        assert page.words.startswith("batch size 16, epoch 20: ")
+        page.wish(epochs=5)
+        await settled(lab)
+        page.press("play")
+        await until(lab, lambda: lab.playing and lab.epochs < 2)
+        await settled(lab)
+        assert lab.epochs == 5
+        lab.close()
+
+    kernel(play)
 
 
 def test_frames_are_small(lab):
     for batch_size in (1, 8):
-        lab.batch_size.value = batch_size
-    assert np.median(lab.frame_bytes) < 16_500
-    lab.surface.value = "two bumps"
-    assert len(lab.picture.png) < 15_000
+        lab.batch_size = batch_size
+    assert np.median(lab.frame_bytes) <= 4_500
+    for epochs, rate in ((100, 0.05), (100, 0.3), (100, 0.5), (30, 1.0)):
+        lab.epochs, lab.learning_rate = epochs, rate
+    lab.surface = "two bumps"
+    lab.epochs, lab.learning_rate = 100, 0.3
+    assert max(lab.frame_bytes) <= 7_000
+
+
+def test_no_text_is_small_and_all_lie_in_the_picture(lab):
+    for room in (900, 380, 300):
+        lab._fit(room)
+        for name in ("straight line", "two bumps"):
+            lab.surface = name
+            for head, points in lab.picture.stand() + lab.picture.move():
+                if head[0] == "t":
+                    _, _, text, font, angle, width = head
+                    across, down = (width, 0) if angle == 0 else (0, width)
+                    (x, y), size = points[0], float(font.split()[-1][:-2])
+                    assert size >= 13.88, text  # pixels
+                    assert 0 <= x - (size / 2 if angle else 0) <= x + across <= lab.picture.width, text
+                    assert size / 2 <= y - down <= y <= lab.picture.height, text
 
 
 def test_the_static_picture_has_words(lab):
     bundle, about = lab._repr_mimebundle_()
     assert bundle["image/png"].startswith(b"\x89PNG")
+    assert bundle["text/plain"] == "Descents: straight line"
     assert about["image/png"]["alt"].startswith("batch size 8, epoch 20: ")
+
+
+# ---- on a running loop -----------------------------------------------------------------------------------------------
+
+SLIDERS = ["batch_size", "learning_rate", "epochs", "iterations", "milliseconds", "seed", "start_across", "start_up"]
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_every_slider_can_be_dragged_from_end_to_end(name):
+    async def main():
+        lab = Descents("two bumps", same=name if name in ("iterations", "milliseconds") else "epochs")
+        page = Page(lab)
+        row = page.row(name)
+        whole = row["kind"] == "whole"
+        there = np.linspace(row["low"], row["high"], 25)
+        there = [int(value) if whole else float(value) for value in there]
+        for value in [*there, *reversed(there), *there]:
+            page.wish(**{name: value})
+            lab._acknowledged(lab, {"seen": lab.frame["count"]}, [])
+            await asyncio.sleep(0.003)
+        await settled(lab, 60)
+        assert lab.error is None
+        assert page.values[name] == page.shows[name] == there[-1]
+        mini = lab.walks["mini-batch"]
+        epoch = lab.shown("mini-batch") // mini.run.iterations_per_epoch
+        assert page.words.startswith(f"batch size {lab.batch_size}, epoch {epoch}: ")
+        assert mini.settings == ((lab.start_across, lab.start_up), lab._settings()["mini-batch"])
+        if name == "epochs":
+            assert epoch == lab.epochs
+        page.press("reset")
+        await settled(lab)
+        page.wish(batch_size=2, same="epochs", epochs=3)
+        await settled(lab)
+        assert (lab.error, page.message) == (None, "")
+        assert page.words.startswith("batch size 2, epoch 3: mini-batch descent made 96 updates")
+        lab.close()
+
+    kernel(main)
+
+
+def test_after_an_error_the_next_movement_works(lab, page, monkeypatch):
+    monkeypatch.delenv("BATCHLAB_STRICT", raising=False)
+    for place, name in ((ch02.lab.views.plots, "thinned"), (surfaces, "path"), (ch02.lab, "Walk")):
+        with monkeypatch.context() as broken:
+            broken.setattr(place, name, lambda *args, **kwargs: 1 / 0)
+            page.wish(batch_size=7, epochs=lab.epochs + 10)
+            assert "This did not work: ZeroDivisionError" in page.message
+        page.wish(batch_size=8)
+        assert (lab.error, page.message) == (None, "")
+        assert page.words.startswith(f"batch size 8, epoch {lab.epochs}: mini-batch descent made {8 * lab.epochs} ")
+        assert (
+            lab.walks["GD"].points[: lab.epochs + 1] == ch02.path(lab.scene.fit(batch_size=N, num_epochs=lab.epochs))
+        ).all()

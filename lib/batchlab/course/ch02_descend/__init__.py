@@ -2,8 +2,9 @@
 
 from . import exercise
 from .exercise import one_epoch
-from .lab import Descents, basins_map
+from .lab import Descents
 from .surfaces import basins, decayed_sgd, path, straight_line, surface, two_bumps
+from .views import basins_map
 
 __all__ = [
     "Descents",

@@ -105,12 +105,17 @@ SURFACES = {"straight line": straight_line, "two bumps": two_bumps}
 
 
 @functools.lru_cache(maxsize=8)
-def surface(name):
-    """The named surface and its minima: "straight line" or "two bumps"."""
+def scene(name):
+    """The named surface: "straight line" or "two bumps"."""
     if name not in SURFACES:
         raise ValueError(f"there is no surface {name!r}; choose one of {', '.join(SURFACES)}.")
-    made = SURFACES[name]()
-    return made, made.minima()
+    return SURFACES[name]()
+
+
+@functools.lru_cache(maxsize=8)
+def surface(name):
+    """The named surface and its minima, which have to be computed."""
+    return scene(name), scene(name).minima()
 
 
 # ---- paths -----------------------------------------------------------------------------------------------------------
@@ -183,23 +188,36 @@ class Walk:
         """Train on by one slice if the path is shorter than this; whether it has arrived."""
         run = self.run
         if len(self.points) <= updates and not self.lost():
-            first, each = run.num_epochs, run.iterations_per_epoch
+            each = run.iterations_per_epoch
+            first = (len(self.points) - 1) // each  # not the run's, which an error may have left further on
             run.train(min(-(-(updates + 1 - len(self.points)) // each), 64))
             points = path(run, first)[1:]
-            self.points = np.concatenate([self.points, points])
-            self.losses = np.concatenate([self.losses, self.surface.losses(points)])
+            losses = self.surface.losses(points)
+            self.points, self.losses = np.concatenate([self.points, points]), np.concatenate([self.losses, losses])
         return len(self.points) > updates or self.lost()
 
     def lost(self):
         """Whether it has diverged: its loss is no finite number, or very much higher than at the start."""
         return not self.losses[-1] < LOST * (self.losses[0] + 1e-3)
 
-    def pace(self):
-        """Milliseconds that an update takes on this machine, with its share in measuring the losses of the epoch."""
-        start, settings = self.settings
-        probe = self.surface.fit(start, num_epochs=0, **settings)
-        ends = [probe.train(64).seconds[-1] for _ in range(4)]
-        return float(np.diff(ends).min()) * 1e3 / (64 * probe.iterations_per_epoch)
+    def each(self, unit):
+        """How many epochs, iterations or milliseconds an update takes, these as measured on this machine."""
+        if unit == "milliseconds":
+            start, settings = self.settings
+            key = self.surface.model, settings["batch_size"], settings["optimizer"]
+            if key not in _PACES:
+                _PACES[key] = _pace(self.surface.fit(start, num_epochs=0, **settings))
+            return _PACES[key]
+        return 1 / self.run.iterations_per_epoch if unit == "epochs" else 1.0
+
+
+_PACES = {}  # milliseconds of an update, by model, batch size and optimizer
+
+
+def _pace(run):
+    """Milliseconds that an update takes, with its share in measuring the losses of the epoch."""
+    ends = [run.train(64).seconds[-1] for _ in range(4)]
+    return float(np.diff(ends).min()) * 1e3 / (64 * run.iterations_per_epoch)
 
 
 def basins(surface, minima, learning_rate=None, num_epochs=500, shape=(20, 12)):
