@@ -62,8 +62,8 @@ async def settled(lab, seconds=30):
     """Wait until a lab on a running loop has nothing left to do and has sent it."""
     async with asyncio.timeout(seconds):
         await asyncio.sleep(0.01)
-        while lab.busy or lab._owed or lab._changed:
-            lab._acknowledged(lab, {"seen": lab.frame["count"]}, [])
+        while lab.busy or lab._turns.pace.owed or lab._turns.changed:
+            lab._turns.acknowledged(lab.frame["count"])
             await asyncio.sleep(0.005)
 
 

@@ -4,8 +4,9 @@ It knows nothing of descent: a `Live` has controls, a picture, words, and work t
 """
 
 from .controls import Menu, Number, Press, Steps, Tick, Whole, Words, press
+from .loop import running_loop
 from .picture import NARROW, Picture, Still, View, columns
-from .stage import Live, running_loop
+from .stage import Live
 
 __all__ = [
     "NARROW",

@@ -17,6 +17,8 @@ import traitlets
 
 from ..checks import check_integer, check_number
 
+ERRORS = (ValueError, TypeError)  # whose words are written for the reader
+
 
 class Control(traitlets.TraitType):
     """A trait that the page shows as a control.

@@ -13,6 +13,7 @@ import pathlib
 
 from tqdm.auto import tqdm
 
+from .controls import ERRORS, Steps
 from .recorder import deflated, encode
 
 HERE = pathlib.Path(__file__).parent
@@ -77,9 +78,7 @@ def record(lab, positions, *, progress=True):
     start = {name: getattr(lab, name) for name in positions}
     with lab.aside(), tqdm(total=len(places), unit=" frames", delay=1, leave=False, disable=silent) as bar:
         for place in places:
-            for name, value in zip(positions, place, strict=True):
-                setattr(lab, name, value)
-            seen = lab.outcome()
+            seen = reach(lab, dict(zip(positions, place, strict=True)))
             rows = rows or [lab.controls[name].row(lab) for name in positions]
             pair = [layers.add(tuple(_numbered(strokes, seen[layer]))) for layer in ("standing", "moving")]
             frames.append([*pair, seen["words"], seen["facts"], *seen["said"]])
@@ -94,6 +93,24 @@ def record(lab, positions, *, progress=True):
         "frames": frames,
     }
     return deflated(about, b"".join(data for _, _, data in strokes))
+
+
+def reach(lab, values):
+    """The outcome at these values of controls: again, where one of them brings limits or defaults of its own.
+
+    Another dataset, say, allows batch sizes that were refused before, and begins with its own batch size.
+    """
+    for _ in range(3):
+        refused = None
+        for name, value in values.items():
+            try:
+                setattr(lab, name, value)
+            except ERRORS as error:
+                refused = error
+        seen = lab.outcome()
+        if refused is None and all(getattr(lab, name) == value for name, value in values.items()):
+            return seen
+    raise refused or ValueError(f"{lab!r} does not stay at {values}.")
 
 
 class _Table(dict):
@@ -116,16 +133,24 @@ def _checked(lab, positions):
     movable = [name for name, control in lab.controls.items() if control.kind not in ("press", "words")]
     if not positions:
         raise ValueError(f"no positions are given; name a control and its values, such as {movable[0]}=[...].")
+    lists = {}
     for name, values in positions.items():
         if name not in movable:
             raise ValueError(f"there is no control {name!r} to move; choose from {', '.join(movable)}.")
-        if not len(list(values)):
+        one = isinstance(values, str) or not hasattr(values, "__iter__")
+        lists[name] = [_plain(lab, lab.controls[name], value) for value in ([values] if one else values)]
+        if not lists[name]:
             raise ValueError(f"{name} has no values; give at least one.")
-    count = math.prod(len(list(values)) for values in positions.values())
+    count = math.prod(map(len, lists.values()))
     if count > MOST_FRAMES:
         raise ValueError(
             f"these positions make {count:,} frames; at most {MOST_FRAMES:,} fit into a page. Give fewer values of "
-            f"{max(positions, key=lambda name: len(list(positions[name])))!r}."
+            f"{max(lists, key=lambda name: len(lists[name]))!r}."
         )
-    return {name: [value.item() if hasattr(value, "item") else value for value in values]
-            for name, values in positions.items()}  # fmt: skip
+    return lists
+
+
+def _plain(lab, control, value):
+    """A value as JSON has it, and as the control takes it where it takes the nearest of a few."""
+    value = value.item() if hasattr(value, "item") else value
+    return control.validate(lab, value) if isinstance(control, Steps) else value
