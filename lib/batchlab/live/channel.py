@@ -37,6 +37,7 @@ class Channel(anywidget.AnyWidget):
         self._turns = Loop(self._take_changes, self._send_frame, self._halt, self.wait, lambda: self.frame_seconds)
         self.error, self._message, self._halted = None, ("", False), False
         self._heard, self._refused, self._presses, self._shows, self._standing = {}, {}, [], {}, None
+        self.press_counts = {}  # how often each button was pressed on the page
         self.frame_bytes = []
         self.observe(self._set, [*(control.name for control in declared(type(self))), "locked"])
         self.observe(lambda _change: self._turns.wake(), "wishes")
@@ -61,7 +62,7 @@ class Channel(anywidget.AnyWidget):
         self._turns.wake()
 
     def _take_wishes(self):
-        """Set what the page has wished since the last time, in the order of declaration, each refused by itself."""
+        """Set what the page has wished since the last time, each refused by itself."""
         while self._presses:
             self._try(self.pressed, self._presses.pop(0))
         new = {name: value for name, (value, count) in self.wishes.items() if count > self._heard.get(name, 0)}
@@ -70,13 +71,25 @@ class Channel(anywidget.AnyWidget):
         self._heard |= {name: self.wishes[name][1] for name in new}
         self._refused = {}
         self._turns.pace.owe()
-        for name, control in self.controls.items():
-            if name in new and not self.locked:
-                self._try(self._wished, control, new[name])
+        for control in () if self.locked else self._in_turn(new):
+            self._try(self._wished, control, new[control.name])
         if "click" in new and not self.locked:
             self._try(self.clicked, new["click"][0], self.picture.height - new["click"][1])
         if "width" in new:
             self._fit(new["width"])
+
+    def _in_turn(self, new):
+        """The controls of new wishes: buttons when they were pressed, what was moved between in order of declaration.
+
+        Of controls that are moved together one may set the limits of another.
+        """
+        places, presses = list(self.controls), 0
+        turns = []
+        for name in sorted(set(new) & set(places), key=lambda name: self._heard[name]):
+            button = isinstance(self.controls[name], Press)
+            presses += button
+            turns.append((2 * presses - button, places.index(name), self.controls[name]))
+        return [control for *_, control in sorted(turns, key=lambda turn: turn[:2])]
 
     def _wished(self, control, value):
         if control.look(self, "disabled"):

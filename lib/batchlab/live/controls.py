@@ -182,9 +182,10 @@ class Press(Control):
         return self if lab is None else lambda: lab.pressed(self)
 
     def wished(self, lab, value):
-        """The page counts its presses; each of them counts here."""
-        del value
-        lab.pressed(self)
+        """The page counts its presses: each of them since the last time counts here. A page that is new begins anew."""
+        before, lab.press_counts[self.name] = lab.press_counts.get(self.name, 0), value
+        for _ in range(value - before if value > before else 1):
+            lab.pressed(self)
 
 
 def press(label, **looks):

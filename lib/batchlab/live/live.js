@@ -285,7 +285,8 @@ function menu(wish) {
 
 function press(wish) {
   const button = element("button", { type: "button" });
-  button.addEventListener("click", () => wish(true));
+  let presses = 0;  // all of them count, also those that the kernel hears of together
+  button.addEventListener("click", () => wish(++presses));
   return {
     root: button,
     update(row) {
