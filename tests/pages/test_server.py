@@ -9,7 +9,6 @@ import tomllib
 import types
 from pathlib import Path
 
-import pytest
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import httpserver, netutil, web, websocket
 

@@ -20,6 +20,7 @@ class Channel(anywidget.AnyWidget):
     """
 
     size, narrow_height = (9.0, 3.6), 6.4
+    _turns = None
     _esm = traitlets.Unicode((HERE / "live.js").read_text(encoding="utf-8")).tag(sync=True)
     _css = traitlets.Unicode((HERE / "live.css").read_text(encoding="utf-8")).tag(sync=True)
     wishes = traitlets.Dict(help="from the page: {control: [newest value, count]}").tag(sync=True, echo_update=False)
@@ -71,7 +72,7 @@ class Channel(anywidget.AnyWidget):
         self._heard |= {name: self.wishes[name][1] for name in new}
         self._refused = {}
         self._turns.pace.owe()
-        for control in () if self.locked else self._in_turn(new):
+        for control in self._in_turn(new):
             self._try(self._wished, control, new[control.name])
         if "click" in new and not self.locked:
             self._try(self.clicked, new["click"][0], self.picture.height - new["click"][1])
@@ -92,10 +93,13 @@ class Channel(anywidget.AnyWidget):
         return [control for *_, control in sorted(turns, key=lambda turn: turn[:2])]
 
     def _wished(self, control, value):
-        if control.look(self, "disabled"):
-            return
+        off = self.locked or control.look(self, "disabled")
         try:
-            control.wished(self, value)
+            if isinstance(control, Press):
+                for _ in range(control.times(self, value) * (not off)):
+                    self.pressed(control)
+            elif not off:
+                setattr(self, control.name, value)
         except ERRORS as error:
             self._refused[control.name] = value, str(error)
 

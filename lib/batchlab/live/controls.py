@@ -54,10 +54,6 @@ class Control(traitlets.TraitType):
         said = {name: look for name, look in looks.items() if look is not None and look is not False and look != ""}
         return {"kind": self.kind, "name": self.name, **said}
 
-    def wished(self, lab, value):
-        """Take what came from the page: set the value, or raise what is wrong with it."""
-        setattr(lab, self.name, value)
-
 
 class Number(Control):
     """A number from `low` to `high` on a slider, or typed.
@@ -181,11 +177,10 @@ class Press(Control):
         """The action, to be called from Python."""
         return self if lab is None else lambda: lab.pressed(self)
 
-    def wished(self, lab, value):
-        """The page counts its presses: each of them since the last time counts here. A page that is new begins anew."""
-        before, lab.press_counts[self.name] = lab.press_counts.get(self.name, 0), value
-        for _ in range(value - before if value > before else 1):
-            lab.pressed(self)
+    def times(self, lab, count):
+        """How often it was pressed since the last time, when the page has counted so many; a new page begins anew."""
+        before, lab.press_counts[self.name] = lab.press_counts.get(self.name, 0), count
+        return count - before if count > before else 1
 
 
 def press(label, **looks):

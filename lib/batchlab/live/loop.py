@@ -79,7 +79,7 @@ class Loop:
         self._take, self._send, self._halt, self._now, self._frame_seconds = take, send, halt, now, frame_seconds
         self.loop, self._alarm, self._home, self._inside = running_loop(), None, threading.get_ident(), None
         self.pace, self.work, self.changed = Pace(), None, collections.deque()
-        self.closed, self.aside = False, False
+        self.closed, self.aside, self.next_at = False, False, 0.0
 
     @property
     def runs(self):
@@ -93,12 +93,12 @@ class Loop:
 
     def begin(self, work):
         """Do this work in place of what was there."""
-        self.work = work
+        self.work, self.next_at = work, 0.0
         self.pace.owe(fresh=True)
 
     def come(self):
         """Take a turn soon; from any thread."""
-        if self.runs:
+        if self.runs and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._turn)
 
     def wake(self):
@@ -147,7 +147,8 @@ class Loop:
             return
         with self.within():
             self._take()
-            rest, due = self._slice(), 0
+            early = self.next_at - time.monotonic()  # a frame that was seen must not hurry what is watched at a pace
+            rest, due = early if early > 0 and self.work is not None else self._slice(), 0
             if self.pace.owed:
                 due = self.pace.due(self._frame_seconds() if self.work is not None else 0)
                 if due == 0:
@@ -167,6 +168,7 @@ class Loop:
             rest = next(work, self)
             if rest is not self:
                 self.pace.owe()
+                self.next_at = time.monotonic() + (rest or 0)
                 return rest or REST_SECONDS
         except Exception as error:
             self._halt(error)

@@ -86,7 +86,7 @@ class Live(Channel):
     def do(self, work):
         """Do this work next, behind the reader's back: where a loop runs, and until a wish replaces it."""
         if self._turns.runs:
-            self._turns.work = work
+            self._turns.work, self._turns.next_at = work, 0.0
             self._turns.come()
 
     def redraw(self):
@@ -151,7 +151,8 @@ class Live(Channel):
 
     def close(self):
         """Stop all work and take the widget away."""
-        self._turns.close()
+        if self._turns is not None:  # one that was never finished can be closed, too
+            self._turns.close()
         super().close()
 
     # ---- changes -----------------------------------------------------------------------------------------------------
