@@ -306,8 +306,8 @@ def test_frames_are_small_and_nothing_compiles_when_a_control_moves(moved, monke
         ("batch_size", "x", "batch size is 'x'"),
         ("samples", 9, "samples N is 9; it must be a whole number from 10 to"),
         ("samples", "1e3.5", "samples N is '1e3.5'"),
-        ("budget", 0, "memory budget is 0; it must be"),
-        ("budget", 0.5, "memory budget is 0.5"),
+        ("budget", 0, "budget is 0; it must be a whole number from 1 to 100000. It is in megabytes."),
+        ("budget", 0.5, "budget is 0.5"),
     ],
 )
 def test_impossible_values_are_refused_in_words(moved, control, typed, said):

@@ -45,7 +45,7 @@ class StepLab(Live):
     )
     samples = Whole("samples N", 10, MOST, 1_000_000, log=True, digits=2, remedy="The picture ends there.")
     budget = Whole(
-        "memory budget", 1, MOST_MEGABYTES, 1000, log=True, digits=2, hint="MB", remedy="It is in megabytes."
+        "budget", 1, MOST_MEGABYTES, 1000, log=True, digits=2, hint="MB of memory", remedy="It is in megabytes."
     )
     micro_batches = Menu("micro-batches", MICRO_BATCHES)
     device = Menu("device", lambda lab: lab.devices, hidden=lambda lab: len(lab.devices) == 1)
