@@ -70,7 +70,8 @@ def costs_of_target(axes, n, counted, limits):
         for mark, value in zip(scales, noise_scales, strict=True):
             mark.set_xdata([value, value])
         fit_scale, along = noise_scales
-        first = "noise scale: not yet" if np.isnan(fit_scale) else f"noise scale (green), fitted: {fit_scale:.3g}"
+        fit_words = "noise scale: {:.3g} (green)" if narrow else "noise scale (green), fitted: {:.3g}"
+        first = "noise scale: not yet" if np.isnan(fit_scale) else fit_words.format(fit_scale)
         words.set_text(first if np.isnan(along) else f"{first}\nalong the run: {along:.3g} (dashed)")
         heading.set_text(f"{counted} to the target\nat B = {batch_size}; fixed rate {learning_rate:g}")
 

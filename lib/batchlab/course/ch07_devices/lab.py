@@ -133,7 +133,7 @@ class StepLab(Live):
 
     def draw(self, figure):
         """The bytes on the left, the rate on the right; before the prediction only the budget can be seen."""
-        left, right = columns(figure, (1.25, 1), left=(0.8, 0.7), top=0.35, bottom=0.55)
+        left, right = columns(figure, (1.25, 1), left=(0.8, 0.7), top=views.top(figure), bottom=0.55)
         self._budget, self._views = views.budget_line(left, MOST), []
         if self.measured_on is None:
             return [self._budget]
@@ -148,11 +148,11 @@ class StepLab(Live):
 
     def show(self):
         """Bring the views up to date."""
-        budget, full = 1e6 * self.budget, self.full if self._views else 0
-        self._budget.update(budget, full)
+        budget = 1e6 * self.budget
+        self._budget.update(budget)
         if self._views:
             piece = None if self.piece is None else (self.piece, self.known["pieces"][self.piece])
-            self._views[0].update(self.batch_size, self.here, self.samples, full, budget, piece)
+            self._views[0].update(self.batch_size, self.here, self.samples, self.full, budget, piece)
             self._views[1].update(self.at_once, self.rate)
 
     def facts(self):

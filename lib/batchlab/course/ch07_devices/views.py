@@ -4,13 +4,13 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ... import measure
-from ...live import View
+from ...live import NARROW, View
 from .. import plots
 
 BYTES, BUDGET, PIECE, FULL, RATE = plots.TRAINING, plots.VALIDATION, plots.BEST, plots.KEPT[0], plots.TRAINING
 BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.8}
 GREY = {"color": "0.45", "linewidth": 1}
-LOWEST, HIGHEST = 1e4, 3e11  # bytes
+LOWEST, HIGHEST = 1e4, 1e12  # bytes
 
 
 def in_bytes(count):
@@ -36,18 +36,23 @@ def _decades(axis):
     axis.set_minor_locator(NullLocator())
 
 
+def _narrow(axes):
+    """Whether there is little room."""
+    return axes.figure.get_figwidth() < NARROW
+
+
+def top(figure):
+    """Inches above each column: where there is little room, of two lines on the left."""
+    return (0.58, 0.35) if figure.get_figwidth() < NARROW else 0.35
+
+
 def predict_first(axes):
     """What stands where the outcome will be."""
     axes.text(0.5, 0.5, "predict first", transform=axes.transAxes, ha="center", color="0.4")
 
 
-def close(full, budget):
-    """Whether the words at both of these bytes would lie on each other."""
-    return 0.3 * budget < full < 2.5 * budget
-
-
 def budget_line(axes, most):
-    """Axes for bytes up to the batch size `most`, and the memory budget in them; `update(budget, full)`."""
+    """Axes for bytes up to the batch size `most`, and the memory budget in them; `update(budget)`."""
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * most), ylim=(LOWEST, HIGHEST), xlabel="batch size B")
     axes.set_title("bytes of one step")
     axes.set_yticks([1e4, 1e6, 1e8, 1e10], ["10 kB", "1 MB", "100 MB", "10 GB"])
@@ -55,12 +60,12 @@ def budget_line(axes, most):
     _decades(axes.xaxis)
     axes.yaxis.set_minor_locator(NullLocator())
     line = axes.axhline(1e9, color=BUDGET, linewidth=1.6)
-    word = axes.text(1, 1e9, "", color=plots.DARK[1], bbox=BOX)
+    word, name = axes.text(1, 1e9, "", color=plots.DARK[1], bbox=BOX), "budget" if _narrow(axes) else "memory budget"
 
-    def update(budget, full):
+    def update(budget):
         line.set_ydata([budget, budget])
-        below = close(full, budget)  # the name of the full batch stands above the line
-        word.set(text=f"memory budget {in_bytes(budget)}", position=(1, budget / 1.3 if below else 1.2 * budget))
+        below = budget > 3e10  # above it stands the name of the full batch
+        word.set(text=f"{name} {in_bytes(budget)}", position=(1, budget / 1.3 if below else 1.2 * budget))
         word.set_verticalalignment("top" if below else "bottom")
 
     return View([line, word], update)
@@ -75,7 +80,7 @@ def bytes_of_step(axes, reports, most):
     axes.plot(fine, measure.bytes_at(reports, fine), color=BYTES, linewidth=1.6)
     axes.plot(sizes, [reports[size] for size in sizes], "o", color=BYTES, markersize=4.5)
     level = axes.text(most, 0.7 * constant, f"constant: {in_bytes(constant)}", ha="right", va="top", bbox=BOX)
-    law = axes.text(most, 1, f"dotted: {each:.0f} bytes\nfor each sample", ha="right", va="center", bbox=BOX)
+    law = axes.text(most, 1, f"dotted: {each:.0f}\nbytes a sample", ha="right", va="center", bbox=BOX)
     above = axes.text(most, 1, "", ha="right", va="bottom", color=plots.DARK[0], bbox=BOX)
     pieces = axes.plot([], [], color=PIECE, linewidth=2, linestyle=(0, (5, 1.5)))[0]
     everything = axes.axvline(1, color=FULL, linewidth=1, linestyle="-.")
@@ -83,19 +88,17 @@ def bytes_of_step(axes, reports, most):
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     corner = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "baseline"}
-    says = axes.annotate("", (1, 1), xytext=(0, 5), **corner)
-    name = axes.text(1, 1, "", bbox=BOX)
+    says = axes.annotate("", (1, 1), xytext=(0, 21 if _narrow(axes) else 5), **corner)
+    name, beside = axes.text(1, 0.8 * HIGHEST, "", va="top", bbox=BOX), 1e6 if _narrow(axes) else 2e6
 
     def update(batch_size, here, n, full, budget, piece):
         pieces.set_data(([piece[0], most], [piece[1]] * 2) if piece else ([], []))
         everything.set_xdata([n, n])
         star.set_data([n], [full])
-        large = n > 3000  # then there is room to the left of the diamond
+        large = n > 2000  # then there is room to the left of its line
         name.set_text(f"full batch {in_bytes(full)}")
-        above_both = 1.3 * max(full, budget if close(full, budget) else 0)
-        name.set(position=(0.7 * n, above_both) if large else (1.8 * n, full / 1.6))
-        name.set(ha="right" if large else "left", va="bottom" if large else "top")
-        law.set(visible=piece is None, y=5e5 if 1.1e6 < budget < 2e7 else 2.2e6)  # beside the line of the budget
+        name.set(x=0.7 * n if large else 1.5 * n, ha="right" if large else "left")
+        law.set(visible=piece is None, y=2.5e5 if 0.4 < budget / beside < 8 else beside)  # not on the budget's line
         above.set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.2 * piece[1] if piece else 1)
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [here])
@@ -109,7 +112,7 @@ def rate_axes(axes, sizes, seconds, fit):
     measured, most = sizes / seconds, fit.knee / fit.start
     low, high = 10.0 ** np.floor(np.log10(measured.min())), 10.0 ** np.ceil(np.log10(1.5 * max(most, measured.max())))
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * sizes[-1]), ylim=(low, high), xlabel="batch size B")
-    axes.set_title("samples a second (line: fitted)")
+    axes.set_title("samples a second" if _narrow(axes) else "samples a second (line: fitted)")
     axes.set_xticks([1, 10, 100, 1000, 10000])
     _decades(axes.xaxis)
     axes.yaxis.set_major_locator(LogLocator())
