@@ -10,7 +10,9 @@ from batchlab import measure, quiz
 from batchlab.course import ch06_targets
 from batchlab.course.ch06_targets import epochs_to_target
 
+from ..live.page import Page, compilations, kernel, settled, unpacked
 from . import labs
+from .dragging import drag_every_slider
 
 # ---- the law ---------------------------------------------------------------------------------------------------------
 
@@ -207,36 +209,43 @@ def lab(sweep):
     return ch06_targets.TargetLab(sweep, batch_size=200, learning_rate=0.32)
 
 
+def lines(lab):
+    """What is drawn on the left, by its label."""
+    return {line.get_label(): line.get_xydata() for line in lab.picture.figure.axes[0].lines}
+
+
 def test_controls_change_the_picture_and_the_words(lab):
+    page = Page(lab)
     for control, value, said in (
-        (lab.batch_size, 64, "batch size 64, validation accuracy 0.8 is reached after"),
-        (lab.batch_size, 600, "batch size 600, of which 500 is the nearest in the sweep: validation accuracy 0.8"),
-        (lab.batch_size, 601, "batch size 601, of which 500 is the nearest"),
-        (lab.learning_rate, 1.28, "at the fixed rate 1.28"),
-        (lab.learning_rate, 0.02, "by fewer than half of the runs at the fixed rate 0.02"),
-        (lab.against, "iterations", " with the best rates, none at the fixed one"),
-        (lab.runs_at, "fixed rate", "iterations"),
-        (lab.runs_at, "best rates", "iterations"),
-        (lab.against, "seconds", "seconds"),
-        (lab.against, "epochs", "Fewest epochs"),
-        (lab.learning_rate, 0.32, "0.32"),
+        ("batch_size", 64, "batch size 64, validation accuracy 0.8 is reached after"),
+        ("batch_size", 600, "batch size 600, of which 500 is the nearest in the sweep: validation accuracy 0.8"),
+        ("batch_size", 601, "batch size 601, of which 500 is the nearest"),
+        ("learning_rate", 1.28, "at the fixed rate 1.28"),
+        ("learning_rate", 0.02, "by fewer than half of the runs at the fixed rate 0.02"),
+        ("against", "iterations", " with the best rates, none at the fixed one"),
+        ("runs_at", "fixed rate", "iterations"),
+        ("runs_at", "best rates", "iterations"),
+        ("against", "seconds", "seconds"),
+        ("against", "epochs", "Fewest epochs"),
+        ("learning_rate", 0.32, "0.32"),
     ):
-        before = lab.picture.png
-        control.value = value
-        assert lab.picture.png != before
-        assert said in lab.words()
-        assert 'aria-live="polite"' in lab.status.value
-        assert lab.words() in lab.status.value
-        assert len(lab.picture.png) <= 15e3
+        before = lab.frame["strokes"]
+        page.wish(**{control: value})
+        assert lab.frame["strokes"] != before
+        assert page.shows[control] == value
+        assert said in page.words
+        assert page.words == lab.words()
+        assert len(lab.frame["strokes"]) <= 3000
+        assert len(lab.standing["strokes"]) <= 3000
 
 
 def test_what_is_drawn_is_what_the_sweep_has_found(lab, sweep):
-    lab.against.value, lab.learning_rate.value = "iterations", 0.32
+    lab.against, lab.learning_rate = "iterations", 0.32
     counts = sweep.iterations_to_target
     best, fixed = (np.median(costs, axis=1) for costs in lab.costs())
     np.testing.assert_allclose(fixed, np.median(counts[:, 1], axis=1))
     np.testing.assert_allclose(best, np.median(counts, axis=2).min(axis=1))
-    drawn = {line.get_label(): line.get_xydata() for line in lab.picture.figure.axes[0].lines}
+    drawn = lines(lab)
     np.testing.assert_allclose(drawn["best rate for each B"], np.stack([sweep.batch_sizes, best], axis=1))
     np.testing.assert_allclose(drawn["one fixed rate"], np.stack([sweep.batch_sizes, fixed], axis=1))
     law = measure.fit_law(sweep.batch_sizes, counts)
@@ -244,28 +253,30 @@ def test_what_is_drawn_is_what_the_sweep_has_found(lab, sweep):
     for at in range(4):
         x, y = lab.run_of(at)
         assert (y[-1], x[-1]) == pytest.approx((0.8, best[at]))
-    lab.against.value = "epochs"
+    lab.against = "epochs"
 
 
 def test_the_runs_fill_their_panel(lab):
-    lab.learning_rate.value = 0.02
+    lab.learning_rate = 0.02
     for axis in ("epochs", "iterations", "samples seen", "seconds"):
-        lab.against.value, lab.runs_at.value = axis, "best rates"
+        lab.against, lab.runs_at = axis, "best rates"
         low, high = lab.picture.figure.axes[1].get_xlim()
         ends = [lab.run_of(at)[0][-1] for at in range(len(lab.sizes))]
         assert high == pytest.approx(2 * max(ends))
-        lab.runs_at.value = "fixed rate"
+        lab.runs_at = "fixed rate"
         fixed = lab.picture.figure.axes[1].get_xlim()
         assert fixed[0] == low
         assert fixed[1] > high  # for a rate that needs ever so long
-    lab.against.value, lab.runs_at.value, lab.learning_rate.value = "epochs", "best rates", 0.32
+    lab.against, lab.runs_at, lab.learning_rate = "epochs", "best rates", 0.32
 
 
-def test_a_typed_rate_says_which_one_is_shown(lab):
-    lab.learning_rate.box.value = "0.3"
-    assert "at the fixed rate 0.32, in the sweep the nearest to 0.3 (median" in lab.words()
-    lab.learning_rate.value = 0.32
-    assert "the nearest to" not in lab.words()
+def test_a_typed_rate_becomes_the_nearest_that_was_swept(lab):
+    page = Page(lab)
+    page.wish(learning_rate=0.02)
+    page.wish(learning_rate=0.3)
+    assert page.values["learning_rate"] == lab.learning_rate == 0.32
+    assert "at the fixed rate 0.32 (median" in page.words
+    assert page.row("learning_rate")["steps"] == [0.02, 0.32, 1.28]  # an arrow key goes to the next
 
 
 def test_a_batch_size_is_shown_when_all_its_runs_are_finished():
@@ -274,50 +285,57 @@ def test_a_batch_size_is_shown_when_all_its_runs_are_finished():
     while not at < sweep.finished < 2 * at:  # the second batch size has only begun
         next(work)
     lab = ch06_targets.TargetLab(ch06_targets.digits_sweep(**SMALL))
-    lab.sweep, lab._done = sweep, -1
+    lab.sweep, lab._looked_up = sweep, -1
     lab._look_up()
     assert np.isfinite(np.median(lab.best[0]))
     assert np.isnan(lab.best[1:]).all()
-    lab.batch_size.value = sweep.batch_sizes[1]
+    lab.batch_size = sweep.batch_sizes[1]
     assert lab.words() == f"batch size {sweep.batch_sizes[1]}, its runs are not finished yet."
-    lab.seconds, lab.batch_size.value, lab.against.value = {}, sweep.batch_sizes[0], "seconds"
+    lab.seconds, lab.batch_size, lab.against = {}, sweep.batch_sizes[0], "seconds"
     assert lab.words().endswith("its seconds are not measured yet.")
 
 
 def test_seconds_say_that_they_are_measured(lab):
-    lab.against.value = "seconds"
+    lab.against = "seconds"
     assert "after ≈ " in lab.words()
-    lab.against.value = "epochs"
+    lab.against = "epochs"
     assert "≈" not in lab.words()
 
 
 def test_nothing_compiles_on_a_slider(lab):
-    from batchlab import descent, sweeps
-
-    made = descent.programs.cache_info().misses, sweeps.programs.cache_info().misses
-    start, advances = sweeps.programs(lab.sweep.model, "classification", lab.sweep.optimizer, "cpu")
-    with labs.nothing_compiles(start, *advances.values()):
+    standing = lab.standing
+    with compilations() as names:
         for size in (1, 7, 100, 1000):
-            lab.batch_size.value = size
+            lab.batch_size = size
         for rate in (0.02, 0.5, 1.28):
-            lab.learning_rate.value = rate
-    assert (descent.programs.cache_info().misses, sweeps.programs.cache_info().misses) == made
+            lab.learning_rate = rate
+    assert not names
+    assert lab.standing == standing  # what stands is sent once
+    lab.batch_size, lab.learning_rate = 200, 0.32
 
 
 @pytest.mark.parametrize(
     ("control", "typed", "said"),
     [
-        ("batch_size", "1001", "must be a whole number"),
+        ("batch_size", 1001, "must be a whole number from 1 to 1000. 1000 are all samples: full-batch GD."),
         ("batch_size", "x", "must be a whole number"),
-        ("learning_rate", "9", "must be a number from 0.02 to 1.28"),
-        ("learning_rate", "-1", "must be a number from 0.02 to 1.28"),
+        ("learning_rate", 9, "must be a number from 0.02 to 1.28. The sweep tried no other."),
+        ("learning_rate", -1, "must be a number from 0.02 to 1.28"),
+        ("against", "money", "choose one of epochs, iterations, samples seen, seconds"),
     ],
 )
-def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
-    lab.batch_size.value = 200
-    labs.refuses(lab, monkeypatch, control, typed, said)
-    lab.batch_size.value = 300 - lab.batch_size.value  # whatever is set next takes the complaint away
-    assert lab.message.value == ""
+def test_impossible_values_are_refused_in_words(lab, control, typed, said):
+    page = Page(lab)
+    before = page.shows
+    page.wish(**{control: typed})
+    assert said in page.message
+    assert lab.frame["alarm"]
+    assert lab.frame["refused"] == {control: typed}
+    assert page.shows == page.values == before
+    with pytest.raises((ValueError, TypeError), match=said):
+        setattr(lab, control, typed)
+    page.wish(batch_size=300 - lab.batch_size)  # whatever is set next takes the complaint away
+    assert page.message == ""
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # half a widget is thrown away
@@ -334,53 +352,93 @@ def test_a_sweep_that_cannot_be_shown_is_refused():
 
 def test_locked_until_the_prediction(sweep):
     lab = ch06_targets.TargetLab(sweep, locked=True)
-    controls = lab.batch_size.slider, lab.learning_rate.box, lab.against, lab.runs_at
-    assert all(control.disabled for control in controls)
-    assert "the outcome is hidden" in lab.status.value
-    assert "Fewest" not in lab.status.value
-    assert not any(artist.get_visible() for artist in lab.picture.artists)
-    assert "Make your prediction" in lab.message.value
-    hidden = lab.picture.png
+    page = Page(lab)
+    assert lab.rows["locked"]
+    assert page.words == "batch size 32, the outcome is hidden until the prediction."
+    assert unpacked(lab.frame["strokes"]) == []
+    assert page.texts().count("predict first") == 2
+    assert "Make your prediction" in page.message
+    page.wish(batch_size=7)  # the controls are off
+    assert lab.batch_size == 32
     quiz.ask("06.budget", unlocks=lab).commit(2)
-    assert not any(control.disabled for control in controls)
-    assert lab.picture.png != hidden
-    assert "Fewest epochs" in lab.status.value
+    assert not lab.rows["locked"]
+    assert unpacked(lab.frame["strokes"])
+    assert "predict first" not in page.texts()
+    assert "Fewest epochs" in page.words
+    assert page.message == ""
 
 
 def test_the_static_picture_comes_with_words(lab):
+    lab.batch_size, lab.against = 200, "epochs"
     text, alt = labs.static_picture(lab)
     assert text == "TargetLab: digits, validation accuracy 0.8"
     assert alt.startswith("batch size 200, validation accuracy 0.8 is reached after")
 
 
+GOING_ON = {**SMALL, "batch_sizes": (500, 1000), "num_epochs": [10, 20], "keep": False}
+
+
 def test_the_sweep_goes_on_in_slices_stops_and_goes_on(monkeypatch):
-    settings = {**SMALL, "batch_sizes": (500, 1000), "num_epochs": [10, 20], "seed": 5, "keep": False}
     monkeypatch.setattr(bl.sweeps, "MOST_PARTS", 1)  # however quick the machine, it is stopped half-way
 
     async def session():
-        lab = ch06_targets.TargetLab(ch06_targets.digits_sweep(**settings))
-        seen = []
-        lab.message.observe(lambda change: seen.append(change["new"]), "value")
+        lab = ch06_targets.TargetLab(ch06_targets.digits_sweep(**GOING_ON, seed=5))
+        page, seen = Page(lab), []
+        assert page.words == "batch size 32, of which 500 is the nearest in the sweep: its runs are not finished yet."
+        lab.observe(lambda change: seen.append(change["new"]["message"]), "frame")
         for size in (500, 501, 502):  # sliders do not end it
-            lab.batch_size.value = size
+            page.wish(batch_size=size)
             await asyncio.sleep(0.02)
         while lab.sweep.finished < 4:
             await asyncio.sleep(0.001)
-        lab.pausing.click()
-        await labs.rest(lab)
+        assert page.row("stop_or_go_on")["label"] == "stop the sweep"
+        page.press("stop_or_go_on")
+        await settled(lab)
         done = lab.sweep.finished
         assert any("The sweep goes on, and has finished" in said for said in seen)
-        assert f"was stopped after {done} of {lab.sweep.total} runs" in lab.message.value
+        assert f"was stopped after {done} of {lab.sweep.total} runs" in page.message
+        assert page.row("stop_or_go_on")["label"] == "go on with it"
         assert 0 < done < lab.sweep.total
-        lab.batch_size.value = 1000
-        await asyncio.sleep(0.05)
+        page.wish(batch_size=1000)
+        await settled(lab)
         assert lab.sweep.finished == done
-        assert lab.words().startswith("batch size 1000, ")
-        lab.pausing.click()
-        lab.wait()
+        assert page.words.startswith("batch size 1000, ")
+        page.press("stop_or_go_on")
+        await settled(lab)
         assert lab.error is None
         assert lab.sweep.finished == lab.sweep.total
-        assert lab.message.value == ""
-        return lab.words()
+        assert page.message == ""
+        assert page.row("stop_or_go_on")["disabled"]
+        return page.words
 
-    assert "Noise scale" in asyncio.run(session())
+    assert "Noise scale" in kernel(session)
+
+
+def test_whatever_fails_the_next_movement_goes_on_with_the_sweep(monkeypatch):
+    lab = ch06_targets.TargetLab(ch06_targets.digits_sweep(**SMALL))
+    monkeypatch.delenv("BATCHLAB_STRICT")
+    lab.sweep, lab._looked_up, lab.along = ch06_targets.digits_sweep(**GOING_ON, seed=6), -1, None
+    lab.sizes = lab.sweep.batch_sizes
+    page, real = Page(lab), bl.sweeps.programs
+
+    def broken(*_args):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(bl.sweeps, "programs", broken)
+    page.wish(batch_size=500)
+    assert page.message == "This did not work: RuntimeError: out of luck."
+    monkeypatch.setattr(bl.sweeps, "programs", real)
+    page.wish(batch_size=1000)
+    assert page.message == ""
+    assert lab.error is None
+    assert lab.sweep.finished == lab.sweep.total
+    assert page.words.startswith("batch size 1000, validation accuracy 0.8 is reached")
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_every_slider_can_be_dragged_from_end_to_end_and_back(sweep, swept):
+    async def session():
+        lab = ch06_targets.TargetLab(sweep if swept else ch06_targets.digits_sweep(**GOING_ON, seed=7))
+        await drag_every_slider(lab, "batch size {0.batch_size}, ".format, {"batch_size": 77, "against": "iterations"})
+
+    kernel(session)

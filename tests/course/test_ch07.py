@@ -1,6 +1,5 @@
 """Chapter 7: bytes and times of a step, its picture, its exercise, and the same run on several devices."""
 
-import asyncio
 import functools
 import re
 import socket
@@ -16,9 +15,14 @@ import batchlab as bl
 from batchlab import measure, quiz
 from batchlab.course import ch07_devices
 from batchlab.course.ch07_devices import accumulate
-from batchlab.course.ch07_devices.lab import ASKED, PIECES, STEP, TIMED
+from batchlab.course.ch07_devices.lab import ASKED, MICRO_BATCHES, STEP, TIMED
+from batchlab.course.ch07_devices.views import in_bytes
 
+from ..live.page import Page, compilations, kernel, settled
 from . import labs
+from .dragging import drag_every_slider
+
+WHOLE = next(iter(MICRO_BATCHES))  # no micro-batches
 
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
@@ -205,42 +209,47 @@ def lab():
 @pytest.fixture
 def moved(lab):
     """The lab as it began, whatever the test before has moved."""
-    lab.pieces.value, lab.samples.value, lab.budget.value = 0, 1_000_000, 1000
-    lab.batch_size.value = 256
+    lab.micro_batches, lab.samples, lab.budget = WHOLE, 1_000_000, 1000
+    lab.batch_size = 256
     return lab
 
 
 def test_controls_change_the_picture_and_the_words(moved):
-    lab = moved
+    lab, page = moved, Page(moved)
     moves = (
-        (lab.batch_size, 5000, "batch size 5,000, 1,000,000 samples: a step takes"),
-        (lab.samples, 20_000, "batch size 5,000, 20,000 samples:"),
-        (lab.budget, 1, "does not fit into 1 MB; full batch"),
-        (lab.pieces, 64, "The batch goes through the device 64 samples at a time."),
+        ("batch_size", 5000, "batch size 5,000, 1,000,000 samples: a step takes"),
+        ("samples", 20_000, "batch size 5,000, 20,000 samples:"),
+        ("budget", 1, "does not fit into 1 MB; full batch"),
+        ("micro_batches", "of 64 samples", "The batch goes through the device 64 samples at a time."),
     )
     for control, value, said in moves:
-        before = lab.picture.png
-        control.value = value
-        assert lab.picture.png != before
+        before = lab.frame["strokes"]
+        page.wish(**{control: value})
+        assert lab.frame["strokes"] != before
         assert said in lab.words()
-        assert said in lab.status.value
-        assert 'aria-live="polite"' in lab.status.value
-    lab.samples.value = 1000  # the batch cannot be larger than the dataset
+        assert page.words == lab.words()
+        assert page.shows[control] == value
+    lab.samples = 1000  # the batch cannot be larger than the dataset
     assert lab.words().startswith("batch size 1,000, 1,000 samples:")
+    assert page.row("batch_size")["high"] == 1000
+    lab.samples = 2000
+    assert lab.words().startswith("batch size 1,000, 2,000 samples:")
 
 
 def test_what_is_shown_is_what_the_compiler_reports(moved):
-    lab = moved
+    lab, page = moved, Page(moved)
     for size in (1, 64, 1024, 1_000_000):
-        lab.batch_size.value = size
+        lab.batch_size = size
         assert lab.here == measure.step_bytes(*STEP, size).total
-        assert f"a step takes {ch07_devices.lab.in_bytes(lab.here)} " in lab.words()
-    for size in PIECES:
-        lab.pieces.value = size
+        assert f"a step takes {in_bytes(lab.here)} " in lab.words()
+        assert f"B = {size:,}: {in_bytes(lab.here)}" in page.texts()
+    for name, size in list(MICRO_BATCHES.items())[1:]:
+        lab.micro_batches = name
         assert lab.here == measure.step_bytes(*STEP, 10**6, size).total
         assert lab.full == measure.step_bytes(*STEP, 10**6).total
-    lab.batch_size.value = 10  # smaller than a piece
-    lab.pieces.value = 64
+        assert f"micro-batches of {size}" in page.texts()
+    lab.batch_size = 10  # smaller than a piece
+    lab.micro_batches = "of 64 samples"
     assert lab.here < measure.step_bytes(*STEP, 10**6, 64).total
 
 
@@ -249,11 +258,11 @@ def test_the_words_say_what_fits(moved):
     assert "fits into 1 GB; full batch in one piece takes" in lab.words()
     assert lab.words().count("does not") == 1
     most = int(re.search(r"largest batch that fits: ([\d,]+)", lab.words())[1].replace(",", ""))
-    lab.batch_size.value = most
+    lab.batch_size = most
     assert "fits into 1 GB" in lab.words()
-    lab.batch_size.value = most + 1
+    lab.batch_size = most + 1
     assert "does not fit into 1 GB" in lab.words()
-    lab.samples.value = 1000
+    lab.samples = 1000
     assert "and fits." in lab.words()
 
 
@@ -261,9 +270,9 @@ def test_the_rate_is_that_of_the_fit(moved):
     lab = moved
     assert lab.rate == lab.fit.samples_per_second(256)
     assert f"the knee is at {lab.fit.knee:.2g} samples" in lab.words()
-    lab.batch_size.value = TIMED[-1] + 1
+    lab.batch_size = TIMED[-1] + 1
     assert f"Steps of more than {TIMED[-1]:,} samples were not timed." in lab.words()
-    lab.pieces.value = 64
+    lab.micro_batches = "of 64 samples"
     assert lab.rate == lab.fit.samples_per_second(64)
 
 
@@ -272,85 +281,107 @@ def test_frames_are_small_and_nothing_compiles_when_a_control_moves(moved, monke
     monkeypatch.setattr(measure, "step_bytes", None)  # whoever called them would fail
     monkeypatch.setattr(measure, "time_step", None)
     monkeypatch.setattr(measure, "compiled_step", None)
-    for pieces in (0, *PIECES):
-        lab.pieces.value = pieces
-        for samples in (10, 12_345, ASKED[-1]):
-            lab.samples.value = samples
-            for size in (1, samples // 3, samples):
-                lab.batch_size.value = max(size, 1)
-                assert 3e3 < len(lab.picture.png) <= 15e3
-    for budget in (1, 100_000):
-        lab.budget.value = budget
-        assert len(lab.picture.png) <= 15e3
+    standing = lab.standing
+    with compilations() as names:
+        for pieces in MICRO_BATCHES:
+            lab.micro_batches = pieces
+            for samples in (10, 12_345, ASKED[-1]):
+                lab.samples = samples
+                for size in (1, samples // 3, samples):
+                    lab.batch_size = max(size, 1)
+                    assert 300 < len(lab.frame["strokes"]) <= 1500
+        for budget in (1, 100_000):
+            lab.budget = budget
+            assert len(lab.frame["strokes"]) <= 1500
+    assert not names
+    assert lab.standing == standing  # what stands is sent once
+    assert len(standing["strokes"]) <= 4000
     assert lab.error is None
 
 
 @pytest.mark.parametrize(
     ("control", "typed", "said"),
     [
-        ("batch_size", "1000001", "batch size is 1000001; it must be a whole number from 1 to 1000000."),
+        ("batch_size", 1_000_001, "batch size is 1000001; it must be a whole number from 1 to 1000000."),
         ("batch_size", "x", "batch size is 'x'"),
-        ("samples", "9", "samples is 9; it must be a whole number from 10 to"),
-        ("samples", "1e3.5", "samples is '1e3.5'"),
-        ("budget", "0", "memory budget is 0; it must be"),
-        ("budget", "0.5", "memory budget is 0.5"),
+        ("samples", 9, "samples N is 9; it must be a whole number from 10 to"),
+        ("samples", "1e3.5", "samples N is '1e3.5'"),
+        ("budget", 0, "budget is 0; it must be a whole number from 1 to 100000. It is in megabytes."),
+        ("budget", 0.5, "budget is 0.5"),
     ],
 )
-def test_impossible_values_are_refused_in_words(moved, monkeypatch, control, typed, said):
-    lab = moved
-    before = getattr(lab, control).value
-    labs.refuses(lab, monkeypatch, control, typed, said)
-    getattr(lab, control).box.value = str(before)
-    lab.pause()
+def test_impossible_values_are_refused_in_words(moved, control, typed, said):
+    lab, page = moved, Page(moved)
+    before = page.shows
+    page.wish(**{control: typed})
+    assert said in page.message
+    assert lab.frame["alarm"]
+    assert lab.frame["refused"] == {control: typed}
+    assert page.shows == page.values == before
+    with pytest.raises((ValueError, TypeError), match=re.escape(said)):
+        setattr(lab, control, typed)
+    page.wish(batch_size=255)  # whatever is set next takes the complaint away
+    assert page.message == ""
+    assert lab.words().startswith("batch size 255,")
 
 
 def test_the_sliders_of_dataset_and_budget_stop_at_round_numbers(moved):
-    lab = moved
-    lab.samples.slider.value = 10**3.3
-    assert lab.samples.value == 2000
-    assert lab.samples.box.value == "2000"
-    lab.samples.box.value = "1797"
-    assert lab.samples.value == 1797
-    lab.budget.slider.value = 10**1.2
-    assert lab.budget.value == 16
+    lab, page = moved, Page(moved)
+    for name in ("samples", "budget"):
+        row = page.row(name)
+        assert (row["kind"], row["log"], row["digits"]) == ("whole", True, 2)
+        page.wish(**{name: 1797})  # and any can be typed
+        assert getattr(lab, name) == page.values[name] == 1797
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # half a widget is thrown away
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"batch_size": 0}, "batch size is 0"), ({"samples": 5}, "samples is 5"), ({"megabytes": 0}, "budget is 0")],
+    [
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"samples": 5}, "samples N is 5"),
+        ({"budget": 0}, "budget is 0"),
+        ({"samples": 20, "batch_size": 21}, "21; it must be a whole number from 1 to 20"),
+        ({"micro_batches": "of 3 samples"}, "choose one of none: the whole batch, of 64 samples"),
+        ({"megabytes": 3}, "no setting 'megabytes'"),
+    ],
 )
 def test_impossible_settings_are_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         ch07_devices.StepLab(**settings)
 
 
-def test_locked_until_the_prediction(lab):
-    locked = ch07_devices.StepLab(locked=True)
-    assert [control.box.value for control in (locked.batch_size, locked.samples, locked.budget)] == [
-        "256",
-        "1000000",
-        "1000",
-    ]
-    controls = (locked.batch_size.slider, locked.samples.box, locked.budget.slider, locked.pieces, locked.device)
-    assert all(control.disabled for control in controls)
-    hidden = locked.picture.png
-    assert "takes" not in locked.status.value
-    assert "law" not in locked.counters.value
-    assert "Make your prediction" in locked.message.value
-    assert "takes" in locked.static_words()
-    quiz.ask("07.full_batch", unlocks=locked).commit(2)
-    assert not any(control.disabled for control in controls)
-    assert locked.picture.png != hidden
-    assert "takes" in locked.status.value
-    assert locked.message.value == ""
+def test_a_batch_of_a_large_dataset_is_taken_at_once():
+    lab = ch07_devices.StepLab(2_000_000, 3_000_000, 5, micro_batches="of 256 samples")
+    assert lab.words().startswith("batch size 2,000,000, 3,000,000 samples: a step takes")
 
 
-def test_the_static_picture_comes_with_words(lab):
-    bundle, metadata = lab._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 256, 1,000,000 samples: a step takes")
-    assert bundle["text/plain"].startswith("StepLab: ")
+def test_locked_until_the_prediction():
+    lab = ch07_devices.StepLab(locked=True)
+    page = Page(lab)
+    assert [page.values[name] for name in ("batch_size", "samples", "budget")] == [256, 1_000_000, 1000]
+    assert lab.rows["locked"]
+    assert page.words == "batch size 256, 1,000,000 samples: the memory budget is 1 GB."
+    assert not any("law" in fact or "t0" in fact for fact in lab.frame["facts"])
+    assert "Make your prediction" in page.message
+    hidden = page.texts()
+    assert "memory budget 1 GB" in hidden
+    assert hidden.count("predict first") == 2
+    assert not [text for text in hidden if "constant" in text or "knee" in text or "full batch" in text]
+    page.wish(batch_size=7)  # the controls are off
+    assert lab.batch_size == 256
+    quiz.ask("07.full_batch", unlocks=lab).commit(2)
+    assert not lab.rows["locked"]
+    assert {"predict first"}.isdisjoint(page.texts())
+    assert any("full batch" in text for text in page.texts())
+    assert "takes" in page.words
+    assert page.message == ""
+
+
+def test_the_static_picture_comes_with_words(moved):
+    text, alt = labs.static_picture(moved)
+    assert alt.startswith("batch size 256, 1,000,000 samples: a step takes")
+    assert text.startswith("StepLab: ")
 
 
 def test_a_compiler_that_refuses_large_steps_leaves_the_law(monkeypatch):
@@ -366,29 +397,62 @@ def test_a_compiler_that_refuses_large_steps_leaves_the_law(monkeypatch):
     assert lab.full == pytest.approx(real(*STEP, 10**6).total, rel=0.01)
 
 
+def test_a_compiler_that_fails_is_said_and_asked_again(monkeypatch):
+    real = measure.time_step
+    monkeypatch.delenv("BATCHLAB_STRICT")
+
+    def no_clock(*_args):
+        raise RuntimeError("the clock stands still")
+
+    monkeypatch.setattr(measure, "time_step", no_clock)
+    lab = ch07_devices.StepLab()
+    page = Page(lab)
+    assert page.message == "This did not work: RuntimeError: the clock stands still."
+    assert page.words.endswith("nothing has been measured yet.")
+    monkeypatch.setattr(measure, "time_step", real)
+    page.wish(batch_size=7)
+    assert page.message == ""
+    assert page.words.startswith("batch size 7, 1,000,000 samples: a step takes")
+
+
 def test_another_device_is_measured_in_slices_and_said(monkeypatch):
     monkeypatch.setattr(measure, "kinds_of_device", lambda: dict.fromkeys(("CPU", "TPU"), jax.local_devices()[0]))
     lab = ch07_devices.StepLab()
-    assert lab.device.layout.display is None
+    page = Page(lab)
+    assert "hidden" not in page.row("device")
+    assert page.row("device")["options"] == ["CPU", "TPU"]
     said = []
     monkeypatch.setattr(lab, "say", lambda text, alarm=False: said.append(text))
-    lab.device.value = "TPU"
+    page.wish(device="TPU")
     assert any(text.startswith("TPU: compiling a step of") for text in said)
     assert any(text.startswith("TPU: timing steps") for text in said)
-    assert "perceptron 64-128-10 on the TPU" in lab.counters.value
+    assert "perceptron 64-128-10 on the TPU" in lab.frame["facts"]
+
+
+def test_one_device_needs_no_menu(moved):
+    assert Page(moved).row("device")["hidden"]
 
 
 def test_the_newest_setting_wins_in_a_running_kernel():
     async def session():
         lab = ch07_devices.StepLab()
         for size in range(1, 30):
-            lab.batch_size.value = size
-        lab.samples.value = 3000
-        lab.batch_size.value = 44
-        await labs.rest(lab)
-        return lab.words()
+            lab.batch_size = size
+        lab.samples = 3000
+        lab.batch_size = 44
+        await settled(lab)
+        return lab.frame["words"]
 
-    assert asyncio.run(session()).startswith("batch size 44, 3,000 samples:")
+    assert kernel(session).startswith("batch size 44, 3,000 samples:")
+
+
+def test_every_slider_can_be_dragged_from_end_to_end_and_back():
+    async def session():
+        lab = ch07_devices.StepLab()
+        beginning = "batch size {0.batch_size:,}, {0.samples:,} samples:".format
+        await drag_every_slider(lab, beginning, {"samples": 3000, "micro_batches": "of 64 samples"})
+
+    kernel(session)
 
 
 # ---- several devices -------------------------------------------------------------------------------------------------

@@ -89,7 +89,10 @@ class Number(Control):
 
 
 class Whole(Number):
-    """A whole number; the arrow keys go from one to the next, on a logarithmic slider too."""
+    """A whole number; the arrow keys go from one to the next, on a logarithmic slider too.
+
+    With `digits=2` the slider and its keys stop at numbers of two digits, 1,200,000; any can be typed.
+    """
 
     kind = "whole"
 

@@ -202,10 +202,11 @@ export function toPlace({ kind, values, low, high, log }, value) {
   return low > 0 ? Math.log(value / low) / Math.log(high / low) : Math.log1p(value) / Math.log1p(high);
 }
 
-export function toNumber({ kind, values, low, high, log }, place) {
+export function toNumber({ kind, values, low, high, log, digits }, place) {
   if (kind === "steps") return values[Math.round(place * (values.length - 1))];
   const number = !log ? low + (high - low) * place : low > 0 ? low * (high / low) ** place : Math.expm1(place * Math.log1p(high));
-  return kind === "whole" ? Math.round(number) : Number(number.toPrecision(3));
+  if (kind !== "whole") return Number(number.toPrecision(3));
+  return Math.min(Math.max(Math.round(digits ? Number(number.toPrecision(digits)) : number), low), high);
 }
 
 // The number that a key leads to from a value: the next one, or a tenth of the slider further.
@@ -216,7 +217,7 @@ export function afterKey(row, value, key) {
   if (!by) return undefined;
   if (row.kind === "steps") return row.values[Math.min(Math.max(row.values.indexOf(value) + Math.sign(by), 0), row.values.length - 1)];
   let next = toNumber(row, Math.min(Math.max(toPlace(row, value) + by / 100, 0), 1));
-  if (row.kind === "whole" && (Math.abs(by) === 1 || next === value)) next = value + Math.sign(by);
+  if (row.kind === "whole" && ((Math.abs(by) === 1 && !row.digits) || next === value)) next = value + Math.sign(by);
   return Math.min(Math.max(next, row.low), row.high);
 }
 
