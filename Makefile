@@ -38,7 +38,7 @@ test: .venv/.ready .venv/.ipykernel6 ## check the style, then run every doctest,
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
-	$(BENCH_PY) -m benchmarks
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH_PY) -m benchmarks
 
 .PHONY: format
 format: .venv/.ready ## put code and notebooks in the agreed style

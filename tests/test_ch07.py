@@ -515,5 +515,5 @@ def test_one_device_is_no_several():
     problem = bl.data.noisy_sine(n=12)
     assert bl.sharding.devices_of(problem) == ()
     alone = bl.sharding.spread(problem, jax.devices()[:1])
-    assert isinstance(alone.x, np.ndarray)  # as if nothing had been placed
+    assert alone.x.devices() == {jax.devices()[0]}  # it was placed there
     assert bl.sharding.devices_of(alone) == ()

@@ -23,6 +23,7 @@ from . import (
     measure,
     models,
     noise,
+    pieces,
     planning,
     plots,
     quiz,
@@ -79,6 +80,7 @@ __all__ = [
     "measure",
     "models",
     "noise",
+    "pieces",
     "planning",
     "plots",
     "quiz",
@@ -92,6 +94,7 @@ __all__ = [
     "sweeps",
 ]
 
+compiled.inline_small_loops()
 gc.freeze()
 if _collecting:
     gc.enable()

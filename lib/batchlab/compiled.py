@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import hashlib
+import os
 import pathlib
 import platform
 
@@ -18,7 +19,7 @@ def keep():
     """
     if jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache:
         return None
-    folder = pathlib.Path(platformdirs.user_cache_dir("batchlab", appauthor=False)) / _processor()
+    folder = pathlib.Path(platformdirs.user_cache_dir("batchlab", appauthor=False)) / processor()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -30,13 +31,26 @@ def keep():
     return folder
 
 
+def inline_small_loops(threshold=300_000):
+    """Have XLA's CPU compiler turn a loop of small steps into one function, in which no step costs a call.
+
+    An update of the perceptron 1-32-32-1 at batch size 1 takes a quarter of the time, one of 64-128-10 two thirds. XLA
+    does it for loops whose steps touch at most 1,024 bytes; here that becomes `threshold`. The setting is one of the
+    process, read when JAX first computes; XLA_FLAGS with --xla_backend_extra_options of your own replaces it.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "--xla_backend_extra_options" not in flags:
+        ours = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={threshold}"
+        os.environ["XLA_FLAGS"] = f"{flags} {ours}".strip()
+
+
 def release():
     """Give memory that the compiler has used and freed back to the system; glibc would keep it, some 50 MB a model."""
     with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc: nothing to do
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _processor():
+def processor():
     """A short name for JAX's version and this kind of processor."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()

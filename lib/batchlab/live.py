@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import optax
 
-from . import data, plots
+from . import data, pieces, plots
 from .data import check_integer, check_number
 from .descent import WIDTHS, fit
 from .stage import LogIntegerControl, NumberControl, Picture, Stage, facts, in_words
@@ -237,7 +237,7 @@ class Lab(Stage):
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
 
     def _predict(self, params, x):
-        return predictor(self.run.model.predict, jax.default_backend())(params, x)
+        return predictor(self.run.model.predict, pieces.device_of().platform)(params, x)
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
