@@ -395,6 +395,7 @@ def test_the_newest_setting_wins_in_a_running_kernel():
 SEVERAL = """
 import jax
 jax.config.update("jax_num_cpu_devices", 4)
+import jax.export
 import numpy as np, optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 import batchlab as bl

@@ -5,6 +5,7 @@ import math
 import types
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax

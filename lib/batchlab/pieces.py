@@ -73,7 +73,8 @@ def options(platform):
 def device_of(problem=None):
     """The device on which a problem is trained: where its samples were placed, or JAX's default.
 
-    Of several it is the first of this process. The default is what `jax.default_device` says, as a context or a configuration, and else the first device.
+    Of several it is the first of this process. The default is what `jax.default_device` says, as a context or a
+    configuration, and else the first device.
 
     >>> device_of() == jax.devices()[0]
     True
