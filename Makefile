@@ -39,7 +39,7 @@ test: .venv/.ready .venv/.ipykernel6 .venv/.oldest ## check the style, then run 
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
-	$(BENCH_PY) -m benchmarks
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH_PY) -m benchmarks
 
 .PHONY: gpu
 gpu: ## measure everything on a GPU, with a $(PYTHON) that has JAX for it; nothing is installed

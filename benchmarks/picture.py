@@ -81,15 +81,17 @@ def exported(folder):
         )
         moves = tab.evaluate(
             """(async () => {
-                const slider = document.querySelector(".batchlab input[type=range]"), picture = document.querySelector(".picture");
-                const times = [];
+                const [slider] = document.querySelectorAll(".batchlab input[type=range]");
+                const picture = document.querySelector(".picture"), times = [];
+                const press = (key) => slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+                const rest = (ms) => new Promise((done) => setTimeout(done, ms));
                 for (let i = 0; i < 11; i++) {
                     const before = picture.dataset.frame, began = performance.now();
-                    slider.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
-                    while (picture.dataset.frame === before && performance.now() - began < 2000) await null, await new Promise(r => setTimeout(r));
+                    press("ArrowRight");
+                    while (picture.dataset.frame === before && performance.now() - began < 2000) await rest(0);
                     times.push(performance.now() - began);
-                    slider.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
-                    await new Promise(r => setTimeout(r, 50));
+                    press("ArrowLeft");
+                    await rest(50);
                 }
                 return times;
             })()"""
@@ -100,9 +102,9 @@ def exported(folder):
 def report():
     heading(
         "Pictures",
-        f"A frame of every live picture in its default state: kilobytes as sent (deflated, base64), and milliseconds in "
-        f"the kernel from the numbers to the message, median of {FRAMES}; beside it the same picture painted by Agg and "
-        "packed as PNG.",
+        f"A frame of every live picture in its default state: kilobytes as sent (deflated, base64), and milliseconds "
+        f"in the kernel from the numbers to the message, median of {FRAMES}; beside it the same picture painted by Agg "
+        "and packed as PNG.",
     )
     rows, most = [], {}
     for name, make in LABS.items():

@@ -19,8 +19,8 @@ ROUNDS = 7
 SECONDS = 0.4  # each timing lasts about this long, or one epoch of a slow peer
 LEARNING_RATE = 0.01
 OURS = "bl.fit"
-NUMPY, TORCH = "NumPy loop", "PyTorch, indexing"
-TARGETS = [(1, NUMPY, 13), (16, NUMPY, 3.3), (256, NUMPY, 1.2), (1, TORCH, 100)]
+NUMPY, TORCH, C = "NumPy loop", "PyTorch, indexing", "C program"
+TARGETS = [(1, NUMPY, 13), (16, NUMPY, 3.3), (256, NUMPY, 1.2), (1, TORCH, 100), (1, C, 1), (4, C, 1)]
 
 MEASURED, BARE = "losses measured after every epoch", "bare training"
 
@@ -45,7 +45,7 @@ def check_that_all_train(problem, hidden, batch_size):
     history = bl.fit(problem, hidden=hidden, **settings)
     start, expected = history.params_at(0), np.stack([history.train_loss, history.val_loss], axis=1)
     orders = bl.data.shuffles(0, 0, len(problem.x))
-    for (name, train), every_epoch in itertools.product(peers().items(), (True, False)):
+    for (name, train), every_epoch in itertools.product(peers(problem).items(), (True, False)):
         if train is None:
             continue
         settings.update(seed=0, every_epoch=every_epoch)
@@ -82,7 +82,7 @@ def race(problem, hidden, batch_size):
     seeds = itertools.count(1)  # never twice the same, so that no shuffle is at hand from an earlier run
     settings = {"batch_size": batch_size, "learning_rate": LEARNING_RATE}
     contestants = {(OURS, MEASURED): functools.partial(ours, problem, start, every_epoch=True, **settings)}
-    for (name, train), work in itertools.product(peers().items(), (MEASURED, BARE)):
+    for (name, train), work in itertools.product(peers(problem).items(), (MEASURED, BARE)):
         if train is not None:
             every = work == MEASURED
             contestants[name, work] = functools.partial(train, problem, start, every_epoch=every, **settings)
@@ -117,9 +117,9 @@ def races(title, problem, hidden, batch_sizes):
     ):
         heading(f"Speed: {title}, {work}", explanation)
         rows = [[OURS, *(cell(results[size][OURS, MEASURED]) for size in batch_sizes)]]
-        for name, train in peers().items():
+        for name, train in peers(problem).items():
             if train is None:
-                rows.append([name, *("not installed" for _ in batch_sizes)])
+                rows.append([name, *("not measured" for _ in batch_sizes)])
             else:
                 rows.append(
                     [name, *(cell(results[size][name, work], results[size][OURS, MEASURED]) for size in batch_sizes)]
@@ -140,7 +140,7 @@ def print_targets(results):
                 ratio = statistics.median(rates[OURS, MEASURED]) / statistics.median(rates[name, work])
                 seen.append(f"{ratio:.3g}x {verdict(ratio >= target)}")
             else:
-                seen.append("not installed")
+                seen.append("not measured")
         rows.append([f"{name}, B = {batch_size}", f"{target}x", *seen])
     table(["peer", "target", f"peer: {MEASURED}", f"peer: {BARE}"], rows)
 
@@ -170,6 +170,6 @@ def report():
     sine = bl.data.noisy_sine(n=256)
     results = races("tanh perceptron 1-32-32-1, N = 256, squared error", sine, (32, 32), (1, 4, 16, 64, 256))
     digits = bl.data.digits(n=400)
-    races("digits 64-128-10, N = 400, cross-entropy", digits, (128,), (1, 32, 256, 400))
+    races("digits 64-128-10, N = 400, cross-entropy", digits, (128,), (1, 8, 32, 128, 400))
     print_targets(results)
     report_compilations()

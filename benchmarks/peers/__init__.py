@@ -12,18 +12,21 @@ import importlib
 PEERS = {
     "NumPy loop": ("numpy_loop", "train"),
     "NumPy loop, in place": ("numpy_loop", "train_in_place"),
+    "C program": ("c_loop", "train"),
     "PyTorch, indexing": ("pytorch", "train_by_indexing"),
     "PyTorch, DataLoader": ("pytorch", "train_by_dataloader"),
     "scikit-learn MLP": ("scikit_learn", "train"),
 }
 
 
-def peers():
-    """Name and `train` of each peer; None where it is not installed."""
+def peers(problem=None):
+    """Name and `train` of each peer; None where it is not installed, or cannot train on this problem."""
     found = {}
     for name, (module, function) in PEERS.items():
         try:
             found[name] = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)
         except ImportError:
+            found[name] = None
+        if name == "C program" and problem is not None and problem.kind != "regression":
             found[name] = None
     return found

@@ -4,8 +4,9 @@ import importlib
 
 from . import process
 
+process.inline_small_loops()
 with process.imports():
-    from . import checks, data, descent, history, measure, models, sharding, sweeps
+    from . import checks, data, descent, history, measure, models, pieces, sharding, sweeps
     from .data import Problem
     from .descent import fit
     from .history import History
@@ -24,6 +25,7 @@ __all__ = [
     "history",
     "measure",
     "models",
+    "pieces",
     "process",
     "quiz",
     "sharding",

@@ -24,7 +24,8 @@ class Problem:
     """Training and validation samples of one task.
 
     Attributes:
-        x: (N, d) training inputs, float32; NumPy, or a `jax.Array` over several devices, see `sharding.spread`.
+        x: (N, d) training inputs, float32; NumPy, or a `jax.Array` that stays where `jax.device_put` placed it, or
+            `sharding.spread` on several devices.
         y: (N, k) training targets, float32; one-hot rows for classification.
         x_val: (M, d) validation inputs.
         y_val: (M, k) validation targets.
@@ -145,8 +146,8 @@ def _table(name, values, dtype=np.float32):
     """A finite array of two dimensions, or an error in words."""
     try:
         with np.errstate(over="ignore"):
-            spread = len(getattr(getattr(values, "sharding", None), "device_set", ())) > 1  # a jax.Array stays there
-            values = values.astype(dtype) if spread else np.asarray(values, dtype=dtype)
+            placed = getattr(values, "committed", False)  # by `jax.device_put`, and stays there
+            values = values.astype(dtype) if placed else np.asarray(values, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} does not hold numbers in rows of equal length: {error}.") from None
     if values.ndim != 2:

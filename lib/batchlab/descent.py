@@ -4,9 +4,8 @@ An epoch walks once through the training samples in a fresh random order, `batch
 batch updates the parameters with the gradient of the batch's mean loss. batch_size = 1 is stochastic gradient descent,
 batch_size = N (all samples) is full-batch gradient descent, and mini-batch descent lies between.
 
-Batch size, learning rate, seed and number of epochs are traced values, so no change of them compiles anything. Only
-array widths must be fixed: a batch is padded to the next of a few WIDTHS, and one larger than the largest of them is
-added up from pieces of that width, "micro-batches", which also bounds the memory of a step.
+Batch size, learning rate, seed and number of epochs are traced values, so no change of them compiles anything; how a
+batch of any size is taken in pieces of a few widths is told in `pieces`.
 """
 
 import functools
@@ -15,32 +14,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from . import process, sharding
+from . import pieces, process, sharding
 from .checks import check_integer, check_number
 from .data import check_problem
 from .models import LOSSES, accuracy, check_model, check_optimizer, check_params
+from .pieces import batch_gradient
 from .run import Run
 
-WIDTHS = (1, 4, 16, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
+__all__ = ["fit", "programs", "train_epoch"]
 
 
-def batch_gradient(loss, params, take, start, stop, width, widest):
-    """Gradient of the mean loss over the samples start..stop: (1/B) sum_i grad loss_i."""
-
-    def piece(at):
-        places, rows = take(at)
-        weights = jnp.where(places < stop, 1.0, 0.0) / (stop - start)
-        return jax.grad(lambda params: jnp.sum(weights * loss(params, *rows)))(params)
-
-    if width < widest:  # one piece holds the whole batch
-        return piece(start)
-    pieces = -((start - stop) // width)
-    zero = jax.tree.map(jnp.zeros_like, params)
-    return jax.lax.fori_loop(0, pieces, lambda i, total: jax.tree.map(jnp.add, total, piece(start + i * width)), zero)
-
-
-def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, devices=1, updates=None):
+def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several, devices=1, updates=None):
     """One epoch: every sample once, in the given order, one update a batch; the last batch may be smaller.
+
+    A batch is taken in one piece of this width, or in `several`, see `pieces.batch_gradient`.
 
     `updates` = (first, last) makes only these of its updates, from the first up to, not including, the last.
     """
@@ -59,7 +46,7 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, devices=
         params, optimizer_state = state
         start = i * batch_size
         stop = jnp.minimum(start + batch_size, n)
-        grads = batch_gradient(loss, params, take, start, stop, width, devices * WIDTHS[-1])
+        grads = batch_gradient(loss, params, take, start, stop, width, several)
         grads = grads if devices == 1 else sharding.add_up(grads)
         updates, optimizer_state = optimizer.update(grads, optimizer_state, params)
         return optax.apply_updates(params, updates), optimizer_state
@@ -99,23 +86,26 @@ def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
 
         return jax.lax.fori_loop(0, num_epochs, epoch, jnp.zeros((len(jax.tree.leaves(states)[0]), 2, 2)))
 
-    def train(state, data, orders, batch_size, learning_rate, num_epochs, width):
+    def train(state, data, orders, batch_size, learning_rate, num_epochs, width, several):
         def epoch(e, carry):
             state, states = carry
-            state = train_epoch(loss, optimizer(learning_rate), state, *data[:2], orders[e], batch_size, width, count)
+            order, rule = orders[e], optimizer(learning_rate)
+            state = train_epoch(loss, rule, state, *data[:2], order, batch_size, width, several, count)
             return state, jax.tree.map(lambda rows, row: rows.at[e].set(row), states, state)
 
         states = jax.tree.map(lambda leaf: jnp.zeros((len(orders), *leaf.shape), leaf.dtype), state)
         return jax.lax.fori_loop(0, num_epochs, epoch, (state, states))
 
-    trains = {count * width: functools.partial(train, width=count * width) for width in WIDTHS}
+    trains = {
+        most: functools.partial(train, width=width, several=several)
+        for most, (width, several) in pieces.ladder(platform, count).items()
+    }
     if many:
         measure = jax.vmap(measure, in_axes=(0, None, None))
         trains = {width: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for width, train in trains.items()}
     if devices:
         trains = {width: sharding.over(train, devices) for width, train in trains.items()}
-    # On the CPU, level 1 compiles in two thirds of the time, and these small loops run a fifth quicker.
-    options = {"xla_backend_optimization_level": 1} if platform == "cpu" else None
+    options = pieces.options(platform)
     start, measure = jax.jit(start, compiler_options=options), jax.jit(measure, compiler_options=options)
     return start, measure, {width: jax.jit(train, compiler_options=options) for width, train in trains.items()}, set()
 
@@ -137,7 +127,8 @@ def fit(
     """Train a model by gradient descent of the given batch size.
 
     Args:
-        problem: a `Problem` of N training samples; those of `sharding.spread` are trained on by all their devices.
+        problem: a `Problem` of N training samples. They are trained on where their x was put by `jax.device_put` or
+            `sharding.spread`, and else on the device of `jax.default_device`.
         hidden: widths of the hidden layers of a tanh perceptron; ignored if `model` is given.
         model: a `Model` of your own.
         batch_size: samples in a batch, from 1 (stochastic gradient descent) to N (full-batch gradient descent).
@@ -172,8 +163,8 @@ def fit(
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
     known = programs.cache_info().misses
-    devices = sharding.devices_of(problem)
-    made = programs(model, problem.kind, optimizer, seeds is not None, jax.default_backend(), devices)
+    platform, devices = pieces.device_of(problem).platform, sharding.devices_of(problem)
+    made = programs(model, problem.kind, optimizer, seeds is not None, platform, devices)
     history = Run(problem, model, made, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)

@@ -3,6 +3,8 @@
 * Garbage collection leaves out what the imports made: a search took 0.1 s, in mid-frame. BATCHLAB_FREEZE=off.
 * Compiled programs are kept on disk, from the first live picture on: the start of a kernel to the first picture takes
   1.6 s with them and 2.2 s without. JAX_ENABLE_COMPILATION_CACHE=false.
+* Loops of small steps become one function of XLA's CPU compiler, in which no step costs a call: an update of the
+  perceptron 1-32-32-1 at batch size 1 takes a quarter of the time, one of 64-128-10 two thirds. BATCHLAB_INLINE=off.
 * Threads hand over after 0.5 ms, from the first live picture on: Python's own 5 ms, for which a key press may wait
   while a frame is drawn, can be felt. BATCHLAB_SWITCH=off.
 * Memory that the compiler used and freed goes back after `fit`: some 50 MB a model. BATCHLAB_TRIM=off.
@@ -42,6 +44,18 @@ def imports():
             gc.enable()
 
 
+def inline_small_loops(threshold=300_000):
+    """Have XLA's CPU compiler turn a loop of small steps into one function, in which no step costs a call.
+
+    XLA does it for loops whose steps touch at most 1,024 bytes; here that becomes `threshold`. The setting is read when
+    JAX first computes; XLA_FLAGS with --xla_backend_extra_options of your own stay as they are.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if wanted("INLINE") and "--xla_backend_extra_options" not in flags:
+        ours = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={threshold}"
+        os.environ["XLA_FLAGS"] = f"{flags} {ours}".strip()
+
+
 def keep_programs():
     """Have JAX keep compiled programs, unless the user has a setting of their own; return the folder, or None.
 
@@ -52,7 +66,7 @@ def keep_programs():
 
     if jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache:
         return None
-    folder = pathlib.Path(platformdirs.user_cache_dir("batchlab", appauthor=False)) / _processor()
+    folder = pathlib.Path(platformdirs.user_cache_dir("batchlab", appauthor=False)) / processor()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -77,7 +91,7 @@ def release_memory():
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _processor():
+def processor():
     """A short name for JAX's version and this kind of processor."""
     import jax
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from tqdm.auto import tqdm
 
-from . import sharding
+from . import pieces, sharding
 from .checks import check_integer
 from .data import SHUFFLES, shuffles
 from .history import KEEP_BYTES, History
@@ -22,10 +22,12 @@ class Run(History):
         devices = sharding.devices_of(problem)
         placed = sharding.spread(problem, devices) if devices else problem
         self._data = placed.x, placed.y, placed.x_val, placed.y_val
+        self._device = None if devices else pieces.device_of(problem)
         if not devices:  # copies, since JAX can take over an array as it lies; `jnp.array` would compile for each shape
-            self._data = jax.device_put(tuple(map(np.array, self._data)))
+            self._data = jax.device_put(tuple(map(np.array, self._data)), self._device)
         starts = np.uint32(seed) if seeds is None else np.arange(seed, seed + seeds).astype(np.uint32)
-        self._state = start(starts, np.float32(learning_rate), params)
+        with jax.default_device(pieces.device_of(problem)):
+            self._state = jax.device_put(start(starts, np.float32(learning_rate), params), self._device)
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
         states = jax.tree.map(self._repeated, self._state)
@@ -59,6 +61,7 @@ class Run(History):
         """Parameters after `epoch` epochs, as the model's pytree; retrained from the nearest state that was kept."""
         epoch = check_integer("epoch", epoch, 0, self.num_epochs, "Train further to look further.")
         state, reached = self.kept_state(epoch)
+        state = jax.device_put(state, self._device)
         while reached < epoch:
             state, _, count = self._train(state, reached, epoch - reached)
             reached += count

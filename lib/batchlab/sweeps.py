@@ -23,12 +23,14 @@ import optax
 import platformdirs
 from tqdm.auto import tqdm
 
+from . import pieces
 from .checks import check_integer, check_number
 from .data import SHUFFLES, check_problem, shuffles
-from .descent import WIDTHS, train_epoch
+from .descent import train_epoch
 from .models import LOSSES, accuracy, check_model, check_optimizer
 
-SOURCES = ("data.py", "models.py", "descent.py", "sweeps.py")  # a change of these makes kept runs worthless
+# A change of these makes kept runs worthless.
+SOURCES = ("data.py", "models.py", "pieces.py", "descent.py", "sweeps.py")
 LANES = {"cpu": 8, "gpu": 256}  # runs at once: on a CPU the parameters of all lanes should fit into its cache
 SLICE_SECONDS, MOST_PARTS = 0.02, 16  # of training in one call; at most so many parts of an epoch
 LOST = 10.0  # a run whose loss exceeds this many times that of its start counts as diverged
@@ -58,23 +60,24 @@ def programs(model, kind, optimizer, platform):
         state = jax.vmap(one)(state, new, seeds, learning_rates)
         return state, jax.vmap(metrics, in_axes=(0, None))(state[0], data)
 
-    def advance(state, data, orders, updates, batch_size, learning_rate, count, width):
+    def advance(state, data, orders, updates, batch_size, learning_rate, count, width, several):
         def part(i, carry):
             state, values = carry
             made = optimizer(learning_rate)
-            state = train_epoch(loss, made, state, *data[:2], orders[i], batch_size, width, updates=tuple(updates[i]))
+            taken = orders[i], batch_size, width, several
+            state = train_epoch(loss, made, state, *data[:2], *taken, updates=tuple(updates[i]))
             return state, values.at[i].set(metrics(state[0], data))
 
         return jax.lax.fori_loop(0, count, part, (state, jnp.zeros((len(orders), len(METRICS)))))
 
-    options = {"xla_backend_optimization_level": 1} if platform == "cpu" else None
+    options = pieces.options(platform)
     lanes = {
-        width: jax.jit(
-            jax.vmap(functools.partial(advance, width=width), in_axes=(0, None, 0, 0, None, 0, None)),
+        most: jax.jit(
+            jax.vmap(functools.partial(advance, width=width, several=several), in_axes=(0, None, 0, 0, None, 0, None)),
             compiler_options=options,
             donate_argnums=0,
         )
-        for width in WIDTHS
+        for most, (width, several) in pieces.ladder(platform).items()
     }
     return jax.jit(start, compiler_options=options), lanes
 
@@ -195,15 +198,16 @@ class Sweep:
 
     def _train(self, at, waiting):
         """Train the waiting runs of one batch size, as many at once as there are lanes."""
-        platform = jax.default_backend()
-        start, advances = programs(self.model, self.problem.kind, self.optimizer, platform)
-        n, size, lanes = len(self.problem.x), int(self.batch_sizes[at]), LANES.get(platform, LANES["gpu"])
-        advance = advances[next((width for width in WIDTHS if width >= size), WIDTHS[-1])]
-        data = tuple(jnp.asarray(a) for a in (self.problem.x, self.problem.y, self.problem.x_val, self.problem.y_val))
+        device = pieces.device_of(self.problem)
+        start, advances = programs(self.model, self.problem.kind, self.optimizer, device.platform)
+        n, size, lanes = len(self.problem.x), int(self.batch_sizes[at]), LANES.get(device.platform, LANES["gpu"])
+        advance = advances[next((most for most in advances if most >= size), max(advances))]
+        data = self.problem.x, self.problem.y, self.problem.x_val, self.problem.y_val
+        data = jax.device_put(tuple(map(np.array, data)), device)
         runs, curves = [None] * lanes, [None] * lanes
         seeds, rates = np.zeros(lanes, np.int32), np.full(lanes, waiting[0][1], np.float32)
         shapes = jax.eval_shape(_beginning(self.model, self.optimizer), jax.random.key(0), 0.1)
-        state = jax.tree.map(lambda leaf: jnp.zeros((lanes, *leaf.shape), leaf.dtype), shapes)
+        state = jax.device_put(jax.tree.map(lambda leaf: np.zeros((lanes, *leaf.shape), leaf.dtype), shapes), device)
         orders = np.tile(np.arange(n, dtype=np.int32), (lanes, MOST_PARTS, 1))
         updates = np.zeros((lanes, MOST_PARTS, 2), np.int32)
         pace = np.inf  # seconds of a part, not yet measured
@@ -331,7 +335,13 @@ class Sweep:
             return self.optimizer(rate).update(grads, state, params)
 
         traced = jax.make_jaxpr(update)(params, state, 0.1, self.problem.x[:1], self.problem.y[:1])
-        parts = [jax.__version__, jax.devices()[0].device_kind, str(traced), self.problem.kind, str(self._asked)]
+        parts = [
+            jax.__version__,
+            pieces.device_of(self.problem).device_kind,
+            str(traced),
+            self.problem.kind,
+            str(self._asked),
+        ]
         parts += [(pathlib.Path(__file__).parent / name).read_text("utf-8") for name in SOURCES]
         arrays = [self.problem.x, self.problem.y, self.problem.x_val, self.problem.y_val]
         arrays += [*traced.consts, *jax.tree.leaves((params, state))]

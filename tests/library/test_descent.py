@@ -380,7 +380,7 @@ def test_the_programs_can_be_exported_for_a_gpu(many):
         exported.append(jax.export.export(program, platforms=["cuda"])(state, data, orders, np.int32(7), rate, count))
     _, states = exported[-1].out_tree.unflatten(exported[-1].out_avals)
     exported.append(jax.export.export(measure, platforms=["cuda"])(states, data, count))
-    assert [module.platforms for module in exported] == [("cuda",)] * (2 + len(descent.WIDTHS))
+    assert [module.platforms for module in exported] == [("cuda",)] * (2 + len(bl.pieces.WIDTHS))
     with pytest.raises(ValueError, match=r"exported for platforms '\('cuda',\)' but it is used on '\('cpu',\)'"):
         exported[0].call(seeds, rate)
 

@@ -265,7 +265,7 @@ def test_what_is_kept_is_bounded(problem, folder, monkeypatch):
 
 
 def test_no_setting_compiles(problem, compilations):
-    bl.measure.sweep(problem, **ASKED | {"batch_sizes": [1, 3, 10, 40]}, keep=False)
+    bl.measure.sweep(problem, **ASKED | {"batch_sizes": [1, 3, 10, 20, 40]}, keep=False)
     compilations.clear()
     settings = {"batch_sizes": [2, 5, 17, 39], "learning_rates": [0.3, 0.7], "seeds": 5, "seed": 3, "num_epochs": 6}
     bl.measure.sweep(problem, **ASKED | settings, target={"train_loss": 0.5}, keep=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import check_integer
 from ..models import LOSSES
+from ..pieces import device_of
 
 
 class Bytes(NamedTuple):
@@ -106,6 +107,7 @@ def step_bytes(model, kind, n_inputs, n_outputs, batch_size, micro_batch=None, d
     """
     batch_size = check_integer("batch_size", batch_size, 1)
     micro_batch = None if micro_batch is None else check_integer("micro_batch", micro_batch, 1)
+    device = device or device_of()
     plan = compiled_step(model, kind, n_inputs, n_outputs, batch_size, micro_batch, device).memory_analysis()
     return Bytes(plan.argument_size_in_bytes, plan.temp_size_in_bytes, plan.output_size_in_bytes)
 
@@ -148,7 +150,7 @@ def largest_batch(reports, budget):
 
 def device_peak(device=None):
     """The most bytes that the device itself has counted in use at one time, or None: a CPU does not count."""
-    stats = (device or jax.local_devices()[0]).memory_stats()
+    stats = (device or device_of()).memory_stats()
     return None if stats is None else stats["peak_bytes_in_use"]
 
 
@@ -173,14 +175,14 @@ def _ready_step(model, kind, n_inputs, n_outputs, batch_size, device):
         else x[:, :1] + np.zeros(n_outputs)
     )
     given = model.init(jax.random.key(0)), *(array.astype(np.float32) for array in (x, y))
-    return program, *jax.device_put(given, device or jax.local_devices()[0])
+    return program, *jax.device_put(given, device)
 
 
 def time_step(model, kind, n_inputs, n_outputs, batch_size, device=None):
     """Seconds of one step, the mean of a few in a row on the same batch; it has been compiled and run before."""
-    ready = _ready_step.cache_info().misses
+    device, ready = device or device_of(), _ready_step.cache_info().misses
     program, params, x, y = _ready_step(model, kind, n_inputs, n_outputs, batch_size, device)
-    learning_rate = jax.device_put(np.float32(0.01), device or jax.local_devices()[0])
+    learning_rate = jax.device_put(np.float32(0.01), device)
     if _ready_step.cache_info().misses > ready:
         jax.block_until_ready(program(params, x, y, learning_rate))
     count = max(1, min(20, 2048 // batch_size))

@@ -7,8 +7,8 @@ import numpy as np
 import optax
 
 from ... import process
-from ...descent import WIDTHS
 from ...live import Live, Menu, Number, Tick, Whole, press
+from ...pieces import WIDTHS
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import optax
 
-from ... import data, process
-from ...descent import WIDTHS, fit
+from ... import data, pieces, process
+from ...descent import fit
 from ...live import Live, Menu, Number, Tick, Whole, columns, press
+from ...pieces import WIDTHS
 from .. import plots
 from . import views
 
@@ -224,7 +225,7 @@ class Lab(Live):
         return [self._left, self._right]
 
     def _predict(self, params, x):
-        return predictor(self.run.model.predict, jax.default_backend())(params, x)
+        return predictor(self.run.model.predict, pieces.device_of(self.problem).platform)(params, x)
 
     def lost_at(self):
         """The first epoch at which a loss of the run is not a finite number, or None."""

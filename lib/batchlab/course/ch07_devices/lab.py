@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from ... import measure, models, process
+from ... import measure, models, pieces, process
 from ...live import Live, Menu, Whole, columns
 from . import views
 from .views import in_bytes
@@ -55,7 +55,7 @@ class StepLab(Live):
         self.devices = measure.kinds_of_device()
         self._known, self.measured_on = {}, None  # device -> what is known of it; the one that is shown
         self.samples = samples  # the batch size is checked against it
-        begin = {"batch_size": batch_size, "budget": budget, "device": jax.local_devices()[0].platform.upper()}
+        begin = {"batch_size": batch_size, "budget": budget, "device": pieces.device_of().platform.upper()}
         super().__init__(locked=locked, **begin | settings)
 
     def begin(self, changed):
