@@ -57,7 +57,7 @@ def against_batch_size(axes, n):
     word = axes.text(0.03, 0.03, "", transform=axes.transAxes, bbox=BOX)
     axes.set(xscale="log", yscale="log", xlim=(1, n * 1.1), ylim=(low, high), xlabel="batch size B")
     axes.set_title("variance |g − G|² / |G|²\n(grey: noise = signal)", fontsize="medium", linespacing=1.15, pad=3)
-    axes.legend(loc="upper right", handletextpad=0.2, borderaxespad=0.1, labelspacing=0.3)
+    key = axes.legend(loc="upper right", handletextpad=0.2, borderaxespad=0.1, labelspacing=0.3)
     axes.xaxis.set_major_formatter(plots.NUMBERS)
     axes.minorticks_off()
     axes.set_yticks([1e-2, 1, 100, 1e4], ["0.01", "1", "100", "10⁴"])
@@ -77,7 +77,7 @@ def against_batch_size(axes, n):
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [max(variance, low)])
 
-    artists = [shaded, signal, with_theory, without_theory, with_dots, without_dots, mark, now, dot, word]
+    artists = [shaded, signal, with_theory, without_theory, with_dots, without_dots, mark, now, dot, word, key]
     return View(artists, update)
 
 
