@@ -12,7 +12,9 @@ from batchlab import quiz
 from batchlab.course import ch05_rates
 from batchlab.course.ch05_rates import best_rate, grids
 
+from ..live.page import Page, compilations, kernel, settled, unpacked
 from . import labs
+from .dragging import drag_every_slider
 
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
@@ -201,144 +203,174 @@ def test_the_work_can_be_stopped_anywhere_and_goes_on():
 
 
 def test_sliders_change_the_picture_and_the_words(lab):
-    for control, value, said in ((lab.batch_size, 16, "batch size 16, "), (lab.learning_rate, 4.0, "learning rate 4:")):
-        before = lab.picture.png
-        control.value = value
-        assert lab.picture.png != before
+    page = Page(lab)
+    for control, value, said in (("batch_size", 16, "batch size 16, "), ("learning_rate", 4.0, "learning rate 4:")):
+        before = lab.frame["strokes"]
+        page.wish(**{control: value})
+        assert lab.frame["strokes"] != before
         assert said in lab.words()
-        assert said in lab.status.value
-        assert 'aria-live="polite"' in lab.status.value
+        assert page.words == lab.words()
 
 
 def test_what_is_shown_is_what_was_run(lab, grid):
-    lab.batch_size.value, lab.learning_rate.value, lab.compare.value = 8, 0.25, "equal epochs"
+    lab.batch_size, lab.learning_rate, lab.compare = 8, 0.25, "equal epochs"
     loss = np.median(grid.ends(8, 0.25, "equal epochs")[:, 0])
     assert f"batch size 8, learning rate 0.25: after 10 epochs (30 updates) training loss {loss:.3g}, " in lab.words()
     best, edge, beyond = grid.best_and_edge(8, "equal epochs")
     assert f"{best:.3g} is the best rate, and the edge lies between {edge:.3g} and {beyond:.3g}" in lab.words()
     np.testing.assert_allclose(lab.best, grid.best("equal epochs"))
-    lab.compare.value = "equal iterations"
+    lab.compare = "equal iterations"
     assert "(64 updates)" in lab.words()
     np.testing.assert_allclose(lab.best, grid.best("equal iterations"))
-    lab.compare.value = "equal epochs"
+    lab.compare = "equal epochs"
 
 
-def test_arrow_keys_go_from_cell_to_cell(lab):
-    lab.batch_size.value = 1
-    seen = []
-    for place in range(6):
-        lab.batch_size.slider.value = place  # as the page does
-        seen.append(lab.batch_size.value)
-    assert seen == [1, 2, 4, 8, 16, 24]
-    rates = lab.grid.rates(24)
-    lab.learning_rate.slider.value = 3
-    assert lab.learning_rate.value == rates[3]
-    assert lab.learning_rate.slider.max == len(rates) - 1
+def test_the_sliders_go_from_cell_to_cell(lab):
+    page = Page(lab)
+    assert page.row("batch_size")["steps"] == [1, 2, 4, 8, 16, 24]
+    for size in (1, 24):
+        page.wish(batch_size=size)
+        rates = page.row("learning_rate")["steps"]
+        assert rates == lab.grid.rates(size)
+        page.wish(learning_rate=rates[3])
+        assert lab.learning_rate == rates[3]
 
 
 def test_a_typed_number_is_the_nearest_cell(lab):
-    lab.batch_size.box.value = "10"
-    assert lab.batch_size.value == 8
-    assert lab.batch_size.box.value == "8"
-    lab.learning_rate.box.value = "0.9"
-    assert lab.learning_rate.value == 1
+    page = Page(lab)
+    page.wish(batch_size=10, learning_rate=0.9)
+    assert (lab.batch_size, lab.learning_rate) == (8, 1)
+    assert (page.values["batch_size"], page.values["learning_rate"]) == (8, 1)
+
+
+@pytest.mark.parametrize("size", [1, 8, 24])
+def test_another_batch_size_takes_the_nearest_of_its_rates(lab, size):
+    for rate in lab.grid.rates(size):
+        for other in lab.grid.batch_sizes.tolist():
+            lab.batch_size, lab.learning_rate = size, rate
+            lab.batch_size = other
+            away = np.abs(np.log(np.array(lab.grid.rates(other)) / rate))
+            assert abs(np.log(lab.learning_rate / rate)) == pytest.approx(away.min())
 
 
 def test_a_click_chooses_a_cell(lab):
-    axes, (width, height) = lab.picture.figure.axes[0], lab.picture.canvas.get_width_height()
+    page, axes = Page(lab), lab.picture.figure.axes[0]
     x, y = axes.transData.transform((2.2, np.log2(0.25)))
-    field = lab.children[-1]
-    field.value = f"{x / width:.5f} {1 - y / height:.5f} 1"  # as page.js writes it
-    assert (lab.batch_size.value, lab.learning_rate.value) == (4, 0.25)
-    field.value = "0.99 0.5 2"  # beside the map
-    assert (lab.batch_size.value, lab.learning_rate.value) == (4, 0.25)
+    page.click(x, lab.picture.height - y)
+    assert (lab.batch_size, lab.learning_rate) == (4, 0.25)
+    page.click(0.99 * lab.picture.width, 100)  # beside the map
+    assert (lab.batch_size, lab.learning_rate) == (4, 0.25)
 
 
 def test_the_noise_scale_bends_the_curve(lab):
-    lab.batch_size.value = 24
-    lab.noise_scale.value = 1
+    lab.batch_size = 24
+    lab.noise_scale = 1
     flat = lab.words()
-    lab.noise_scale.value = 1000
+    lab.noise_scale = 1000
     assert "The curve with noise scale 1000 says" in lab.words()
     assert lab.words() != flat
 
 
 def test_beyond_the_edge_is_said(lab):
-    lab.batch_size.value, lab.learning_rate.value = 1, 64.0
+    lab.batch_size, lab.learning_rate = 1, 64.0
     assert "beyond the edge of stability" in lab.words()
 
 
 def test_frames_are_small_and_nothing_compiles(lab):
-    programs = bl.sweeps.programs(
-        lab.grid.model, "classification", lab.grid._sweeps[0].optimizer, jax.default_backend()
-    )
-    with labs.nothing_compiles(programs[0], *programs[1].values()):
+    lab.batch_size = 8
+    with compilations() as compiled:
         for size in lab.grid.batch_sizes.tolist():
-            lab.batch_size.value = size
+            lab.batch_size = size
             for rate in (1 / 64, 1.0, 64.0):
-                lab.learning_rate.value = rate
-                assert 3e3 < len(lab.picture.png) <= 15e3
+                lab.learning_rate = rate
+                assert 5e2 < len(lab.frame["strokes"]) <= 6e3
+    assert compiled == []
 
 
 @pytest.mark.parametrize(
     ("control", "typed", "said"),
     [
-        ("batch_size", "25", "must be a whole number from 1 to 24"),
+        ("batch_size", 25, "must be a whole number from 1 to 24"),
         ("batch_size", "x", "must be a whole number"),
-        ("learning_rate", "-1", "learning rate is -1"),
-        ("noise_scale", "0", "noise scale is 0"),
+        ("learning_rate", -1, "learning rate is -1"),
+        ("noise_scale", 0, "noise scale is 0"),
     ],
 )
-def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
-    labs.refuses(lab, monkeypatch, control, typed, said)
-    lab.pause()
+def test_impossible_values_are_refused_in_words(lab, control, typed, said):
+    page, before = Page(lab), getattr(lab, control)
+    page.wish(**{control: typed})
+    assert said in page.message
+    assert getattr(lab, control) == before
+    page.wish(compare="equal epochs")
+    assert page.message == ""
 
 
 def test_locked_until_the_prediction():
     lab = ch05_rates.RateMap(small_grid(), batch_size=16, locked=True)
-    assert all((lab.batch_size.slider.disabled, lab.learning_rate.box.disabled, lab.compare.disabled))
-    hidden = lab.picture.png
-    assert "loss" not in lab.status.value
-    assert "Make your prediction" in lab.message.value
-    lab.clicked(0.2, 0.5)
-    assert lab.batch_size.value == 16
+    page = Page(lab)
+    assert lab.rows["locked"]
+    hidden = lab.frame["strokes"]
+    assert unpacked(hidden) == []
+    assert "loss" not in page.words
+    assert "Make your prediction" in page.message
+    page.click(200, 200)
+    page.wish(batch_size=1)
+    assert lab.batch_size == 16
     quiz.ask("05.best_rate", unlocks=lab).commit(3)
-    assert not any((lab.batch_size.slider.disabled, lab.learning_rate.box.disabled, lab.compare.disabled))
-    assert lab.picture.png != hidden
-    assert "training loss" in lab.status.value
+    assert not lab.rows["locked"]
+    assert lab.frame["strokes"] != hidden
+    assert "training loss" in page.words
 
 
 def test_the_static_picture_comes_with_words(lab):
     text, alt = labs.static_picture(lab)
     assert text == "RateMap: digits"
-    assert alt.startswith("batch size 8, learning rate 1: ")
+    assert alt.startswith("batch size ")
+
+
+async def until(lab, condition, seconds=30):
+    """Wait for something, as a page that sees every frame."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            lab._acknowledged(lab, {"seen": lab.frame["count"]}, [])
+            await asyncio.sleep(0.005)
 
 
 def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
     async def session():
         lab = ch05_rates.RateMap(grids.RateGrid(small_problem(), hidden=(), seeds=2, keep=False), batch_size=8)
-        stop, refine = lab._buttons
-        while lab.grid.finished < 20:
-            await asyncio.sleep(0.01)
-        for place in range(5):
-            lab.batch_size.value = [1, 2, 4, 8, 16][place]
-        stop.click()
-        await labs.rest(lab)
-        stopped, words = lab.grid.finished, lab.counters.value
+        page = Page(lab)
+        await until(lab, lambda: lab.grid.finished >= 20)
+        for size in (1, 2, 4, 8, 16):
+            page.wish(batch_size=size)
+        page.press("stop_or_go_on")
+        await settled(lab)
+        stopped, facts = lab.grid.finished, lab.frame["facts"]
         await asyncio.sleep(0.1)
         assert lab.grid.finished == stopped < lab.grid.total
-        assert f"{stopped} of {lab.grid.total} runs, stopped" in words
-        assert (stop.description, stop.disabled, refine.disabled) == ("go on", False, True)
-        stop.click()
-        await labs.rest(lab)
+        assert f"{stopped} of {lab.grid.total} runs, stopped" in facts
+        assert page.row("stop_or_go_on")["label"] == "go on"
+        assert "disabled" not in page.row("stop_or_go_on")
+        assert page.row("refine")["disabled"]
+        page.press("stop_or_go_on")
+        await settled(lab)
         assert lab.grid.finished == lab.grid.total
-        assert "all " in lab.counters.value
-        refine.click()
-        await labs.rest(lab)
+        assert lab.frame["facts"][0].startswith("all ")
+        page.press("refine")
+        await settled(lab)
         assert lab.grid.finished == lab.grid.total == 6 * 2 * (len(grids.COARSE) + 2 * grids.MORE)
         return lab.words()
 
-    assert asyncio.run(session()).startswith("batch size 16, learning rate 1: after")
+    assert kernel(session).startswith("batch size 16, learning rate 1: after")
+
+
+def test_every_slider_can_be_dragged_from_end_to_end_and_back():
+    async def session():
+        lab = ch05_rates.RateMap(small_grid(), batch_size=8)
+        beginning = "batch size {0.batch_size}, learning rate {0.learning_rate:.3g}:".format
+        await drag_every_slider(lab, beginning, {"batch_size": 4})
+
+    kernel(session)
 
 
 def test_schedules_are_drawn_at_equal_epochs_and_at_equal_updates():
