@@ -5,7 +5,7 @@ import numpy as np
 
 from ... import measure, process
 from ...checks import check_integer
-from ...live import Live, Menu, Steps, View, Whole, columns, press, running_loop
+from ...live import NARROW, Live, Menu, Steps, View, Whole, columns, press, running_loop
 from . import grids, views
 
 LARGEST_SCALE, SWEEP_FRAME_SECONDS = 4096, 0.3  # of its slider; between two frames while runs are made
@@ -39,7 +39,7 @@ class RateMap(Live):
     'batch size 8, learning rate 1: aft'
     """
 
-    size, narrow_height = (9.0, 4.3), 8.4
+    size, narrow_height = (9.0, 4.3), 9.4
     batch_size = BatchSize(
         "batch size",
         lambda lab: lab.grid.batch_sizes.tolist(),
@@ -120,7 +120,8 @@ class RateMap(Live):
 
     def draw(self, figure):
         """The map with its lines on the left, the runs of the chosen cell on the right."""
-        room = {"left": (0.6, 0.75), "right": (0.75, 0.1), "top": (1.15, 0.7), "bottom": 0.5}
+        top = (1.15, 0.7) if figure.get_figwidth() >= NARROW else (1.75, 0.95)
+        room = {"left": (0.6, 0.75), "right": (0.75, 0.15), "top": top, "bottom": 0.5}
         left, right = columns(figure, (1.35, 1), **room)
         self._map, self._lines = views.map_of_losses(left, self.grid), views.lines_on_map(left, self.grid)
         self._curves, self._mapped = views.curves_of_cell(right, self.grid), None

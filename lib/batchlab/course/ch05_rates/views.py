@@ -5,7 +5,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ... import measure
-from ...live import Still, View
+from ...live import NARROW, Still, View
 from ..plots import BEST, GREYS, STEPS, TRAINING, VALIDATION, median
 from . import grids
 
@@ -15,6 +15,11 @@ FEW = 10  # points of a curve: each is marked
 RANGE = np.log2(grids.COARSE[0]) - 1, np.log2(grids.COARSE[-1]) + 1  # of the rates, as powers of 2
 ROWS = 16  # of the map's image, for each factor of 4 in the rate
 PREDICTED, LINEAR = VALIDATION, "#CC79A7"
+
+
+def _wide(axes):
+    """Whether the columns of the picture stand side by side."""
+    return axes.figure.get_figwidth() >= NARROW
 
 
 def _heights(rates):
@@ -48,7 +53,7 @@ def map_of_losses(axes, grid):
     (lost,) = axes.plot([], [], "x", color="0.6", markersize=5, label="no better than guessing")
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="batch size B")
     axes.set_ylabel("learning rate", labelpad=1)
-    axes.set_xticks(columns, sizes)
+    axes.set_xticks(columns, sizes if _wide(axes) else ["" if at % 2 else size for at, size in enumerate(sizes)])
     axes.set_yticks(np.log2(grids.COARSE), [f"{rate:g}" if rate >= 1 else f"1/{1 / rate:g}" for rate in grids.COARSE])
     key, kinds = axes.inset_axes((1.03, 0.0, 0.035, 1.0)), np.arange(len(BOUNDS) + 1)
     key.imshow(kinds[:, None], **look)
@@ -76,16 +81,18 @@ def lines_on_map(axes, grid):
     (dots,) = axes.plot([], [], "o", label="best rate", **look)
     (around,) = axes.plot([], [], color="white", linewidth=3.5)
     (cell,) = axes.plot([], [], color="black", linewidth=1.5, label="chosen cell")
-    place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 0.99), "ncols": 2}
-    heading = axes.text(-0.02, 1.3, "", transform=axes.transAxes, fontsize=11, va="bottom")
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 0.99), "ncols": 2 if _wide(axes) else 1}
+    heading = axes.text(-0.02, 1.3 if _wide(axes) else 1.55, "", transform=axes.transAxes, fontsize=11, va="bottom")
     handles = [dots, edge, curve, linear, axes.lines[0], cell]
     axes.legend(handles=handles, handlelength=1.8, columnspacing=1.2, labelspacing=0.25, **place)
     fine = np.linspace(-0.5, len(sizes) - 0.5, 120)
     at = np.interp(fine, columns, np.log2(sizes))  # the last column is N, whatever that is
     at += np.minimum(fine, 0) + np.maximum(fine - columns[-1], 0)
 
+    seeds = f", {len(grid.seeds)} seeds" if _wide(axes) else ""
+
     def update(best, beyond, rules, chosen, budget):
-        heading.set_text(f"median loss {grids.BUDGETS[budget]}, {len(grid.seeds)} seeds")
+        heading.set_text(f"median loss {grids.BUDGETS[budget]}{seeds}")
         dots.set_data(columns, np.log2(best))
         line = np.log2(np.sqrt(beyond[:, 0] * beyond[:, 1]))
         edge.set_data([-0.5, *columns, columns[-1] + 0.5], [line[0], *line, line[-1]])
@@ -108,7 +115,7 @@ def curves_of_cell(axes, grid):
     bands = [axes.fill_between(*blank, color=color, alpha=0.2, linewidth=0) for color, _, _ in pairs]
     lines = [axes.plot([], [], color=c, linestyle=s, linewidth=1.7, label=name)[0] for c, s, name in pairs]
     axes.axhline(grid.limit, color="0.6", linewidth=1)
-    heading = axes.text(0.0, 1.13, "", transform=axes.transAxes, fontsize=11, va="bottom")
+    heading = axes.text(0.0, 1.13 if _wide(axes) else 1.17, "", transform=axes.transAxes, fontsize=11, va="bottom")
     said = axes.text(0.97, 0.03, "", transform=axes.transAxes, ha="right", va="bottom")
     box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
     guess = axes.text(0.98, grid.limit * 1.2, "guessing", ha="right", bbox=box)
@@ -116,7 +123,7 @@ def curves_of_cell(axes, grid):
     axes.set(yscale="log", ylim=(LOW, HIGH))
     axes.set_yticks([0.001, 0.01, 0.1, 1, 10], ["0.001", "0.01", "0.1", "1", "10"])
     axes.minorticks_off()
-    place = {"loc": "lower left", "bbox_to_anchor": (-0.03, 0.98), "ncols": 2}
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.03, 0.98), "ncols": 2 if _wide(axes) else 1}
     axes.legend(handles=lines, handlelength=1.6, columnspacing=1, **place)
 
     def update(curves, size, rate, budget):
