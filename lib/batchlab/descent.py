@@ -17,11 +17,8 @@ import optax
 from . import pieces, process, sharding
 from .checks import check_integer, check_number
 from .data import check_problem
-from .models import LOSSES, accuracy, check_model, check_optimizer, check_params
-from .pieces import batch_gradient
-from .run import Run
-
-__all__ = ["fit", "programs", "train_epoch"]
+from .history import History
+from .models import check_model, check_optimizer, check_params, loss_of, metrics_of
 
 
 def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several, devices=1, updates=None):
@@ -46,7 +43,7 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several,
         params, optimizer_state = state
         start = i * batch_size
         stop = jnp.minimum(start + batch_size, n)
-        grads = batch_gradient(loss, params, take, start, stop, width, several)
+        grads = pieces.batch_gradient(loss, params, take, start, stop, width, several)
         grads = grads if devices == 1 else sharding.add_up(grads)
         updates, optimizer_state = optimizer.update(grads, optimizer_state, params)
         return optax.apply_updates(params, updates), optimizer_state
@@ -56,58 +53,29 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several,
 
 @functools.lru_cache(maxsize=64)
 def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
-    """What a run compiles: `start`, `measure`, and `train` for each width; with `many`, runs lie along a first axis.
-
-    Besides, a set in which runs note the widths and shapes of data that have been compiled.
-
-    Over several devices each of them takes a piece of one of the WIDTHS.
-    """
-    count = max(len(devices), 1)
-
-    def loss(params, x, y):
-        return LOSSES[kind](model.predict(params, x), y)
-
-    def metrics(params, x, y):
-        outputs = model.predict(params, x)
-        mean_loss = LOSSES[kind](outputs, y).mean()
-        return jnp.stack([mean_loss, accuracy(outputs, y) if kind == "classification" else jnp.nan])
+    """What a run compiles, as `pieces.Programs`; with `many`, runs lie along a first axis."""
 
     def start(seed, learning_rate, params=None):
-        def one(seed):
-            begin = model.init(jax.random.key(seed)) if params is None else params
-            return begin, optimizer(learning_rate).init(begin)
-
-        return jax.vmap(one)(seed) if many else one(seed)
+        params = model.init(jax.random.key(seed)) if params is None else params
+        return params, optimizer(learning_rate).init(params)
 
     def measure(states, data, num_epochs):
         def epoch(e, values):
-            params = jax.tree.map(lambda rows: rows[e], states[0])
-            return values.at[e].set(jnp.stack([metrics(params, *data[:2]), metrics(params, *data[2:])], axis=1))
+            return values.at[e].set(metrics_of(model, kind)(jax.tree.map(lambda rows: rows[e], states[0]), *data))
 
         return jax.lax.fori_loop(0, num_epochs, epoch, jnp.zeros((len(jax.tree.leaves(states)[0]), 2, 2)))
 
-    def train(state, data, orders, batch_size, learning_rate, num_epochs, width, several):
+    def train(state, data, orders, batch_size, learning_rate, num_epochs, *, width, several, devices):
         def epoch(e, carry):
             state, states = carry
-            order, rule = orders[e], optimizer(learning_rate)
-            state = train_epoch(loss, rule, state, *data[:2], order, batch_size, width, several, count)
+            taken = orders[e], batch_size, width, several, devices
+            state = train_epoch(loss_of(model, kind), optimizer(learning_rate), state, *data[:2], *taken)
             return state, jax.tree.map(lambda rows, row: rows.at[e].set(row), states, state)
 
         states = jax.tree.map(lambda leaf: jnp.zeros((len(orders), *leaf.shape), leaf.dtype), state)
         return jax.lax.fori_loop(0, num_epochs, epoch, (state, states))
 
-    trains = {
-        most: functools.partial(train, width=width, several=several)
-        for most, (width, several) in pieces.ladder(platform, count).items()
-    }
-    if many:
-        measure = jax.vmap(measure, in_axes=(0, None, None))
-        trains = {width: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for width, train in trains.items()}
-    if devices:
-        trains = {width: sharding.over(train, devices) for width, train in trains.items()}
-    options = pieces.options(platform)
-    start, measure = jax.jit(start, compiler_options=options), jax.jit(measure, compiler_options=options)
-    return start, measure, {width: jax.jit(train, compiler_options=options) for width, train in trains.items()}, set()
+    return pieces.compiled(start, measure, train, many=many, platform=platform, devices=devices)
 
 
 def fit(
@@ -163,9 +131,9 @@ def fit(
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
     known = programs.cache_info().misses
-    platform, devices = pieces.device_of(problem).platform, sharding.devices_of(problem)
-    made = programs(model, problem.kind, optimizer, seeds is not None, platform, devices)
-    history = Run(problem, model, made, batch_size, learning_rate, seed, seeds, params)
+    placed = pieces.device_of(problem).platform, sharding.devices_of(problem)
+    made = programs(model, problem.kind, optimizer, seeds is not None, *placed)
+    history = History(problem, model, made, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)
         if seeds is None:

@@ -1,21 +1,31 @@
-"""What a run leaves behind: losses at every epoch, and parameters within a bound on memory."""
+"""A run and what it leaves behind: losses at every epoch, and parameters within a bound on memory.
+
+It is trained in chunks of epochs, measured after each, and can go on; however it is cut, it is the same.
+"""
 
 import csv
+import os
+import time
 
 import jax
 import numpy as np
+from tqdm.auto import tqdm
+
+from . import pieces, sharding
+from .checks import check_integer
+from .data import SHUFFLES, shuffles
 
 KEEP_BYTES = 8 * 2**20  # bound on the states that a history keeps; others are trained again when asked for
 
 
 class History:
-    """What was measured in a run. Entry e of an array is after e epochs, entry 0 before the first.
+    """A run of gradient descent. Entry e of an array is after e epochs, entry 0 before the first.
 
     With seeds=k the losses, the accuracies and the parameters have a leading axis of k runs, and `best_epoch` and
     `diverged_at` hold one entry a run.
 
     Attributes:
-        problem: the `Problem` that was trained on.
+        problem, model: the `Problem` that is trained on, and the `Model`.
         batch_size, learning_rate, seed, seeds: the settings of the run.
         num_epochs: how many epochs have been trained.
         train_loss, val_loss: (num_epochs + 1,) mean loss over the training and over the validation samples.
@@ -27,13 +37,35 @@ class History:
         diverged_at: the first epoch whose training or validation loss is not a finite number; None if there is none.
     """
 
-    def __init__(self, problem, batch_size, learning_rate, seed, seeds):
-        self.problem, self.batch_size, self.learning_rate = problem, batch_size, learning_rate
-        self.seed, self.seeds = seed, seeds
+    def __init__(self, problem, model, programs, batch_size, learning_rate, seed, seeds, params=None):
+        self.problem, self.model, self._programs = problem, model, programs
+        self.batch_size, self.learning_rate, self.seed, self.seeds = batch_size, learning_rate, seed, seeds
         self.num_epochs, self.seconds = 0, np.zeros(0)
         self._axis = 0 if seeds is None else 1  # of the epochs, in every array that has one
         self._values = None  # (..., num_epochs + 1, loss or accuracy, training or validation)
-        self._kept, self._stride = [], 1  # (epochs, states after them), one pair for each call of `add`
+        self._kept, self._stride = [], 1  # (epochs, states after them), one pair for each call of `_add`
+        self._place(params)
+        state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
+        self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
+        states = jax.tree.map(self._repeated, self._state)
+        states = states if self._device is None else jax.device_put(states, self._device)  # as training returns them
+        self._add(states, self._measured(states, 1), np.zeros(1))
+        shapes = self._width(), seeds, *(array.shape for array in self._data)
+        if shapes not in programs.known:  # once and here, so that `seconds` never counts it
+            self._train(self._state, 0, 0)
+            programs.known.add(shapes)
+
+    def _place(self, params):
+        """Put data and start where they are trained."""
+        problem, devices, first = self.problem, sharding.devices_of(self.problem), pieces.device_of(self.problem)
+        placed = sharding.spread(problem, devices) if devices else problem
+        self._data, self._device = (placed.x, placed.y, placed.x_val, placed.y_val), None if devices else first
+        if not devices:  # copies, since JAX can take over an array as it lies; `jnp.array` would compile for each shape
+            self._data = jax.device_put(tuple(map(np.array, self._data)), first)
+        seeds = np.uint32(self.seed) if self.seeds is None else np.arange(self.seed, self.seed + self.seeds, dtype="u4")
+        with jax.default_device(first):
+            start = self._programs.start(seeds, np.float32(self.learning_rate), params)
+        self._state = jax.device_put(start, self._device)
 
     train_loss = property(lambda self: self._values[..., 0, 0])
     val_loss = property(lambda self: self._values[..., 0, 1])
@@ -56,7 +88,63 @@ class History:
         first = [int(np.argmax(run)) if run.any() else None for run in np.atleast_2d(lost)]
         return first[0] if self.seeds is None else first
 
-    def add(self, states, values, seconds):
+    def train(self, num_epochs, progress=False):
+        """Train num_epochs more. However a run is cut into calls, it is the same, bit for bit."""
+        end = self.num_epochs + check_integer("num_epochs", num_epochs, 0)
+        silent = not progress or "TQDM_DISABLE" in os.environ
+        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, disable=silent) as bar:
+            while self.num_epochs < end:
+                began = time.perf_counter()
+                state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
+                values = self._measured(states, count)
+                spent = (time.perf_counter() - began) * np.arange(1, count + 1) / count
+                self._add(states, values, self.seconds[-1] + spent)
+                self._state = state  # last, so that an interrupted run can go on
+                bar.update(count)
+        return self
+
+    def prepare(self, widths=None):
+        """Compile what the other batch sizes need, so that no later change of a setting compiles."""
+        for width in widths or self._programs.train:
+            self._train(self._state, 0, 0, width)
+
+    def params_at(self, epoch):
+        """Parameters after `epoch` epochs, as the model's pytree; retrained from the nearest state that was kept."""
+        epoch = check_integer("epoch", epoch, 0, self.num_epochs, "Train further to look further.")
+        state, reached = self.kept_state(epoch)
+        state = jax.device_put(state, self._device)
+        while reached < epoch:
+            state, _, count = self._train(state, reached, epoch - reached)
+            reached += count
+        return jax.tree.map(np.asarray, state[0])
+
+    def _repeated(self, leaf):
+        """A part of the state as `_measure` takes it, with the axis of epochs; nothing is copied."""
+        row = np.expand_dims(leaf, self._axis)
+        return np.broadcast_to(row, (*row.shape[: self._axis], self._chunk, *row.shape[self._axis + 1 :]))
+
+    def _width(self):
+        """The width that a batch is padded to, or the largest, in which it is added up."""
+        return next((width for width in self._programs.train if width >= self.batch_size), max(self._programs.train))
+
+    def _measured(self, states, count):
+        return np.take(
+            np.asarray(self._programs.measure(states, self._data, np.int32(count))), range(count), self._axis
+        )
+
+    def _train(self, state, first, count, width=None):
+        """At most `count` epochs after the `first`, within one block of shuffles: last state, all states, how many."""
+        block, offset = divmod(first, SHUFFLES)
+        count, n = min(count, SHUFFLES - offset, self._chunk), len(self.problem.x)
+        orders = np.tile(np.arange(n, dtype=np.int32), (self.seeds or 1, self._chunk, 1))
+        if count and self.batch_size < n:  # the full batch takes no shuffle, and so cannot depend on it
+            for run, order in enumerate(orders):
+                order[:count] = shuffles(self.seed + run, block, n)[offset : offset + count]
+        orders = orders[0] if self.seeds is None else orders
+        settings = np.int32(self.batch_size), np.float32(self.learning_rate), np.int32(count)
+        return *self._programs.train[width or self._width()](state, self._data, orders, *settings), count
+
+    def _add(self, states, values, seconds):
         """Append epochs: their states, pytrees with the axis of epochs, their values, and when each was reached."""
         epochs = len(self.seconds) + np.arange(len(seconds))
         self._values = values if self._values is None else np.concatenate([self._values, values], self._axis)

@@ -99,6 +99,35 @@ def accuracy(outputs, y):
 LOSSES = {"regression": squared_error, "classification": cross_entropy}
 
 
+def loss_of(model, kind):
+    """The loss of each sample as a function of the parameters: (params, x (n, d), y (n, k)) -> (n,).
+
+    `kind` is that of the problem: "regression" takes the squared error, "classification" the cross-entropy.
+    """
+
+    def loss(params, x, y):
+        return LOSSES[kind](model.predict(params, x), y)
+
+    return loss
+
+
+def metrics_of(model, kind):
+    """What is measured after an epoch, as a function (params, x, y, x_val, y_val) -> (2, 2).
+
+    Rows are the mean loss and the accuracy (NaN for a regression), columns the training and the validation samples.
+    """
+
+    def one(params, x, y):
+        outputs = model.predict(params, x)
+        mean_loss = LOSSES[kind](outputs, y).mean()
+        return jnp.stack([mean_loss, accuracy(outputs, y) if kind == "classification" else jnp.nan])
+
+    def metrics(params, x, y, x_val, y_val):
+        return jnp.stack([one(params, x, y), one(params, x_val, y_val)], axis=1)
+
+    return metrics
+
+
 def check_model(model, hidden, problem):
     """The model that was asked for: a `Model`, or a perceptron with these hidden widths for the problem."""
     if model is None:

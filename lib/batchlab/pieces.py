@@ -7,8 +7,12 @@ without a call in it (see `compiled.inline_small_loops`); that is two to four ti
 a thousand parameters, and no slower for one of ten thousand.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
+
+from . import sharding
 
 WIDTHS = (1, 4, 16, 32, 64)  # samples in one piece of work; a finer ladder compiles longer and gains little
 SINGLY = 4  # up to this width a CPU takes one sample after the other
@@ -86,3 +90,49 @@ def device_of(problem=None):
     if default is None or isinstance(default, str):
         return jax.local_devices(backend=default)[0]
     return default
+
+
+class Programs:
+    """What a run compiles; see `compiled`.
+
+    Attributes:
+        start, measure: the functions that were given, compiled.
+        train: {most samples of a batch: program}, for each width.
+        known: shapes of data for which programs have been compiled, noted by who runs them.
+    """
+
+    def __init__(self, start, measure, train):
+        self.start, self.measure, self.train, self.known = start, measure, train, set()
+
+
+def compiled(start, measure, train, *, many=False, platform="cpu", devices=()):
+    """Compile what a run needs: its start, its measurement, and its training for each width.
+
+    Args:
+        start: `start(seed, learning_rate, params)`.
+        measure: `measure(states, data, count)`.
+        train: `train(state, data, orders, batch_size, learning_rate, num_epochs, width, several, devices)`.
+        many: runs lie along a first axis of seeds, states and orders.
+        platform: the kind of device.
+        devices: several of them, over which the samples are spread; each takes a piece of one of the widths.
+
+    Returns:
+        `Programs`.
+    """
+    count = max(len(devices), 1)
+    trains = {
+        most: functools.partial(train, width=width, several=several, devices=count)
+        for most, (width, several) in ladder(platform, count).items()
+    }
+    if many:
+        start, measure = _one_by_one(start), jax.vmap(measure, in_axes=(0, None, None))
+        trains = {most: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for most, train in trains.items()}
+    if devices:
+        trains = {most: sharding.over(train, devices) for most, train in trains.items()}
+    jit = functools.partial(jax.jit, compiler_options=options(platform))
+    return Programs(jit(start), jit(measure), {most: jit(train) for most, train in trains.items()})
+
+
+def _one_by_one(start):
+    """`start` for several seeds; they share what else it is given."""
+    return lambda seeds, *given: jax.vmap(lambda seed: start(seed, *given))(seeds)

@@ -369,7 +369,8 @@ def test_equal_partials_compile_once(compilations):
 @pytest.mark.parametrize("many", [False, True], ids=["one run", "three runs"])
 def test_the_programs_can_be_exported_for_a_gpu(many):
     """Lowering for CUDA succeeds. That is all this shows: no test here has ever run on a GPU."""
-    start, measure, trains, _ = descent.programs(bl.models.mlp((3, 5, 2)), "regression", optax.adam, many, "cuda")
+    programs = descent.programs(bl.models.mlp((3, 5, 2)), "regression", optax.adam, many, "cuda")
+    start, measure, trains = programs.start, programs.measure, programs.train
     data = (REGRESSION.x, REGRESSION.y, REGRESSION.x_val, REGRESSION.y_val)
     seeds = np.arange(3, dtype=np.uint32) if many else np.uint32(0)
     rate, count = np.float32(0.1), np.int32(4)
@@ -428,7 +429,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("settings", "error", "parts"), WRONG, ids=[parts[0] for _, _, parts in WRONG])
 def test_a_wrong_setting_is_named_before_anything_is_computed(monkeypatch, compilations, settings, error, parts):
-    monkeypatch.setattr(descent, "Run", lambda *_: pytest.fail("a run was begun"))
+    monkeypatch.setattr(descent, "History", lambda *_: pytest.fail("a run was begun"))
     with pytest.raises(error) as raised:
         bl.fit(**{"problem": REGRESSION} | settings)
     for part in parts:

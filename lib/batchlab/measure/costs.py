@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..checks import check_integer
-from ..models import LOSSES
+from ..models import loss_of
 from ..pieces import device_of
 
 
@@ -49,9 +49,7 @@ def steps(model, kind):
     `update(params, x, y, learning_rate)` takes it whole: one step of gradient descent on the mean loss. `add(total,
     params, x, y, weights)` takes a piece of it and adds its part of the gradient to the total; weights are 1 / B each.
     """
-
-    def loss(params, x, y):
-        return LOSSES[kind](model.predict(params, x), y)
+    loss = loss_of(model, kind)
 
     def update(params, x, y, learning_rate):
         grads = jax.grad(lambda params: loss(params, x, y).mean())(params)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..checks import check_integer
 from ..data import check_problem
-from ..models import LOSSES
+from ..models import loss_of
 
 PIECE_BYTES = 32 * 2**20  # bound on the per-sample gradients that exist at one time
 POWERS = 100  # steps of the power iteration
@@ -39,9 +39,7 @@ class Estimate(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def programs(model, kind):
     """What measuring compiles: per-sample gradients (n, P), the gradient of a batch (P,), inner products (n, n)."""
-
-    def loss(params, x, y):
-        return LOSSES[kind](model.predict(params, x), y)
+    loss = loss_of(model, kind)
 
     def flat(grads, *lead):
         return jnp.concatenate([leaf.reshape(*lead, -1) for leaf in jax.tree.leaves(grads)], axis=-1)

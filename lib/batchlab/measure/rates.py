@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..data import check_problem
-from ..models import LOSSES
+from ..models import loss_of
 
 
 def matched_rate(batch_size, largest, noise_scale):
@@ -46,16 +46,16 @@ def largest_rate(problem, model, params):
     >>> largest_rate(problem, model, model.init(jax.random.key(0))) > 0
     True
     """
-    squared, bend = _bend(model, check_problem(problem).kind)(params, problem.x, problem.y)
-    return float(squared / bend) if bend > 0 else float("inf")
+    squared, curvature = _curvature(model, check_problem(problem).kind)(params, problem.x, problem.y)
+    return float(squared / curvature) if curvature > 0 else float("inf")
 
 
 @functools.lru_cache(maxsize=64)
-def _bend(model, kind):
-    """|G|^2 and G . H G."""
+def _curvature(model, kind):
+    """|G|^2 and the curvature along G, G . H G."""
 
     def both(params, x, y):
-        gradient = jax.grad(lambda params: LOSSES[kind](model.predict(params, x), y).mean())
+        gradient = jax.grad(lambda params: loss_of(model, kind)(params, x, y).mean())
         grads = gradient(params)
         along = jax.jvp(gradient, (params,), (grads,))[1]
         return [sum(jnp.vdot(a, b) for a, b in zip(*map(jax.tree.leaves, pair), strict=True))
@@ -76,32 +76,32 @@ def stable_rate(problem, model, params, steps=60):
     >>> 0 < stable_rate(problem, model, params) < 1
     True
     """
-    bend = float(_largest_bend(model, check_problem(problem).kind, steps)(params, problem.x, problem.y))
-    return 2 / bend if bend > 0 else float("inf")
+    largest = float(_largest_eigenvalue(model, check_problem(problem).kind, steps)(params, problem.x, problem.y))
+    return 2 / largest if largest > 0 else float("inf")
 
 
 @functools.lru_cache(maxsize=64)
-def _largest_bend(model, kind, steps):
+def _largest_eigenvalue(model, kind, steps):
     """The largest eigenvalue of the Hessian."""
 
     def largest(params, x, y):
-        gradient = jax.grad(lambda params: LOSSES[kind](model.predict(params, x), y).mean())
+        gradient = jax.grad(lambda params: loss_of(model, kind)(params, x, y).mean())
 
         def iterate(shift, direction):
             def step(_, carry):
                 direction, _ = carry
                 length = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(direction)))
                 direction = jax.tree.map(lambda leaf: leaf / length, direction)
-                bent = jax.jvp(gradient, (params,), (direction,))[1]
-                bent = jax.tree.map(lambda bent, leaf: bent - shift * leaf, bent, direction)
-                value = sum(jnp.vdot(a, b) for a, b in zip(*map(jax.tree.leaves, (direction, bent)), strict=True))
-                return bent, value
+                product = jax.jvp(gradient, (params,), (direction,))[1]  # H times the direction
+                product = jax.tree.map(lambda leaf, along: leaf - shift * along, product, direction)
+                value = sum(jnp.vdot(a, b) for a, b in zip(*map(jax.tree.leaves, (direction, product)), strict=True))
+                return product, value
 
             return jax.lax.fori_loop(0, steps, step, (direction, jnp.float32(0)))
 
         direction, value = iterate(0.0, gradient(params))  # the eigenvalue of the largest size
         shift = jnp.minimum(value, 0.0)  # if that is a negative one, it is moved to zero
-        start = jax.tree.map(lambda bent, leaf: jnp.where(shift < 0, leaf, bent), direction, gradient(params))
+        start = jax.tree.map(lambda found, leaf: jnp.where(shift < 0, leaf, found), direction, gradient(params))
         return iterate(shift, start)[1] + shift
 
     return jax.jit(largest)

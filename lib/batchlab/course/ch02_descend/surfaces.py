@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from ...checks import check_integer, check_number
 from ...data import Problem
 from ...descent import fit
-from ...models import LOSSES, Model
+from ...models import Model, loss_of
 
 N = 64  # training samples of a surface
 BLOCK = 256  # points whose losses are computed together
@@ -68,7 +68,7 @@ class Surface(NamedTuple):
 @functools.lru_cache(maxsize=16)
 def _losses(model):
     def loss(params, x, y):
-        return LOSSES["regression"](model.predict(params, x), y).mean()
+        return loss_of(model, "regression")(params, x, y).mean()
 
     return jax.jit(jax.vmap(loss, in_axes=(0, None, None)))
 

@@ -16,7 +16,7 @@ from ... import measure
 from ...checks import check_integer, check_number
 from ...data import Problem
 from ...descent import fit
-from ...models import LOSSES, Model
+from ...models import Model, loss_of
 
 N, SPEED = 64, 3.0  # photographs, true turns a second
 REACH = (-2.0, 8.0)  # speeds among which minima are looked for
@@ -101,7 +101,7 @@ def wheel(seed=0, n=N, noise=0.7):
 
 
 def _loss(place, x, y):
-    return LOSSES["regression"](WHEEL.predict(place[None], x), y).mean()
+    return loss_of(WHEEL, "regression")(place[None], x, y).mean()
 
 
 @jax.jit
