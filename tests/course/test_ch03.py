@@ -615,7 +615,7 @@ def test_only_the_controls_asked_for_are_shown():
 @pytest.fixture
 def guess():
     quiz.progress_file("off")
-    yield quiz.Prediction("99.lab", "What will happen?", {"This.": "Yes.", "That.": "No."}, answer=0)
+    yield quiz.Prediction(quiz.Question("99.lab", "What will happen?", {"This.": "Yes.", "That.": "No."}, answer=0))
     quiz.progress_file("off")
 
 
