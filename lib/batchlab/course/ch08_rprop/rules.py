@@ -115,9 +115,9 @@ def drift(cycles=20, learning_rate=0.01, gradients=NINE_AND_ONE):
     axes.set_yscale("symlog", linthresh=0.1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlim=(0, 10 * cycles), xlabel="iteration, each with one of the ten gradients", ylabel="the weight")
-    axes.set_title("Ten gradients whose sum is zero, over and over")
+    axes.set_title("Ten gradients whose sum is zero, over and over", loc="left", fontsize=11)
     axes.legend(loc="lower left")
-    axes.grid()
+    axes.grid(color="0.93")
     return still
 
 
@@ -145,7 +145,7 @@ def gradient_sizes(problem, model, params):
     for i, (part, color, style) in enumerate(zip(layers, RULES.values(), STYLES, strict=False), 1):
         axes.hist(part, bins, histtype="step", color=color, linestyle=style, linewidth=2, label=f"layer {i}")
     axes.set(xscale="log", yscale="log", xlabel="size of the full gradient of a weight", ylabel="weights")
-    axes.set_title("One network, one full batch: gradients of very different sizes")
+    axes.set_title("One network, one full batch: gradients of very different sizes", loc="left", fontsize=11)
     axes.legend(loc="upper left")
-    axes.grid()
+    axes.grid(color="0.93")
     return still
