@@ -9,10 +9,12 @@ import pytest
 
 import batchlab as bl
 from batchlab import quiz
-from batchlab.course import ch08_rprop
-from batchlab.course.ch08_rprop import NINE_AND_ONE, follow, one_in_ten, rprop, rprop_step
+from batchlab.course import ch08_rprop, plots
+from batchlab.course.ch08_rprop import NINE_AND_ONE, follow, one_in_ten, rprop, rprop_step, views
 
+from ..live.page import Page, compilations, kernel, settled, unpacked
 from . import labs
+from .dragging import drag_every_slider
 
 # ---- Rprop -----------------------------------------------------------------------------------------------------------
 
@@ -195,82 +197,139 @@ def test_the_solution_follows_the_library():
 
 # ---- the picture -----------------------------------------------------------------------------------------------------
 
+WHERE = "batch size {0.batch_size}, epoch {0.epoch}:".format
+
 
 @pytest.fixture(scope="module")
 def lab():
     return ch08_rprop.SignLab()
 
 
+def runs(lab):
+    """The runs that are shown, by the name of their rule."""
+    return lab._shown[-1]
+
+
 def test_what_is_trained_is_what_fit_trains(lab):
     """The three rules in one program are the three optimizers, each for itself."""
-    lab.batch_size.value, problem = 20, one_in_ten()
-    runs = lab._shown[-1]
+    lab.batch_size, problem = 20, one_in_ten()
     for rule, optimizer, rate in (("SGD", optax.sgd, 0.03), ("Rprop", rprop, 0.01)):
         alone = bl.fit(
             problem, hidden=(8,), optimizer=optimizer, learning_rate=rate, batch_size=20, num_epochs=20, seeds=1
         )
-        np.testing.assert_allclose(runs[rule].train_loss[:21], alone.train_loss[0], rtol=1e-3)
+        np.testing.assert_allclose(runs(lab)[rule].train_loss[:21], alone.train_loss[0], rtol=1e-3)
 
 
-def test_sliders_change_the_picture_and_the_words(lab):
-    changes = ((lab.batch_size, 50, "batch size 50, epoch 200:"), (lab.epoch, 20, "batch size 50, epoch 20:"),
-               (lab.learning_rate, 1.0, "50, epoch 20: training loss SGD"), (lab.rule, "SGD", "On the weights of SGD"),
-               (lab.data, "one in two", "50 % in truth"))  # fmt: skip
-    for control, value, said in changes:
-        before = lab.picture.png
-        control.value = value
-        assert lab.picture.png != before
-        assert said in lab.words()
-        assert 'aria-live="polite"' in lab.status.value
-        assert said in lab.status.value
-    lab.data.value, lab.rule.value, lab.epoch.value, lab.learning_rate.value = "one in ten", "Rprop", 200, 0.03
+def test_controls_change_the_picture_and_the_words(lab):
+    page = Page(lab)
+    for control, value, said in (
+        ("batch_size", 50, "batch size 50, epoch 200:"),
+        ("epoch", 20, "batch size 50, epoch 20:"),
+        ("learning_rate", 1.0, "50, epoch 20: training loss SGD"),
+        ("rule", "SGD", "On the weights of SGD"),
+        ("data", "one in two", "50 % in truth"),
+    ):
+        before = lab.frame["strokes"]
+        page.wish(**{control: value})
+        assert lab.frame["strokes"] != before
+        assert page.shows[control] == value
+        assert said in page.words
+        assert page.words == lab.words()
+    assert "rate of SGD 1 at every batch size" in lab.frame["facts"]
+    page.wish(data="one in ten", rule="Rprop", epoch=200, learning_rate=0.03)
+
+
+def test_the_controls_stand_in_the_order_in_which_they_are_read(lab):
+    rows = [(row["label"], row["kind"]) for row in lab.rows["list"]]
+    assert rows == [("batch size", "whole"), ("rate of SGD", "number"), ("epoch", "whole"), ("data", "menu"),
+                    ("gradients of", "menu")]  # fmt: skip
+    assert Page(lab).row("batch_size")["hint"] == "1: SGD, 100: full-batch GD"
+    assert all(Page(lab).row(name)["log"] for name in ("batch_size", "learning_rate", "epoch"))
 
 
 def test_the_full_batch_has_every_sign(lab):
-    lab.batch_size.value = 100
+    lab.batch_size = 100
     assert np.nanmin(lab.agreement) == 1.0
     assert "a batch has its sign in 100 % of cases" in lab.words()
 
 
 def test_what_is_said_is_what_was_measured(lab):
-    lab.batch_size.value = 10
-    run = lab._shown[-1]["Rprop"]
+    lab.batch_size = 10
+    run = runs(lab)["Rprop"]
     layers = lab._apart(run.params_at(200)["weights"])
     full = bl.measure.batch_gradient(run.problem, lab.network, layers)
-    np.testing.assert_allclose(lab.sizes_of_gradients, np.abs(full), rtol=1e-2, atol=1e-5)
+    np.testing.assert_allclose(lab.gradient_sizes, np.abs(full), rtol=1e-2, atol=1e-5)
     share = jax.nn.softmax(lab.network.predict(layers, run.problem.x))[:, 1].mean()
     assert lab.rare_share("Rprop") == pytest.approx(float(share), abs=1e-4)
     assert f"Rprop {run.train_loss[-1]:.3g}" in lab.words()
 
 
+def test_what_is_drawn_is_what_was_trained(lab):
+    lab.batch_size = lab.sizes[-2]
+    lines = [axes.get_lines() for axes in lab.picture.figure.axes]
+    for line, run in zip(lines[1], runs(lab).values(), strict=False):
+        drawn = plots.thinned(np.arange(201), run.train_loss, views.STRETCHES)
+        np.testing.assert_array_equal(line.get_data(), drawn)
+    for line, run in zip(lines[2], runs(lab).values(), strict=False):
+        np.testing.assert_array_equal(line.get_xdata(), lab.sizes)
+        assert line.get_ydata()[-2] == np.float32(run.train_loss[-1])
+        assert np.isfinite(line.get_ydata()).all()  # the other batch sizes have filled in
+
+
 def test_frames_are_small_and_nothing_compiles_once_prepared(lab):
-    run = lab._shown[-1]["SGD"]
-    programs = [run._measure, *run._trains.values(), *bl.measure.programs(lab.network, "classification")[:1]]
-    with labs.nothing_compiles(*programs):
+    standing = lab.standing
+    with compilations() as compiled:
         for size in (1, 3, 17, 65, 100):
-            lab.batch_size.value = size
-            assert 3e3 < len(lab.picture.png) <= 15e3
-        lab.data.value = "one in two"
-        assert len(lab.picture.png) <= 15e3
-        lab.learning_rate.value = 0.2
-        lab.epoch.value = 3
-    lab.data.value, lab.epoch.value, lab.learning_rate.value = "one in ten", 200, 0.03
+            lab.batch_size = size
+            assert 5e2 < len(lab.frame["strokes"]) <= 4e3
+        lab.data = "one in two"
+        assert len(lab.frame["strokes"]) <= 4e3
+        lab.learning_rate = 0.2
+        lab.epoch = 3
+    assert compiled == []
+    assert lab.standing == standing  # what stands is sent once
+    lab.data, lab.epoch, lab.learning_rate = "one in ten", 200, 0.03
+
+
+def test_what_was_asked_for_last_is_kept_and_more_can_be_shown(lab):
+    for size in range(1, 40):
+        lab.batch_size = size
+        assert f"batch size {size}," in lab.words()
+    assert len(lab._runs) <= ch08_rprop.lab.KEPT
+    lab.batch_size = 1
 
 
 def test_divergence_is_said_in_words():
     lab = ch08_rprop.SignLab(batch_size=1, learning_rate=10)
-    assert "training loss SGD" in lab.words()
-    lab._shown[-1]["SGD"]._values[-1] = np.nan
-    lab.show()
-    assert "SGD diverged, no number is left" in lab.words()
-    assert len(lab.picture.png) <= 15e3
+    page = Page(lab)
+    assert "training loss SGD" in page.words
+    runs(lab)["SGD"].train_loss[-1] = np.nan
+    page.wish(rule="SGD")
+    assert "SGD diverged, no number is left" in page.words
+    assert len(lab.frame["strokes"]) <= 4e3
 
 
-@pytest.mark.parametrize(("control", "typed"), [("batch_size", "101"), ("batch_size", "x"), ("epoch", "201"),
-                                                ("learning_rate", "0"), ("learning_rate", "1e9")])  # fmt: skip
-def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed):
-    labs.refuses(lab, monkeypatch, control, typed, "must be a")
-    lab.pause()
+@pytest.mark.parametrize(
+    ("control", "typed", "said"),
+    [
+        ("batch_size", 101, "must be a whole number from 1 to 100. 100 are all samples: the full gradient itself."),
+        ("batch_size", "x", "must be a whole number"),
+        ("epoch", 201, "must be a whole number from 0 to 200. The runs are no longer."),
+        ("learning_rate", 0, "rate of SGD is 0; it must be a number from 0.001 to 10"),
+        ("learning_rate", 1e9, "must be a number from 0.001 to 10"),
+        ("data", "moons", "there is no data 'moons'; choose one of one in ten"),
+    ],
+)
+def test_impossible_values_are_refused_in_words(lab, control, typed, said):
+    page, before = Page(lab), getattr(lab, control)
+    page.wish(**{control: typed})
+    assert said in page.message
+    assert lab.frame["alarm"]
+    assert getattr(lab, control) == before
+    with pytest.raises((TypeError, ValueError), match=said):
+        setattr(lab, control, typed)
+    page.wish(batch_size=1)
+    assert page.message == ""
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # half a widget is thrown away
@@ -281,20 +340,27 @@ def test_unknown_data_are_refused():
 
 def test_locked_until_the_prediction():
     lab = ch08_rprop.SignLab(locked=True)
-    controls = lab.batch_size.slider, lab.epoch.box, lab.learning_rate.slider, lab.data, lab.rule
-    assert all(control.disabled for control in controls)
-    hidden = lab.picture.png
-    assert (lab.epoch.value, lab.epoch.box.value) == (0, "0")
-    assert "training loss" not in lab.status.value
-    assert "Make your prediction" in lab.message.value
+    page = Page(lab)
+    assert lab.rows["locked"]
+    hidden = lab.frame["strokes"]
+    page.wish(batch_size=50, epoch=100)
+    assert (lab.batch_size, lab.epoch, page.shows["epoch"]) == (1, 0, 0)
+    assert "training loss" not in page.words
+    assert page.texts().count("predict first") == 2
+    assert not any("training loss" in text for text in page.texts())
+    assert [head[0] for head in unpacked(hidden)] == ["m", "t", "t"]  # the dots and their title, no curve
+    assert "Make your prediction" in page.message
     quiz.ask("08.batch_size_one", unlocks=lab).commit(3)
-    assert not any(control.disabled for control in controls)
-    assert lab.picture.png != hidden
-    assert (lab.epoch.value, lab.epoch.box.value) == (200, "200")
-    assert "training loss" in lab.status.value
+    assert not lab.rows["locked"]
+    assert lab.frame["strokes"] != hidden
+    assert (lab.epoch, page.shows["epoch"]) == (200, 200)
+    assert "training loss" in page.words
+    assert "predict first" not in page.texts()
+    assert page.message == ""
 
 
 def test_the_static_picture_comes_with_words(lab):
+    lab.batch_size, lab.epoch = 1, 200
     text, alt = labs.static_picture(lab)
     assert text == "SignLab: one in ten"
     assert alt.startswith("batch size 1, epoch 200: training loss SGD")
@@ -304,10 +370,57 @@ def test_the_newest_setting_wins_in_a_running_kernel():
     async def session():
         lab = ch08_rprop.SignLab()
         for size in range(1, 30):
-            lab.batch_size.value = size
-        lab.epoch.value = 37
-        lab.batch_size.value = 44
-        await labs.rest(lab)
+            lab.batch_size = size
+        lab.epoch = 37
+        lab.batch_size = 44
+        await settled(lab)
+        assert lab.error is None
         return lab.words()
 
-    assert asyncio.run(session()).startswith("batch size 44, epoch 37:")
+    assert kernel(session).startswith("batch size 44, epoch 37:")
+
+
+def test_the_first_picture_does_not_wait_for_the_other_batch_sizes():
+    async def session():
+        lab = ch08_rprop.SignLab()
+        assert "training loss SGD" in lab.frame["words"]
+        assert len(lab._ends) == 3
+        await settled(lab)
+        assert len(lab._ends) == 3 * len(lab.sizes)
+
+    kernel(session)
+
+
+def test_every_slider_can_be_dragged_from_end_to_end_and_back():
+    async def session():
+        lab = ch08_rprop.SignLab()
+        await drag_every_slider(lab, WHERE, {"epoch": 5})
+
+    kernel(session)
+
+
+def test_a_slider_that_is_dragged_moves_the_curves():
+    async def session():
+        lab, shown = ch08_rprop.SignLab(), set()
+        page = Page(lab)
+        await settled(lab)
+        lab.observe(lambda change: shown.add(change["new"]["shows"]["batch_size"]), "frame")
+        for size in range(1, 101):
+            page.wish(batch_size=size)
+            lab._turns.acknowledged(lab.frame["count"])
+            await asyncio.sleep(0.01)
+            assert page.words.startswith(f"batch size {page.shows['batch_size']},")
+        assert len(shown) > 5
+        await settled(lab)
+        assert page.shows["batch_size"] == 100
+
+    kernel(session)
+
+
+def test_a_narrow_page_has_the_three_panels_below_each_other():
+    lab = ch08_rprop.SignLab()
+    Page(lab).wish(width=380)
+    assert lab.standing["width"] == 380
+    tops = [axes.get_position().y1 for axes in lab.picture.figure.axes]
+    assert tops == sorted(tops, reverse=True)
+    assert len({axes.get_position().x0 for axes in lab.picture.figure.axes}) == 1

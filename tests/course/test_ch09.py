@@ -1,10 +1,7 @@
 """Chapter 9: the bumpy loss and its control against NumPy, the exercise, and the picture of who escapes."""
 
-import asyncio
 import itertools
-import logging
 
-import jax
 import numpy as np
 import pytest
 
@@ -13,7 +10,9 @@ from batchlab import quiz
 from batchlab.course import ch09_escape
 from batchlab.course.ch09_escape import noise_deviation
 
+from ..live.page import Page, compilations, kernel, settled, unpacked
 from . import labs
+from .dragging import drag_every_slider
 
 # ---- the surface and the control -------------------------------------------------------------------------------------
 
@@ -92,7 +91,7 @@ def test_bad_settings_are_refused_in_words(scene):
         ch09_escape.descend(scene, [1.0], 0.02, batch_size=65)
     with pytest.raises(ValueError, match="there is no noise 'white'; choose one of gaussian, redrawn"):
         ch09_escape.descend(scene, [1.0], 0.02, noise="white")
-    with pytest.raises(ValueError, match="batch_size is 65"):
+    with pytest.raises(ValueError, match="batch size is 65"):
         ch09_escape.EscapeLab(batch_size=65)
 
 
@@ -191,28 +190,53 @@ def lab():
     return ch09_escape.EscapeLab(batch_size=2)
 
 
+WHERE = "batch size {0.batch_size}, rate {0.learning_rate:.3g}, start {0.start_at:.3g}, {0.updates} updates:".format
+
+
+def strips(lab):
+    """The three rows of dots: batches, full batch and noise, full batch."""
+    return lab._released.artists
+
+
 def test_controls_change_the_picture_and_the_words(lab):
-    changes = (
-        (lab.batch_size, 4, "batch size 4, rate 0.02, start 1, 512 updates:"),
-        (lab.updates, 160, "batch size 4, rate 0.02, start 1, 160 updates:"),
-        (lab.begin, 2.7, "start 2.7, 160 updates: 200 of 200"),
-        (lab.begin, 1.0, "start 1, 160 updates:"),
-        (lab.updates, 512, "512 updates:"),
-        (lab.batch_size, 2, "batch size 2,"),
-    )
-    for control, value, said in changes:
-        before = lab.picture.png
-        control.value = value
-        assert lab.picture.png != before
-        assert said in lab.words()
-        assert said in lab.status.value
-    assert 'aria-live="polite"' in lab.status.value
+    page = Page(lab)
+    for control, value, said in (
+        ("batch_size", 4, "batch size 4, rate 0.02, start 1, 512 updates:"),
+        ("updates", 160, "batch size 4, rate 0.02, start 1, 160 updates:"),
+        ("start_at", 2.7, "start 2.7, 160 updates: 200 of 200"),
+        ("start_at", 1.0, "start 1, 160 updates:"),
+        ("updates", 512, "512 updates:"),
+        ("batch_size", 2, "batch size 2,"),
+    ):
+        before = lab.frame["strokes"]
+        page.wish(**{control: value})
+        assert lab.frame["strokes"] != before
+        assert page.shows[control] == value
+        assert said in page.words
+        assert page.words == lab.words()
+
+
+def test_the_controls_stand_in_the_order_in_which_they_are_read(lab):
+    rows = [(row["label"], row["kind"], row.get("hint", "")) for row in lab.rows["list"]]
+    assert rows == [
+        ("batch size", "whole", "1: SGD, 64: full-batch GD"),
+        ("learning rate", "number", ""),
+        ("start", "number", "turns a second"),
+        ("updates", "steps", "looks up what was trained"),
+    ]
+
+
+def test_a_typed_number_of_updates_becomes_the_nearest_that_is_remembered(lab):
+    page = Page(lab)
+    page.wish(updates=100)
+    assert page.values["updates"] == lab.updates == 96
+    page.wish(updates=512)
 
 
 def test_what_is_drawn_is_what_runs_and_control_have_done(lab):
-    lab.batch_size.value, lab.updates.value = 2, 512
+    lab.batch_size, lab.updates = 2, 512
     run = lab.scene.fit(1.0, seeds=200, batch_size=2, learning_rate=0.02, num_epochs=16)
-    batches, noisy, full = lab._views[0].artists[1:4]
+    batches, noisy, full = strips(lab)
     np.testing.assert_array_equal(batches.get_xdata(), run.params_at(16)[:, 0])
     control = ch09_escape.descend(lab.scene, np.ones(200), 0.02, batch_size=2)[:, -1]
     np.testing.assert_array_equal(noisy.get_xdata(), control)
@@ -220,15 +244,15 @@ def test_what_is_drawn_is_what_runs_and_control_have_done(lab):
     hits = int((lab.scene.basin(run.params_at(16)[:, 0]) == lab.scene.good).sum())
     assert f"{hits} of 200" in lab.words()
     assert "Full batch without noise: 0 of 200 (all descents are the same)" in lab.words()
-    curve = lab._views[1].artists[3]
+    curve = lab._shares.artists[3]
     assert curve.get_ydata()[1] == hits / 200
     assert curve.get_ydata()[-1] == 0
 
 
 @pytest.mark.parametrize(("batch_size", "updates", "made"), [(1, 48, 0), (1, 64, 64), (3, 48, 44), (64, 48, 48)])
 def test_batches_and_noise_are_looked_at_after_equally_many_updates(lab, batch_size, updates, made):
-    lab.batch_size.value, lab.updates.value = batch_size, updates
-    batches, noisy, _ = lab._views[0].artists[1:4]
+    lab.batch_size, lab.updates = batch_size, updates
+    batches, noisy, _ = strips(lab)
     per_epoch = -(-64 // batch_size)
     run = lab.scene.fit(1.0, seeds=200, batch_size=batch_size, learning_rate=0.02, num_epochs=made // per_epoch)
     np.testing.assert_array_equal(batches.get_xdata(), run.params_at(made // per_epoch)[:, 0])
@@ -238,71 +262,89 @@ def test_batches_and_noise_are_looked_at_after_equally_many_updates(lab, batch_s
     else:
         np.testing.assert_array_equal(noisy.get_xdata(), batches.get_xdata())
         np.testing.assert_allclose(noisy.get_xdata(), control, rtol=1e-4)
-    lab.batch_size.value, lab.updates.value = 2, 512
+    lab.batch_size, lab.updates = 2, 512
 
 
 def test_at_no_update_everybody_is_at_the_start(lab):
-    lab.updates.value = 0
-    assert all((strip.get_xdata() == np.float32(lab.begin.value)).all() for strip in lab._views[0].artists[1:4])
-    lab.updates.value = 512
+    lab.updates = 0
+    assert all((strip.get_xdata() == np.float32(lab.start_at)).all() for strip in strips(lab))
+    lab.updates = 512
 
 
-def test_frames_are_small_and_nothing_compiles(lab, caplog):
-    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+def test_frames_are_small_and_nothing_compiles(lab):
+    standing = lab.standing
+    with compilations() as compiled:
         for size in (1, 3, 64, 2):
-            lab.batch_size.value = size
-            assert 3e3 < len(lab.picture.png) <= 15e3
-        lab.learning_rate.value = 0.06
-        lab.begin.value = 2.0
-        assert 3e3 < len(lab.picture.png) <= 15e3
-        for control, value in ((lab.learning_rate, 0.02), (lab.begin, 1.0)):
-            control.value = value
-    compiled = [record for record in caplog.messages if "Compiling" in record]
-    assert not compiled
+            lab.batch_size = size
+            assert 1e3 < len(lab.frame["strokes"]) <= 4e3
+        lab.learning_rate = 0.06
+        lab.start_at = 2.0
+        assert 1e3 < len(lab.frame["strokes"]) <= 4e3
+        for updates in (0, 16, 500, 512):
+            lab.updates = updates
+        lab.learning_rate, lab.start_at = 0.02, 1.0
+    assert compiled == []
+    assert lab.standing == standing  # what stands is sent once
 
 
 def test_the_settings_asked_for_last_are_kept(lab):
     for start in np.linspace(1.0, 1.1, ch09_escape.lab.SETTINGS + 2):
         lab._known[0.5, float(start)] = {}
-    lab.start(lab._pursue())
+    lab.updates = 496
     assert len(lab._known) == ch09_escape.lab.SETTINGS
-    assert (lab.learning_rate.value, lab.begin.value) in lab._known
+    assert (lab.learning_rate, lab.start_at) in lab._known
+    lab.updates = 512
 
 
 @pytest.mark.parametrize(
     ("control", "typed", "said"),
     [
-        ("batch_size", "65", "must be a whole number"),
-        ("learning_rate", "0", "must be a number above 0, up to 1"),
-        ("begin", "9", "must be a number from -0.5 to 6.5"),
-        ("updates", "513", "must be a whole number"),
+        ("batch_size", 65, "must be a whole number from 1 to 64. 64 are all samples"),
+        ("learning_rate", 0, "must be a number above 0, up to 1"),
+        ("start_at", 9, "start is 9; it must be a number from -0.5 to 6.5"),
+        ("updates", 513, "must be a whole number from 0 to 512. The descents end there."),
         ("updates", "x", "must be a whole number"),
     ],
 )
-def test_impossible_values_are_refused_in_words(lab, monkeypatch, control, typed, said):
-    labs.refuses(lab, monkeypatch, control, typed, said)
-    lab.pause()
+def test_impossible_values_are_refused_in_words(lab, control, typed, said):
+    page, before = Page(lab), getattr(lab, control)
+    page.wish(**{control: typed})
+    assert said in page.message
+    assert lab.frame["alarm"]
+    assert getattr(lab, control) == before
+    with pytest.raises((TypeError, ValueError), match=said):
+        setattr(lab, control, typed)
+    page.wish(batch_size=2)
+    assert page.message == ""
 
 
 def test_beyond_the_edge_and_outside_the_picture_are_said(lab):
-    lab.learning_rate.value = 0.5
-    assert "no descent can rest in the minimum of this start" in lab.message.value
-    assert "outside the picture" in lab.words()
-    lab.learning_rate.value = 0.02
-    assert "no descent can rest" not in lab.message.value
+    page = Page(lab)
+    page.wish(learning_rate=0.5)
+    assert "no descent can rest in the minimum of this start" in page.message
+    assert not lab.frame["alarm"]
+    assert "outside the picture" in page.words
+    page.wish(learning_rate=0.02)
+    assert page.message == ""
 
 
 def test_locked_until_the_prediction():
     lab = ch09_escape.EscapeLab(batch_size=2, locked=True)
-    assert all(control.slider.disabled and control.box.disabled for control in lab._numbers)
-    assert not any(artist.get_visible() for artist in lab._outcome)
-    assert "of 200" not in lab.status.value
-    assert "Make your prediction" in lab.message.value
-    hidden = lab.picture.png
+    page = Page(lab)
+    assert lab.rows["locked"]
+    assert page.words == "batch size 2, rate 0.02, start 1, 512 updates: nothing has been released yet."
+    assert sum(head[4] for head in unpacked(lab.frame["strokes"]) if head[0] == "m") == 1  # the start alone
+    assert page.texts().count("predict first") == 2
+    assert "Make your prediction" in page.message
+    page.wish(batch_size=50)
+    assert lab.batch_size == 2
+    hidden = lab.frame["strokes"]
     quiz.ask("09.control", unlocks=lab).commit(1)
-    assert not any(control.slider.disabled or control.box.disabled for control in lab._numbers)
-    assert lab.picture.png != hidden
-    assert "of 200" in lab.status.value
+    assert not lab.rows["locked"]
+    assert lab.frame["strokes"] != hidden
+    assert "of 200" in page.words
+    assert "predict first" not in page.texts()
+    assert page.message == ""
 
 
 def test_the_static_pictures_come_with_words(lab, scene):
@@ -318,12 +360,44 @@ def test_the_newest_setting_wins_in_a_running_kernel():
     async def session():
         lab = ch09_escape.EscapeLab()
         for size in range(1, 20):
-            lab.batch_size.value = size
-        lab.learning_rate.value = 0.03
-        lab.batch_size.value = 5
-        await labs.rest(lab)
+            lab.batch_size = size
+        lab.learning_rate = 0.03
+        lab.batch_size = 5
+        await settled(lab)
+        assert lab.error is None
         return lab.words()
 
-    words = asyncio.run(session())
+    words = kernel(session)
     assert words.startswith("batch size 5, rate 0.03,")
     assert "being computed" not in words
+
+
+def test_the_first_picture_does_not_wait_for_the_whole_curve():
+    async def session():
+        lab = ch09_escape.EscapeLab(batch_size=2)
+        assert "being computed" not in lab.frame["words"]
+        assert {size for size, _ in lab._known[0.02, 1.0]} == {2, 64}
+        await settled(lab)
+        assert {size for size, _ in lab._known[0.02, 1.0]} == {1, 2, 16, 64}
+
+    kernel(session)
+
+
+def test_every_slider_can_be_dragged_from_end_to_end_and_back():
+    async def session():
+        lab, parts = ch09_escape.EscapeLab(batch_size=2), []
+        lab.observe(lambda change: parts.append(change["new"]["words"]), "frame")
+        await drag_every_slider(lab, WHERE, {"batch_size": 16, "learning_rate": 0.02})
+        assert any("noise of the same variance: being computed" in words for words in parts)
+
+    kernel(session)
+
+
+def test_a_narrow_page_has_the_panels_below_each_other(lab):
+    page = Page(lab)
+    page.wish(width=380)
+    assert lab.standing["width"] == 380
+    tops = [axes.get_position().y1 for axes in lab.picture.figure.axes]
+    assert tops == sorted(tops, reverse=True)
+    page.wish(width=900)
+    assert lab.standing["width"] == 900

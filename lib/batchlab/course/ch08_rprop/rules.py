@@ -13,11 +13,13 @@ from matplotlib.ticker import FuncFormatter
 from ... import measure
 from ...checks import check_integer, check_number
 from ...data import Problem
+from ...live import Still
 from .. import plots
 
 NINE_AND_ONE = (0.01,) * 9 + (-0.09,)  # gradients of ten samples; their sum is zero (Hinton's lecture 6e)
 RULES = {"SGD": plots.TRAINING, "Rprop": plots.VALIDATION, "RMSprop": plots.BEST}  # and their colours
 STYLES = ((0, ()), (0, (5, 1.5)), (0, (1.5, 1.2)))
+EPOCHS = 200  # of the runs in the picture
 
 
 def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_step_size=50.0, *, wait=True):
@@ -106,15 +108,15 @@ def drift(cycles=20, learning_rate=0.01, gradients=NINE_AND_ONE):
     made = {"SGD": optax.sgd(learning_rate), "Rprop": rprop(learning_rate), "RMSprop": optax.rmsprop(learning_rate)}
     paths = {name: follow(rule, tuple(gradients) * cycles) for name, rule in made.items()}
     said = ", ".join(f"{name} {path[-1]:,.2f}" for name, path in paths.items())
-    still = plots.Still(f"Where the weight is after {cycles} cycles of the ten gradients, from 0: {said}.", height=3.0)
+    still = Still(f"Where the weight is after {cycles} cycles of the ten gradients, from 0: {said}.", height=3.0)
     axes = still.figure.subplots()
     for (name, path), color, style in zip(paths.items(), RULES.values(), STYLES, strict=True):
         axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2, label=name)
     axes.set_yscale("symlog", linthresh=0.1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlim=(0, 10 * cycles), xlabel="iteration, each with one of the ten gradients", ylabel="the weight")
-    axes.set_title("Ten gradients whose sum is zero, over and over", loc="left", fontsize=10)
-    axes.legend(loc="lower left", fontsize=9)
+    axes.set_title("Ten gradients whose sum is zero, over and over", loc="left", fontsize=11)
+    axes.legend(loc="lower left")
     axes.grid(color="0.93")
     return still
 
@@ -135,7 +137,7 @@ def gradient_sizes(problem, model, params):
     )
     spread = f"Nine in ten lie within {measure.decades(gradient):.1f} decades, all within "
     spread += f"{measure.decades(gradient, middle=1.0):.1f}."
-    still = plots.Still(f"Sizes of the full gradient on a logarithmic axis. {medians}. {spread}", height=2.8)
+    still = Still(f"Sizes of the full gradient on a logarithmic axis. {medians}. {spread}", height=2.8)
     axes = still.figure.subplots()
     low, high = (round_(np.log10(edge)) for round_, edge in
                  ((np.floor, min(map(np.min, layers))), (np.ceil, max(map(np.max, layers)))))  # fmt: skip
@@ -143,7 +145,7 @@ def gradient_sizes(problem, model, params):
     for i, (part, color, style) in enumerate(zip(layers, RULES.values(), STYLES, strict=False), 1):
         axes.hist(part, bins, histtype="step", color=color, linestyle=style, linewidth=2, label=f"layer {i}")
     axes.set(xscale="log", yscale="log", xlabel="size of the full gradient of a weight", ylabel="weights")
-    axes.set_title("One network, one full batch: gradients of very different sizes", loc="left", fontsize=10)
-    axes.legend(loc="upper left", fontsize=9)
+    axes.set_title("One network, one full batch: gradients of very different sizes", loc="left", fontsize=11)
+    axes.legend(loc="upper left")
     axes.grid(color="0.93")
     return still

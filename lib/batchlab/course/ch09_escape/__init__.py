@@ -3,6 +3,7 @@
 from . import exercise
 from .bumps import NOISES, descend, ends, wheel
 from .exercise import noise_deviation
-from .lab import EscapeLab, ends_map
+from .lab import EscapeLab
+from .views import ends_map
 
 __all__ = ["NOISES", "EscapeLab", "descend", "ends", "ends_map", "exercise", "noise_deviation", "wheel"]

@@ -1,0 +1,160 @@
+"""What the escape lab shows: the bumpy loss, the descents on it, their share in the best basin; and a map of ends."""
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+
+from ...live import Still, View, columns
+from .. import plots
+from ..plots import TRAINING, VALIDATION
+from .bumps import N
+
+WINDOW = (-0.5, 6.5)  # speeds in the picture
+EDGES = WINDOW[0] + 0.35, WINDOW[1] - 0.35  # of a word in it
+GOOD = plots.TINTS[1]
+STRIPES = ("#8FD4BC", plots.REGIONS[0], plots.REGIONS[3], plots.REGIONS[1], plots.REGIONS[4])
+BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+
+
+def predict_first(axes):
+    """What stands where the outcome will be."""
+    axes.text(0.5, 0.5, "predict first", transform=axes.transAxes, ha="center", color="0.4", bbox=BOX)
+
+
+def axes_of(figure):
+    """Axes for the loss, for the descents close below it, and for the shares."""
+    loss, strips, shares = columns(figure, (1.25, 1), rows=(2, 1), left=(1.05, 0.65), right=0.12, top=0.42, bottom=0.5)
+    above, below = loss.get_position(), strips.get_position()
+    bottom = below.y1 + 0.12 / figure.get_figheight()
+    loss.set_position([above.x0, bottom, above.width, above.y1 - bottom])
+    loss.tick_params(labelbottom=False)
+    return loss, strips, shares
+
+
+def _seen(scene):
+    """Numbers of the minima that lie in the window."""
+    return [at for at, place in enumerate(scene.minima) if WINDOW[0] < place < WINDOW[1]]
+
+
+def _basins(axes, scene):
+    """The best basin, shaded, and the borders of all."""
+    low, high = ([*scene.tops, WINDOW[1]][at] for at in (scene.good - 1, scene.good))
+    axes.axvspan(low, high, color=GOOD, linewidth=0)
+    for top in scene.tops:
+        axes.axvline(top, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
+
+
+def landscape(axes, scene):
+    """The loss with its minima and the borders of their basins; the best basin is shaded. It stands still."""
+    seen = (scene.grid > WINDOW[0]) & (scene.grid < WINDOW[1])
+    _basins(axes, scene)
+    axes.plot(scene.grid[seen], scene.losses[seen], color=plots.NOW, linewidth=1.5)
+    for at in _seen(scene):
+        mark, size = ("*", 13) if at == scene.good else ("X", 8)
+        place = scene.minima[at : at + 1]
+        depth = np.interp(place, scene.grid, scene.losses)
+        axes.plot(place, depth, mark, color="black", markersize=size, markeredgecolor="white")
+    axes.set(xlim=WINDOW, ylim=(scene.losses.min() - 0.6, None), ylabel="loss")
+    axes.set_title("★ best minimum, shaded: its basin", loc="left", fontsize=11)
+
+
+def origin(loss, strips, scene):
+    """The start on the loss, and the batch size beside the first strip; `update(start, batch_size)`."""
+    (plus,) = loss.plot([], [], "P", color=VALIDATION, markersize=10, markeredgecolor="white")
+    name = loss.text(0, 0, "start", color=plots.DARK[1], ha="center", va="top")
+    word = strips.text(-0.02, 2, "", transform=strips.get_yaxis_transform(), ha="right", va="center")
+
+    def update(start, batch_size):
+        height = np.interp(start, scene.grid, scene.losses)
+        plus.set_data([start], [height])
+        low, high = loss.get_ylim()
+        slope = np.interp(start + 0.1, scene.grid, scene.losses) - np.interp(start - 0.1, scene.grid, scene.losses)
+        beside = 0 if abs(slope) < 0.1 else 0.35 * np.sign(slope)  # where the curve does not go
+        name.set_position((np.clip(start + beside, *EDGES), height - 0.06 * (high - low)))
+        word.set_text(f"batches,\nB = {batch_size}")
+
+    return View([name, plus, word], update)
+
+
+def released(axes, scene, count):
+    """Three strips of dots, one a descent; `update(rows)`, the places in each or None."""
+    _basins(axes, scene)
+    jitter = 0.3 * np.sin(1.0 + 2.4 * np.arange(count))  # height in its strip, the same for a seed
+    looks = {"linestyle": "none", "marker": "o", "markersize": 2.6, "markeredgewidth": 0}
+    strips = [axes.plot([], [], color=color, **looks)[0] for color in (TRAINING, VALIDATION, "black")]
+    for height, name in ((1, "full batch\n+ noise"), (0, "full batch")):
+        axes.text(-0.02, height, name, transform=axes.get_yaxis_transform(), ha="right", va="center")
+    axes.set(xlim=WINDOW, ylim=(-0.5, 2.5), yticks=[], xlabel="speed v, turns a second")
+
+    def update(rows):
+        for height, strip, places in zip((2, 1, 0), strips, rows, strict=True):
+            places = np.zeros(0) if places is None else np.clip(places, -100, 100)
+            strip.set_data(places, height + jitter[: len(places)])
+
+    return View(strips, update)
+
+
+def against_batch_size(axes, sizes):
+    """Shares with intervals against B; `update(batch_size, curves)`, two dictionaries of B -> `Estimate` or None."""
+    looks = ((TRAINING, "o", "-", "batches of B", 0.97), (VALIDATION, "s", (0, (4, 2)), "full batch + noise", 1.03))
+    lines, bars = [], []
+    for color, mark, style, name, _ in looks:
+        look = {"color": color, "linestyle": style, "linewidth": 1.3}
+        lines += axes.plot([], [], marker=mark, markersize=5, markeredgecolor="white", label=name, **look)
+        bars += axes.plot([], [], color=color, linewidth=1.2)
+    now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
+    axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, 1.28), xlabel="batch size B (dotted: now)")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_yticks(np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
+    axes.minorticks_off()
+    axes.set_title("share in the best basin")
+    axes.legend(loc="upper right", borderaxespad=0.1)
+
+    def update(batch_size, curves):
+        now.set_xdata([batch_size, batch_size])
+        for curve, line, bar, look in zip(curves, lines, bars, looks, strict=True):
+            known = {size * look[-1]: share for size, share in curve.items() if share is not None}
+            line.set_data(list(known), [share.value for share in known.values()])
+            points = [(at, end) for at, share in known.items() for end in (share.low, share.high, np.nan)]
+            bar.set_data([at for at, _ in points], [end for _, end in points])
+
+    return View([now, *bars, *lines], update)
+
+
+# ---- where gradient descent ends, as a map ---------------------------------------------------------------------------
+
+
+def ends_map(scene, starts, rates, numbers):
+    """The outcome of `ends` as a `Still`: stripes are basins, dashes lie half-way between neighbouring minima."""
+    calm = rates < 1 / scene.curvature(scene.grid).max()
+    own = np.mean(numbers[calm] == scene.basin(starts))
+    alt = (
+        f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
+        f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. A stripe ends at "
+        f"2 / curvature of its minimum; {np.mean(numbers == -1):.0%} of all descents do not come to rest."
+    )
+    still = Still(alt, height=4.6)
+    loss, axes = still.figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    landscape(loss, scene)
+    shown = np.full(numbers.shape, len(STRIPES), int)
+    for at in range(len(scene.minima)):
+        shown[numbers == at] = 0 if at == scene.good else 1 + at % (len(STRIPES) - 1)
+    shown[numbers == -1] = len(STRIPES)
+    colours = ListedColormap([*STRIPES, "white"])
+    axes.pcolormesh(starts, rates, shown, cmap=colours, vmin=0, vmax=len(STRIPES), shading="nearest", rasterized=True)
+    for at in _seen(scene):
+        words = f"{scene.minima[at]:.1f}" + ("\nbest" if at == scene.good else "")
+        axes.text(scene.minima[at], rates[0] * 1.3, words, ha="center", va="bottom")
+    for left, right in zip(scene.minima[:-1], scene.minima[1:], strict=True):
+        axes.axvline((left + right) / 2, color="0.2", linewidth=1, linestyle=(0, (4, 3)))
+    edges = {"1 / largest curvature": 1 / scene.curvature(scene.grid).max()}
+    edges["2 / curvature of the best minimum"] = 2 / scene.curvature(scene.minima[scene.good])
+    for words, edge in edges.items():
+        axes.axhline(edge, color="black", linewidth=1.2)
+        axes.text(WINDOW[0] + 0.05, edge, words, va="center", bbox=BOX | {"alpha": 1})
+    axes.set(yscale="log", xlim=WINDOW, ylim=(rates[0], rates[-1]))
+    axes.set_yticks([rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
+    axes.yaxis.set_major_formatter(plots.NUMBERS)
+    axes.minorticks_off()
+    axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
+    axes.set_title("the minimum in which full-batch descent ends (white: it does not rest)", loc="left", fontsize=11)
+    return still
