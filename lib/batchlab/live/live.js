@@ -111,15 +111,14 @@ function paint(g, style, path) {
 }
 
 function replay(g, strokes) {
-  let clip = null;
+  const clips = [];
   for (const { kind, style, path, points, ...rest } of strokes) {
     if (kind === "c") {
-      clip = path;
+      clips.push(path);
       continue;
     }
     g.save();
-    if (clip) g.clip(clip);
-    clip = null;
+    for (const clip of clips.splice(0)) g.clip(clip);
     if (style.c) {
       g.beginPath();
       g.rect(...style.c);
