@@ -20,6 +20,7 @@ class Channel(anywidget.AnyWidget):
     """
 
     size, narrow_height = (9.0, 3.6), 6.4
+    _turns = None
     _esm = traitlets.Unicode((HERE / "live.js").read_text(encoding="utf-8")).tag(sync=True)
     _css = traitlets.Unicode((HERE / "live.css").read_text(encoding="utf-8")).tag(sync=True)
     wishes = traitlets.Dict(help="from the page: {control: [newest value, count]}").tag(sync=True, echo_update=False)

@@ -98,7 +98,7 @@ class Loop:
 
     def come(self):
         """Take a turn soon; from any thread."""
-        if self.runs:
+        if self.runs and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._turn)
 
     def wake(self):
@@ -127,6 +127,8 @@ class Loop:
 
     def finish(self):
         """Do all the work here and now."""
+        if self.closed:
+            return
         with self.within():
             self._take()
             while self._slice() is not False or self.changed:

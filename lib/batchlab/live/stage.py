@@ -151,7 +151,8 @@ class Live(Channel):
 
     def close(self):
         """Stop all work and take the widget away."""
-        self._turns.close()
+        if self._turns is not None:  # else it was refused before it was made
+            self._turns.close()
         super().close()
 
     # ---- changes -----------------------------------------------------------------------------------------------------
