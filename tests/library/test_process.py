@@ -87,3 +87,23 @@ def test_memory_goes_back_unless_that_is_switched_off(monkeypatch, setting, call
     monkeypatch.setattr(process.ctypes, "CDLL", lambda name: types.SimpleNamespace(malloc_trim=asked.append))
     process.release_memory()
     assert len(asked) == calls
+
+
+LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold="
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (None, LOOPS + "300000"),
+        ("--xla_cpu_enable_fast_math=false", "--xla_cpu_enable_fast_math=false " + LOOPS + "300000"),
+        (LOOPS + "1024", LOOPS + "1024"),
+    ],
+    ids=["none", "others", "own"],
+)
+def test_importing_asks_for_inlined_loops_unless_the_reader_has_a_setting(given, left):
+    env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    env |= {} if given is None else {"XLA_FLAGS": given}
+    asked = "import os, batchlab as bl; print(os.environ['XLA_FLAGS']); bl.fit(bl.data.noisy_sine(n=4), num_epochs=0)"
+    done = subprocess.run([sys.executable, "-c", asked], env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == left, done.stderr

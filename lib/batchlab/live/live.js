@@ -111,15 +111,14 @@ function paint(g, style, path) {
 }
 
 function replay(g, strokes) {
-  let clip = null;
+  const clips = [];
   for (const { kind, style, path, points, ...rest } of strokes) {
     if (kind === "c") {
-      clip = path;
+      clips.push(path);
       continue;
     }
     g.save();
-    if (clip) g.clip(clip);
-    clip = null;
+    for (const clip of clips.splice(0)) g.clip(clip);
     if (style.c) {
       g.beginPath();
       g.rect(...style.c);
@@ -215,7 +214,10 @@ export function afterKey(row, value, key) {
   if (key === "Home") return toNumber(row, 0);
   if (key === "End") return toNumber(row, 1);
   if (!by) return undefined;
-  if (row.kind === "steps") return row.values[Math.min(Math.max(row.values.indexOf(value) + Math.sign(by), 0), row.values.length - 1)];
+  if (row.kind === "steps") {
+    const { length } = row.values, far = Math.abs(by) > 1 ? Math.max(1, Math.round(length / 10)) : 1;
+    return row.values[Math.min(Math.max(row.values.indexOf(value) + far * Math.sign(by), 0), length - 1)];
+  }
   let next = toNumber(row, Math.min(Math.max(toPlace(row, value) + by / 100, 0), 1));
   if (row.kind === "whole" && ((Math.abs(by) === 1 && !row.digits) || next === value)) next = value + Math.sign(by);
   return Math.min(Math.max(next, row.low), row.high);
@@ -225,15 +227,16 @@ const spelled = (value) => (typeof value === "number" && !Number.isInteger(value
 const meant = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
 
 function slider(wish) {
-  let row, value;
+  let row, value, typing = false;  // what is being typed is not written over by a frame
   const label = element("span"), hint = element("span", { className: "hint" });
   const range = element("input", { type: "range", min: 0, max: 1, step: "any" });
   const box = element("input", { type: "text", inputMode: "decimal", className: "box", spellcheck: false });
   const show = (refused) => {
     range.value = toPlace(row, value);
     range.setAttribute("aria-valuetext", spelled(value));
-    if (document.activeElement !== box || refused === undefined) box.value = spelled(refused ?? value);
-    box.toggleAttribute("aria-invalid", refused !== undefined);
+    if (!typing) box.value = spelled(refused ?? value);
+    if (refused === undefined) box.removeAttribute("aria-invalid");
+    else box.setAttribute("aria-invalid", "true");
   };
   const move = (next) => {
     if (next === undefined || next === value) return;
@@ -249,7 +252,12 @@ function slider(wish) {
     event.preventDefault();
     move(next);
   });
-  box.addEventListener("change", () => wish(meant(box.value)));
+  box.addEventListener("input", () => (typing = true));
+  box.addEventListener("change", () => {
+    typing = false;
+    wish(meant(box.value));
+  });
+  box.addEventListener("blur", () => (typing = false));
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter") box.select();
   });
@@ -394,8 +402,14 @@ function render({ model, el }) {
     canvas.classList.toggle("clickable", clicks && !locked);
   };
 
+  const say = ({ message: text = "", alarm }) => {
+    message.classList.toggle("alarm", Boolean(alarm));
+    if (message.textContent !== text) message.textContent = text;
+    message.hidden = !text;
+  };
   const showFrame = async () => {
     const frame = model.get("frame") ?? {}, standing = model.get("standing") ?? {};
+    if (!frame.strokes) say(frame);
     if (!frame.strokes || frame.standing !== standing.count) return;
     const layers = await Promise.all([layer(standing.strokes), layer(frame.strokes)]);
     if (frame.count < painted) return;  // a later one was quicker
@@ -406,9 +420,7 @@ function render({ model, el }) {
     [canvas.dataset.frame, canvas.dataset.shows] = [frame.count, JSON.stringify(frame.shows)];
     canvas.ariaLabel = said.textContent = frame.words;
     facts.replaceChildren(...frame.facts.map((fact) => element("span", { textContent: fact })));
-    message.classList.toggle("alarm", Boolean(frame.alarm));
-    if (message.textContent !== frame.message) message.textContent = frame.message;
-    message.hidden = !frame.message;
+    say(frame);
     el.classList.toggle("busy", Boolean(frame.busy));
     said.ariaBusy = "true";  // a screen reader speaks when the movement has ended
     clearTimeout(settled);
@@ -434,12 +446,13 @@ function render({ model, el }) {
     const cell = cells.findLast(({ top }) => y >= top);
     if (clicks && !locked && cell) wish("click", [x / cell.scale + cell.left, (y - cell.top) / cell.scale]);
   });
-  const gone = () => {
-    if (model.comm_live ?? model.widget_manager?.kernel) return;
+  const gone = () => setTimeout(() => {  // when Jupyter has marked its view as disconnected
+    if (!el.closest(".jupyter-widgets-disconnected")) return;
     state.textContent = "This picture stands still, since its kernel was restarted or stopped. Run the cell above again to bring it back.";
     state.hidden = false;
+    clearTimeout(late);
     el.classList.add("gone");
-  };
+  });
   const watched = { "change:rows": showRows, "change:frame": takeFrame, "comm_live_update": gone, "comm:close": gone };
   for (const [name, react] of Object.entries(watched)) model.on(name, react);
   const room = new ResizeObserver(() => showFrame());
@@ -463,22 +476,33 @@ export async function playBack(el, text) {
     let made;
     return () => (made ??= stroke(row.slice(0, -1), reader(bytes, start)));
   });
-  const steps = (row) => (typeof row.values[0] === "number" ? { ...row, kind: "steps" } : row);  // there is nothing between
-  const state = { wishes: {}, rows: { list: head.rows.map(steps) } };
-  const reacts = {};
+  const isNumber = ({ values }) => typeof values[0] === "number";
+  const ordered = (values) => [...values].sort((one, other) => one - other);
+  const list = head.rows.map((row) => (isNumber(row) ? { ...row, kind: "steps", values: ordered(row.values) } : row));
+  const state = { wishes: {}, rows: { list } }, reacts = {}, values = {}, heard = {};
+  const nearest = (all, wished) => all.reduce((one, other) => (Math.abs(other - wished) < Math.abs(one - wished) ? other : one));
   const play = (count) => {
-    const values = {}, heard = {};
-    let place = 0;
-    for (const { name, values: all } of head.rows) {
-      const [wished = head.start[name], at = 0] = state.wishes[name] ?? [];
-      const nearest = typeof wished === "number" ? all.reduce((a, b) => (Math.abs(b - wished) < Math.abs(a - wished) ? b : a)) : wished;
-      [values[name], heard[name]] = [all.includes(nearest) ? nearest : all[0], at];
+    const refused = {};
+    let place = 0, complaint = "";
+    for (const row of head.rows) {
+      const { name, label, values: all } = row;
+      const [wished, at = 0] = state.wishes[name] ?? [values[name] ?? head.start[name], heard[name]];
+      heard[name] = at;
+      if (all.includes(wished)) values[name] = wished;
+      else if (isNumber(row) && Number.isFinite(wished)) values[name] = nearest(all, wished);
+      else if (name in values) {
+        const ends = ordered(all);
+        refused[name] = wished;
+        complaint = `${label} is '${wished}'; on this page it is a number from ${ends[0]} to ${ends.at(-1)}.`;
+      } else [values[name]] = all;
       place = place * all.length + all.indexOf(values[name]);
     }
-    const [standing, moving, words, facts, message, alarm] = head.frames[place];
+    state.wishes = {};
+    const [standing, moving, words, facts, message, alarm] = head.frames[place], shown = { ...values };
     for (const number of [standing, moving]) known.set(`layer ${number}`, Promise.resolve(head.layers[number].map((i) => strokes[i]())));
     state.standing = { count: standing, strokes: `layer ${standing}`, ...head.size };
-    state.frame = { count, standing, strokes: `layer ${moving}`, words, facts, message, alarm, values, shows: values, heard };
+    state.frame = { count, standing, strokes: `layer ${moving}`, words, facts, values: shown, shows: shown, heard, refused };
+    Object.assign(state.frame, complaint ? { message: complaint, alarm: true } : { message, alarm });
     reacts["change:frame"]?.();
   };
   const model = {

@@ -127,6 +127,8 @@ class Loop:
 
     def finish(self):
         """Do all the work here and now."""
+        if self.closed:
+            return
         with self.within():
             self._take()
             while self._slice() is not False or self.changed:

@@ -51,6 +51,9 @@ class Picture:
             self.views = draw(self.figure)
         for artist in (artist for view in self.views for artist in view.artists):
             artist.set_animated(True)
+        for image in self.figure.findobj(AxesImage):
+            if image.get_interpolation() in ("nearest", "auto", "antialiased"):
+                image.set_interpolation("none")  # the same for Agg; only this is recorded pixel by pixel, unscaled
         self.panels = []
 
     def stand(self):

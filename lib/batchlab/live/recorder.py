@@ -5,7 +5,7 @@ do in which style; the points are pixels from the picture's upper left corner, (
 
     p  style, parts, codes          a path; parts: how many points each piece has, negative where it is closed
     m  style, parts, codes, marks   a marker around (0, 0), and the places where it stands
-    c  parts, codes                 a clip path for the next stroke
+    c  parts, codes                 a clip path for the next stroke that is none; of several, all hold
     t  style, text, font, angle, width     text from its baseline's left end, to be scaled to this width
     i  matrix, width, height, colors       an image, its pixels as numbers of colors
 
@@ -26,7 +26,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
 EIGHTH = 8  # parts of a pixel
-FAR = 100_000  # pixels: what lies beyond is cut off there
+FAR = 65_000  # pixels: what lies beyond is cut off there; twice as far is as long a step as three bytes hold
 LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
 CAPS = {"projecting": "square"}  # other names are the same on a canvas
 
@@ -75,6 +75,7 @@ class Recorder(RendererBase):
         self._clip(gc)
         self._write(["p", self._style(gc, rgbFace), parts, codes], points)
         if gc.get_hatch():
+            self._clip(gc)
             self._write(["c", parts, codes], points)
             self._hatch(gc, points)
 
@@ -94,7 +95,8 @@ class Recorder(RendererBase):
             self._draw_text_as_path(gc, x, y, s, prop, angle, ismath)
             return
         width = self.get_text_width_height_descent(s, prop, False)[0]
-        style = {"f": _color(gc.get_rgb(), gc.get_alpha())} | self._clip_rectangle(gc)
+        self._clip(gc)
+        style = {"f": _color(gc.get_rgb())} | self._clip_rectangle(gc)
         size = round(self.points_to_pixels(prop.get_size_in_points()), 2)
         looks = [prop.get_style(), str(prop.get_weight())]
         font = " ".join([*(look for look in looks if look not in ("normal", "400")), f"{size:g}px"])
@@ -109,7 +111,7 @@ class Recorder(RendererBase):
         colors, pixels = np.unique(np.reshape(im, (-1, 4)), axis=0, return_inverse=True)
         pixels = np.pad(pixels.ravel(), (0, pixels.size % 2)).reshape(-1, 2) / EIGHTH
         self._clip(gc)
-        table = [_color(color / 255, gc.get_alpha() if color[3] else 0) for color in colors]
+        table = [_color(color / 255, gc.get_alpha() * color[3] / 255) for color in colors]
         abcdef = [round(float(v), 4) for v in matrix[:2].T.ravel()]
         self._write(["i", self._clip_rectangle(gc), abcdef, columns, rows, table], pixels)
 
@@ -133,10 +135,10 @@ class Recorder(RendererBase):
 
     def _style(self, gc, face):
         """Stroke, width, fill, dashes, cap, join and clip rectangle; what a canvas has by itself is left out."""
-        style, alpha = self._clip_rectangle(gc), gc.get_alpha()
+        style = self._clip_rectangle(gc)
         width = self.points_to_pixels(gc.get_linewidth())
         if width and gc.get_rgb()[3]:
-            style |= {"s": _color(gc.get_rgb(), alpha), "w": round(width, 2)}
+            style |= {"s": _color(gc.get_rgb()), "w": round(width, 2)}
             offset, dashes = gc.get_dashes()
             if dashes is not None:
                 style["d"] = [round(self.points_to_pixels(length), 1) for length in dashes]
@@ -146,7 +148,7 @@ class Recorder(RendererBase):
             style |= {"e": CAPS.get(cap, cap)} if cap != "butt" else {}
             style |= {"j": join} if join != "miter" else {}
         if face is not None and (len(face) < 4 or face[3]):
-            style["f"] = _color(face, alpha if gc.get_forced_alpha() or len(face) < 4 else face[3])
+            style["f"] = _color(face, gc.get_alpha() if gc.get_forced_alpha() or len(face) < 4 else None)
         return style
 
     def _clip_rectangle(self, gc):
@@ -174,8 +176,9 @@ class Recorder(RendererBase):
                 codes.append(lines.codes)
         tiled = Path(np.concatenate(vertices) * self.dpi, np.concatenate(codes))
         parts, codes, points = _parts(tiled.cleaned(curves=True))
-        color, width = _color(gc.get_hatch_color(), None), round(self.points_to_pixels(gc.get_hatch_linewidth()), 2)
-        self._write(["p", {"s": color, "w": width}, parts, codes], points)
+        width = round(self.points_to_pixels(gc.get_hatch_linewidth()), 2)
+        style = {"s": _color(gc.get_hatch_color()), "w": width} | self._clip_rectangle(gc)
+        self._write(["p", style, parts, codes], points)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -184,7 +187,7 @@ def _measured(measure, s, prop, ismath):
     return measure(s, prop, ismath)
 
 
-def _color(rgb, alpha):
+def _color(rgb, alpha=None):
     """A colour as CSS has it; its own alpha is replaced by one that is given."""
     alpha = (rgb[3] if len(rgb) > 3 else 1) if alpha is None else alpha
     red, green, blue, alpha = (round(255 * float(v)) for v in (*rgb[:3], alpha))

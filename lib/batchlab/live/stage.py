@@ -151,7 +151,7 @@ class Live(Channel):
 
     def close(self):
         """Stop all work and take the widget away."""
-        if self._turns is not None:  # one that was never finished can be closed, too
+        if self._turns is not None:  # else it was refused before it was made
             self._turns.close()
         super().close()
 
