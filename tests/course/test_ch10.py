@@ -5,16 +5,17 @@ import dataclasses
 import math
 import re
 
-import jax
 import numpy as np
 import pytest
 
 import batchlab as bl
-from batchlab import quiz, sweeps
+from batchlab import quiz
 from batchlab.course import ch10_choose
 from batchlab.course.ch10_choose import planning, predict_epochs, report
 
+from ..live.page import Page, compilations, kernel, settled, unpacked
 from . import labs
+from .dragging import drag_every_slider
 
 # ---- what the notebook claims ----------------------------------------------------------------------------------------
 
@@ -205,46 +206,86 @@ def choice(plan):
     return ch10_choose.Choice(plan)
 
 
-def test_sliders_change_the_picture_and_the_words(choice):
+def stars(choice):
+    """What marks the committed setting in each panel."""
+    return [view.artists[-1] for view in choice._views]
+
+
+def squares(choice):
+    """How many settings of the sweep are drawn, of every cost, and not reached."""
+    return [len(mark.get_xdata()) for mark in choice._views[2].artists[:5]]
+
+
+def test_controls_change_the_picture_and_the_words(choice):
+    page = Page(choice)
     for control, value, said in (
-        (choice.batch_size, 40, "batch size 40, learning rate 0.05, epochs 20:"),
-        (choice.learning_rate, 0.5, "batch size 40, learning rate 0.5, epochs 20:"),
-        (choice.epochs, 3, "batch size 40, learning rate 0.5, epochs 3:"),
+        ("batch_size", 40, "batch size 40, learning rate 0.05, epochs 20:"),
+        ("learning_rate", 0.5, "batch size 40, learning rate 0.5, epochs 20:"),
+        ("epochs", 3, "batch size 40, learning rate 0.5, epochs 3:"),
     ):
-        before = choice.picture.png
-        control.value = value
-        assert choice.picture.png != before
-        assert choice.words().startswith(said)
-        assert said in choice.status.value
-    assert "Nothing is committed yet" in choice.words()
+        before = choice.frame["strokes"]
+        page.wish(**{control: value})
+        assert choice.frame["strokes"] != before
+        assert page.shows[control] == value
+        assert page.words.startswith(said)
+        assert page.words == choice.words()
+    assert "Nothing is committed yet" in page.words
+
+
+def test_the_controls_stand_in_the_order_in_which_they_are_read(choice):
+    rows = [(row["label"], row["kind"], row.get("hint", "")) for row in choice.rows["list"]]
+    assert rows == [
+        ("batch size", "whole", "1: SGD, 60: full-batch GD"),
+        ("learning rate", "number", ""),
+        ("epochs", "whole", ""),
+        ("CSV file", "words", "mine.csv, then Enter"),
+        ("target column", "words", "empty: the last one"),
+        ("your name", "words", "for the report"),
+        ("commit", "press", ""),
+        ("save report", "press", ""),
+    ]
 
 
 def test_nothing_compiles_on_a_slider_and_frames_are_small(choice):
     choice.commit(8, 0.3, 5)
-    sweep = choice.trial.sweep
-    start, advances = sweeps.programs(sweep.model, "classification", sweep.optimizer, jax.default_backend())
-    with labs.nothing_compiles(start, *advances.values()):
+    standing = choice.standing
+    with compilations() as compiled:
         for size in (1, 7, 30, 60):
-            choice.batch_size.value = size
-            assert 3e3 < len(choice.picture.png) <= 15e3
+            choice.batch_size = size
+            assert 5e2 < len(choice.frame["strokes"]) <= 2e3
+        choice.learning_rate, choice.epochs = 3.0, 100
         choice.commit(8, 0.4, 6)
+    assert compiled == []
+    assert choice.standing == standing  # what stands is sent once
+    assert len(standing["strokes"]) <= 3e3
 
 
 def test_commit_is_judged_by_the_sweep(choice):
-    choice.commit(8, 0.3, 5)
-    words, trial = choice.words(), choice.trial
+    page = Page(choice)
+    page.wish(batch_size=8, learning_rate=0.3, epochs=5)
+    page.press("commit_sliders")
+    words, trial = page.words, choice.trial
     assert "Committed: batch size 8, rate 0.3, 5 epochs. It reached the target after" in words
     assert f"{trial.epochs():.3g} epochs" in words
     epochs, _, cost = trial.against_best().values()
     assert epochs == pytest.approx(trial.epochs() / np.median(trial.sweep.epochs_to_target, axis=2).min())
     assert f"their product is {cost:.2g} times its lowest" in words
-    squares = [line for line in choice._views[2].artists[:5]]
-    assert sum(len(line.get_xdata()) for line in squares) == trial.sweep.learning_rates.size
+    assert sum(squares(choice)) == trial.sweep.learning_rates.size
     first = trial.sweep
     choice.commit(1, 900.0, 2)
+    assert (choice.batch_size, choice.learning_rate, choice.epochs) == (1, 900.0, 2)
+    assert page.shows == page.values
     assert choice.trial.sweep is first  # not trained again
-    assert "diverged: lower the rate" in choice.words()
+    assert "diverged: lower the rate" in page.words
     assert quiz.load().read()["predictions"]["10.choice"][0]["answer"].startswith("two moons: batch size 8, rate 0.3")
+
+
+def test_what_cannot_be_committed_changes_nothing(choice):
+    choice.commit(8, 0.3, 5)
+    before, words = choice.trial, choice.words()
+    with pytest.raises(ValueError, match="batch_size is 61"):
+        choice.commit(61, 0.3, 5)
+    assert (choice.trial, choice.words()) == (before, words)
 
 
 def test_early_stopping_looks_back(choice):
@@ -259,46 +300,53 @@ def test_early_stopping_looks_back(choice):
 
 def test_locked_hides_the_rules_and_the_outcome(plan):
     choice = ch10_choose.Choice(plan, locked=True)
-    controls = [choice.batch_size.slider, choice.learning_rate.box, choice.epochs.slider, choice.path, *choice._buttons]
-    assert all(control.disabled for control in controls)
-    assert "hidden until your prediction" in choice.status.value
-    sliders = choice.batch_size.value, choice.learning_rate.value, choice.epochs.value
-    hidden = choice.picture.png
+    page = Page(choice)
+    assert choice.rows["locked"]
+    assert page.words.endswith("what the rules say is hidden until your prediction.")
+    assert page.texts().count("predict first") == 3
+    assert len(unpacked(choice.frame["strokes"])) == 3  # the circles of the sliders
+    hidden, values = choice.frame["strokes"], page.values
+    page.wish(batch_size=50)
+    page.press("commit_sliders")
     choice.commit(*plan.choice, mine=False)  # as the notebook does where nothing has been committed
     assert choice.trial.finished
-    assert (choice.batch_size.value, choice.learning_rate.value, choice.epochs.value) == sliders
-    assert choice.picture.png == hidden
-    assert "hidden until your prediction" in choice.status.value
-    assert "Make your prediction" in choice.message.value
+    assert page.values == values
+    assert choice.frame["strokes"] == hidden
+    assert "hidden until your prediction" in page.words
+    assert "Make your prediction" in page.message
     assert "10.choice" not in quiz.load().read()["predictions"]
     quiz.ask("10.cheapest", unlocks=choice).commit(1)
-    assert not any(control.disabled for control in controls)
-    assert "Nothing is committed yet." in choice.status.value
-    assert not any(len(line.get_xdata()) for line in choice._views[2].artists[:5])
+    assert not choice.rows["locked"]
+    assert "predict first" not in page.texts()
+    assert page.message == ""
+    assert "Nothing is committed yet." in page.words
+    assert sum(squares(choice)) == 0
     assert choice.judgement().startswith("By the rules, nothing being committed: batch size ")
     sweep = choice.trial.sweep
     choice.commit(8, 0.3, 5)
     assert choice.trial.sweep is sweep  # not trained again
-    assert "Committed: batch size 8" in choice.status.value
+    assert "Committed: batch size 8" in page.words
 
 
 def test_a_commitment_is_hidden_as_long_as_the_prediction_is_open(plan):
     choice = ch10_choose.Choice(plan, locked=True)
+    page = Page(choice)
     choice.commit(8, 0.3, 5)
-    assert "Committed" not in choice.status.value
-    assert not any(len(view.artists[-1].get_xdata()) for view in choice._views)
+    assert "Committed" not in page.words
+    assert len(unpacked(choice.frame["strokes"])) == 3
     choice.locked = False
-    assert "Committed: batch size 8" in choice.status.value
-    assert all(len(view.artists[-1].get_xdata()) == 1 for view in choice._views)
+    assert "Committed: batch size 8" in page.words
+    assert all(len(star.get_xdata()) == 1 for star in stars(choice))
+    assert len(unpacked(choice.frame["strokes"])) > 12
 
 
 def test_a_committed_setting_beyond_the_picture_is_an_arrow(choice):
     choice.commit(8, 0.3, 5)
-    assert [view.artists[-1].get_marker() for view in choice._views] == ["*", "*", "*"]
+    assert [star.get_marker() for star in stars(choice)] == ["*", "*", "*"]
     choice.commit(8, 900.0, 2)  # diverges: it never reaches the target
-    assert [view.artists[-1].get_marker() for view in choice._views] == ["^", "^", "^"]
+    assert [star.get_marker() for star in stars(choice)] == ["^", "^", "^"]
     choice.commit(8, 1e-4, 2)
-    assert choice._views[2].artists[-1].get_marker() == "v"
+    assert stars(choice)[2].get_marker() == "v"
 
 
 @pytest.mark.parametrize(
@@ -323,55 +371,123 @@ def test_factors_are_said_without_powers(factor, said):
     assert ch10_choose.lab.times(factor) == f"{said} times"
 
 
-@pytest.mark.parametrize(("control", "typed"), [("batch_size", "61"), ("epochs", "0"), ("learning_rate", "fast")])
-def test_impossible_values_are_refused_in_words(choice, monkeypatch, control, typed):
-    labs.refuses(choice, monkeypatch, control, typed, "must be a")
+@pytest.mark.parametrize(
+    ("control", "typed", "said"),
+    [
+        ("batch_size", 61, "must be a whole number from 1 to 60. 60 are all training samples."),
+        ("epochs", 0, "must be a whole number from 1 to"),
+        ("learning_rate", "fast", "must be a number above 0"),
+    ],
+)
+def test_impossible_values_are_refused_in_words(choice, control, typed, said):
+    page, before = Page(choice), getattr(choice, control)
+    page.wish(**{control: typed})
+    assert said in page.message
+    assert choice.frame["alarm"]
+    assert getattr(choice, control) == before
+    with pytest.raises((TypeError, ValueError), match=said):
+        setattr(choice, control, typed)
+    page.wish(batch_size=17)
+    assert page.message == ""
+
+
+def csv_of(folder, name="good.csv"):
+    x, y = rows(30)
+    lines = [",".join(f"{value:.4f}" for value in row) for row in np.column_stack([x, y])]
+    (folder / name).write_text("\n".join(["a,b,c,y", *lines]))
+    return str(folder / name)
 
 
 def test_a_bad_file_is_said_in_words_and_loses_nothing(choice, tmp_path, monkeypatch):
     monkeypatch.delenv("BATCHLAB_STRICT")
+    page = Page(choice)
     choice.commit(8, 0.3, 5)
-    before, words = choice.plan, choice.words()
+    before, words = choice.plan, page.words
     (tmp_path / "bad.csv").write_text("a,b,y\n1,2,3\n1,two,3\n4,5,6\n")
-    choice.path.value = str(tmp_path / "bad.csv")
-    assert "bad.csv, row 3, column &#x27;b&#x27; holds" in choice.message.value
-    choice.path.value = str(tmp_path / "none.csv")
-    assert "cannot be read" in choice.message.value
-    assert (choice.plan, choice.words()) == (before, words)
-    x, y = rows(30)
-    lines = [",".join(f"{value:.4f}" for value in row) for row in np.column_stack([x, y])]
-    (tmp_path / "good.csv").write_text("\n".join(["a,b,c,y", *lines]))
-    choice.path.value = str(tmp_path / "good.csv")
+    page.wish(path=str(tmp_path / "bad.csv"))
+    assert "bad.csv, row 3, column 'b' holds" in page.message
+    assert choice.frame["alarm"]
+    page.wish(path=str(tmp_path / "none.csv"))
+    assert "cannot be read" in page.message
+    assert (choice.plan, choice.words(), page.words) == (before, words, words)
+    page.wish(batch_size=20)  # goes on as before
+    assert (page.message, page.shows["batch_size"]) == ("", 20)
+    page.wish(path=csv_of(tmp_path))
     assert choice.plan.problem.name == "good"
     assert choice.plan.problem.kind == "regression"
-    assert "Nothing is committed yet" in choice.words()
-    choice.target.value = "z"
-    assert "has no column" in choice.message.value
+    assert "only 8 validation samples" in page.message
+    assert "Nothing is committed yet" in page.words
+    assert page.row("batch_size")["high"] == len(choice.plan.problem.x) == 22
+    assert (page.shows["batch_size"], page.shows["learning_rate"], page.shows["epochs"]) == (16, 0.05, 20)
+    page.wish(target="z")
+    assert "has no column" in page.message
     assert choice.plan.problem.name == "good"
+
+
+def test_a_bad_file_does_not_end_the_sweep(tmp_path, monkeypatch):
+    monkeypatch.delenv("BATCHLAB_STRICT")
+
+    async def session():
+        choice = ch10_choose.Choice(planning.plan(bl.data.two_moons(n=60, n_val=60, seed=4)))
+        page = Page(choice)
+        await settled(choice)
+        page.press("commit_sliders")
+        await asyncio.sleep(0.05)
+        assert not choice.trial.finished
+        page.wish(path=str(tmp_path / "none.csv"))
+        await settled(choice)
+        assert "cannot be read" in page.message
+        assert not choice.trial.finished
+        page.wish(batch_size=9)
+        await settled(choice)
+        assert choice.trial.finished
+        return page.words
+
+    assert "Committed: batch size 16" in kernel(session)
 
 
 def test_moving_a_slider_does_not_stop_the_sweep():
     async def session():
         choice = ch10_choose.Choice(planning.plan(bl.data.two_moons(n=60, n_val=60, seed=3)))
         choice.commit(8, 0.3, 5)
+        page, shown = Page(choice), set()
         for size in range(1, 40):
-            choice.batch_size.value = size
-            await asyncio.sleep(0)
-        while choice.busy:
-            await asyncio.sleep(0.01)
+            page.wish(batch_size=size)
+            choice._turns.acknowledged(choice.frame["count"])
+            shown.add(page.shows["batch_size"])
+            await asyncio.sleep(0.002)
+        await settled(choice)
         assert choice.error is None
-        return choice.words()
+        assert len(shown) > 3
+        return page.words
 
-    words = asyncio.run(session())
+    words = kernel(session)
     assert words.startswith("batch size 39,")
     assert "Committed: batch size 8" in words
 
 
+def test_every_slider_can_be_dragged_from_end_to_end_and_back(plan):
+    where = "batch size {0.batch_size}, learning rate {0.learning_rate:.3g}, epochs {0.epochs}:".format
+
+    async def session():
+        choice = ch10_choose.Choice(plan)
+        await drag_every_slider(choice, where, {"batch_size": 5, "learning_rate": 0.1, "epochs": 7})
+
+    kernel(session)
+
+
+def test_a_narrow_page_has_the_three_panels_below_each_other(choice):
+    page = Page(choice)
+    page.wish(width=380)
+    assert choice.standing["width"] == 380
+    tops = [axes.get_position().y1 for axes in choice.picture.figure.axes]
+    assert tops == sorted(tops, reverse=True)
+
+
 def test_the_static_picture_comes_with_words(choice):
-    bundle, metadata = choice._repr_mimebundle_()
-    assert bundle["image/png"][:4] == b"\x89PNG"
-    assert metadata["image/png"]["alt"].startswith("batch size 16, learning rate 0.05, epochs 20:")
-    assert bundle["text/plain"] == "Choice: batch size, learning rate, epochs"
+    text, alt = labs.static_picture(choice)
+    assert alt.startswith("batch size 16, learning rate 0.05, epochs 20:")
+    assert text == "Choice: batch size, learning rate, epochs"
 
 
 # ---- the report ------------------------------------------------------------------------------------------------------
@@ -382,7 +498,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(plan, tmp_path):
     choice = ch10_choose.Choice(dataclasses.replace(plan, problem=problem))
     with pytest.raises(ValueError, match="nothing to report yet"):
         choice.report(tmp_path / "report.html")
-    choice.author.value = "Li Wei 李伟 <li@example.org>"
+    choice.author = "Li Wei 李伟 <li@example.org>"
     choice.commit(8, 0.3, 5)
     assert "saved as report.html." in repr(choice.report(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -425,8 +541,20 @@ def test_what_cannot_be_written_is_said_in_words(tmp_path):
 
 def test_the_button_says_what_is_missing(choice, monkeypatch):
     monkeypatch.delenv("BATCHLAB_STRICT")
-    choice._buttons[1].click()
-    assert "nothing to report yet; choose, and press commit" in choice.message.value
+    page = Page(choice)
+    page.press("save_report")
+    assert "nothing to report yet; choose, and press commit" in page.message
+    page.wish(batch_size=9)
+    assert page.message == ""
+
+
+def test_the_button_saves_beside_the_notebook(choice, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    page = Page(choice)
+    choice.commit(8, 0.3, 5)
+    page.press("save_report")
+    assert "The report is saved as report.html. Open it in a browser" in page.message
+    assert (tmp_path / "report.html").exists()
 
 
 # ---- the exercise ----------------------------------------------------------------------------------------------------
