@@ -7,11 +7,11 @@ and exercises. No chapter knows another: what two share stands here.
 from .. import process
 
 with process.imports():
-    from . import plots, quiz, stage
+    from . import plots, quiz
 
 quiz.read(__file__, "final")
 
-__all__ = ["TITLES", "plots", "quiz", "stage"]
+__all__ = ["TITLES", "plots", "quiz"]
 
 TITLES = {
     "01": "Count epochs, batches, iterations",
