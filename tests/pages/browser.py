@@ -26,11 +26,7 @@ SWITCHES = (
 # Notebook 7 raises this when any notebook is opened, whatever is in it.
 NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 
-HASH = """async (image) => {
-  const bytes = await (await fetch(image.src)).arrayBuffer();
-  const hash = await crypto.subtle.digest('SHA-256', bytes);
-  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}"""
+PIXELS = "(canvas) => canvas.toDataURL()"
 WORDS = """() => {
   const regions = [...document.querySelectorAll('[aria-live]')].filter((region) => region.getClientRects().length);
   const words = regions.map((region) => region.innerText.trim()).filter((text) => text.startsWith('batch size'));
@@ -186,14 +182,14 @@ class Reader:
 
     def line(self, label):
         """The line of the lab in which a slider with this label stands: slider, box, hint."""
-        name = self.page.locator(".widget-slider > .widget-label", has_text=re.compile(f"^{label}$"))
-        return name.locator("xpath=ancestor::*[contains(@class, 'widget-hbox')][1]").filter(visible=True)
+        name = self.page.locator("label > span", has_text=re.compile(f"^{label}$"))
+        return self.page.locator(".batchlab .number").filter(has=name).filter(visible=True)
 
     def slider(self, label):
-        return self.line(label).locator("[role=slider]")
+        return self.line(label).locator("input[type=range]")
 
     def box(self, label):
-        return self.line(label).locator("input")
+        return self.line(label).locator("input.box")
 
     def press(self, label, *keys):
         """Focus the slider with this label and press keys, as quickly as they come."""
@@ -227,17 +223,18 @@ class Reader:
         return self.words()
 
     def alarm(self):
-        return "\n".join(self.page.locator("[role=alert]").filter(visible=True).all_inner_texts())
+        return "\n".join(self.page.locator(".message.alarm").filter(visible=True).all_inner_texts())
+
+    def canvas(self):
+        return self.page.locator("canvas.picture").filter(visible=True)
 
     def picture(self):
-        """A fingerprint of the lab's picture."""
-        image = self.page.locator("img.widget-image").filter(visible=True)
-        for _ in range(20):
-            try:
-                return image.evaluate(HASH)
-            except Exception as error:  # replaced while it was fetched
-                last = error
-        raise last
+        """The pixels of the lab's picture."""
+        return self.canvas().evaluate(PIXELS)
+
+    def shows(self):
+        """The values of the controls that the picture was drawn for."""
+        return json.loads(self.canvas().get_attribute("data-shows"))
 
     def trouble(self):
         """Tracebacks and what was written to stderr, on the page, and errors of the page itself."""
