@@ -238,9 +238,9 @@ def test_the_controls_stand_in_the_order_in_which_they_are_read(choice):
         ("batch size", "whole", "1: SGD, 60: full-batch GD"),
         ("learning rate", "number", ""),
         ("epochs", "whole", ""),
+        ("your name", "words", "for the report"),
         ("CSV file", "words", "mine.csv, then Enter"),
         ("target column", "words", "empty: the last one"),
-        ("your name", "words", "for the report"),
         ("commit", "press", ""),
         ("save report", "press", ""),
     ]

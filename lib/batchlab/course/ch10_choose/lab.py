@@ -41,9 +41,9 @@ class Choice(Live):
         "learning rate", 0, 1e3, START["learning_rate"], log=True, slider=(1e-4, 10), low_allowed=False
     )
     epochs = Whole("epochs", 1, 10 * planning.MANY, START["epochs"], log=True, slider=(1, 100))
+    author = Words("your name", hint="for the report")
     path = Words("CSV file", hint="mine.csv, then Enter")
     target = Words("target column", hint="empty: the last one")
-    author = Words("your name", hint="for the report")
 
     def __init__(self, given, *, hidden=(32,), locked=False):
         process.keep_programs()
