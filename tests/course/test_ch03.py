@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import html
 import io
 import random
 import re
@@ -10,7 +9,6 @@ import sys
 import threading
 import time
 
-import ipywidgets as widgets
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,7 +19,8 @@ from batchlab.course import plots
 from batchlab.course.ch03_overfit import lab as live
 from batchlab.course.ch03_overfit import views
 
-from .test_stage import nothing_waits, press, settled, until, waiting
+from ..live.page import Page, settled
+from ..live.test_stage import until, waiting
 
 EPOCHS = 60
 SINE = bl.data.DEFAULTS["noisy sine"]
@@ -53,7 +52,7 @@ def trained(problem=None, num_epochs=EPOCHS, **settings):
 
 def numbers(lab):
     names = ("batch_size", "epochs", "learning_rate", "noise", "seed", "dataset", "against", "band")
-    return {name: getattr(lab, name).value for name in names}
+    return {name: getattr(lab, name) for name in names}
 
 
 def line(lab, label):
@@ -89,29 +88,26 @@ def marked(lab):
 
 
 def message(lab):
-    return html.unescape(re.sub("<[^>]*>", "", lab.message.value))
+    return lab.frame["message"]
 
 
-def button(lab, name):
-    def below(widget):
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from below(child)
-
-    (found,) = (one for one in below(lab) if isinstance(one, widgets.Button) and one.description == name)
-    return found
+def shown(lab):
+    """All that a page draws."""
+    return lab.standing["strokes"], lab.frame["strokes"]
 
 
 def assert_shows(lab, run, epoch):
     """Picture and words show this run at this epoch."""
-    x, losses = plots.along(run, lab.against.value), [plots.median(run.train_loss), plots.median(run.val_loss)]
+    x, losses = plots.along(run, lab.against), [plots.median(run.train_loss), plots.median(run.val_loss)]
     for drawn, loss in zip(curves(lab), losses, strict=True):
         np.testing.assert_array_equal(drawn, plots.thinned(x, loss, across=plots.across(lab._axes, x)))
     assert marked(lab) == (x[epoch], losses[0][epoch], losses[1][epoch])
-    assert f"batch size {run.batch_size}, epoch {epoch}: training loss {losses[0][epoch]:.3g}" in lab.status.value
-    assert 'aria-live="polite"' in lab.status.value
-    assert lab.words() in html.unescape(lab.status.value)
-    assert lab.picture.image.value == lab.picture.png
+    assert f"batch size {run.batch_size}, epoch {epoch}: training loss {losses[0][epoch]:.3g}" in lab.frame["words"]
+    assert lab.words() == lab.frame["words"]
+    shows = lab.frame["shows"]
+    assert (shows["batch_size"], shows["learning_rate"]) == (run.batch_size, run.learning_rate)
+    assert shows == numbers(lab) | {"logarithmic": lab.logarithmic}
+    assert not lab.error
     assert any(f"after {epoch} epochs" in text for text in texts(lab))
     assert (f"best epoch {views.best_epoch(run)}" in texts(lab)) == (run.num_epochs > 0)
 
@@ -150,14 +146,14 @@ CHANGES = {
 @pytest.mark.parametrize(("name", "value", "settings"), CHANGES.values(), ids=CHANGES)
 def test_a_control_changes_what_it_should_and_nothing_else(name, value, settings):
     lab = make()
-    before, old, png = numbers(lab), lab.run, lab.picture.png
-    getattr(lab, name).value = value
+    before, old, png = numbers(lab), lab.run, shown(lab)
+    setattr(lab, name, value)
     assert numbers(lab) == before | {name: value}
     assert lab.run is not old
     assert_shows(lab, trained(**settings), EPOCHS)
-    assert lab.picture.png != png
+    assert shown(lab) != png
     assert ("(medians of 5 seeds)" in lab.words()) == (name == "band")
-    getattr(lab, name).value = before[name]
+    setattr(lab, name, before[name])
     assert_shows(lab, trained(), EPOCHS)
     assert numbers(lab) == before
 
@@ -166,23 +162,23 @@ def test_runs_that_differ_in_batch_size_or_rate_start_from_the_same_parameters()
     lab = make()
     losses = [beginnings(lab)]
     for name, value in (("batch_size", 1), ("batch_size", N), ("learning_rate", 0.3)):
-        getattr(lab, name).value = value
+        setattr(lab, name, value)
         losses.append(beginnings(lab))
     np.testing.assert_array_equal(losses, losses[:1] * 4)
-    lab.seed.value = 1
+    lab.seed = 1
     assert beginnings(lab) != losses[0]
 
 
 def test_noise_moves_the_samples_and_keeps_their_shapes():
     lab = make()
     old = lab.problem
-    dots = line(lab, "training sample").get_ydata()
-    lab.noise.value = 0.0
+    dots = line(lab, "training samples").get_ydata()
+    lab.noise = 0.0
     assert [array.shape for array in (lab.problem.x, lab.problem.y, lab.problem.x_val, lab.problem.y_val)] == [
         array.shape for array in (old.x, old.y, old.x_val, old.y_val)
     ]
     np.testing.assert_array_equal(lab.problem.x, old.x)
-    np.testing.assert_array_equal(np.ravel(line(lab, "training sample").get_ydata()), lab.problem.y.ravel())
+    np.testing.assert_array_equal(np.ravel(line(lab, "training samples").get_ydata()), lab.problem.y.ravel())
     assert (np.ravel(dots) != lab.problem.y.ravel()).any()
     sine = np.sin(3 * lab.problem.in_original_units(lab.problem.x))
     np.testing.assert_allclose(lab.problem.y, sine, atol=1e-5)
@@ -192,7 +188,7 @@ def test_noise_moves_the_samples_and_keeps_their_shapes():
 def test_the_horizontal_axis_by_choice(axis):
     lab = make()
     run = lab.run
-    lab.against.value = axis
+    lab.against = axis
     assert lab.run is run
     x = curves(lab)[0][0]
     per_epoch = -(-N // run.batch_size)
@@ -207,7 +203,7 @@ def test_the_horizontal_axis_by_choice(axis):
     assert right.get_xlabel() in (axis, f"{axis} (logarithmic)")
     assert right.get_xlim() == pytest.approx((0, x[-1]))
     assert_shows(lab, run, EPOCHS)
-    lab.batch_size.value = 1
+    lab.batch_size = 1
     assert_shows(lab, lab.run, EPOCHS)
     assert right.get_xlim()[1] >= curves(lab)[0][0][-1] * (1 - 1e-9)
 
@@ -217,7 +213,7 @@ def test_limits_only_grow_so_that_runs_can_be_compared():
     axes = lab.picture.figure.axes[1]
     limits = []
     for value in (0.2, 0.001, 0.05):
-        lab.learning_rate.value = value
+        lab.learning_rate = value
         losses = np.concatenate([losses for _, losses in curves(lab)])
         limits.append(axes.get_ylim())
         assert limits[-1][0] < losses.min()
@@ -230,124 +226,101 @@ def test_limits_only_grow_so_that_runs_can_be_compared():
 # ------------------------------------------------------------------------------------------------ the batch-size slider
 
 
-def test_arrow_keys_reach_every_batch_size():
+def test_every_batch_size_can_be_wished():
     lab = make(epochs=1, batch_size=1)
-    seen = [lab.run.batch_size]
-    for _ in range(N):
-        press(lab.batch_size.slider)
-        seen.append(lab.run.batch_size)
-        assert f"batch size {seen[-1]}, epoch 1:" in lab.status.value
-    assert seen == [*range(1, N + 1), N]
-    press(lab.batch_size.slider, -5)
-    assert lab.run.batch_size == N - 5
+    page = Page(lab)
+    for size in range(1, N + 1):
+        page.wish(batch_size=size)
+        assert page.words.startswith(f"batch size {size}, epoch 1:")
+        assert page.shows["batch_size"] == lab.run.batch_size == size
+    row = page.row("batch_size")
+    assert (row["low"], row["high"], row["log"]) == (1, N, True)
 
 
-def test_dragging_reaches_both_ends():
-    lab = make(epochs=1)
-    slider = lab.batch_size.slider
-    for position, size in ((1.0, N), (0.0, 1), (0.5, round(N**0.5))):
-        slider.value = 10 ** (position * slider.max)
-        assert lab.run.batch_size == lab.batch_size.value == size
-
-
-def test_the_front_end_s_rounded_echo_trains_nothing():
-    lab = make()
-    lab.learning_rate.box.value = "0.0512"
-    lab.epochs.slider.step = 7
-    lab.epochs.box.value = "38"
-    lab.batch_size.box.value = "7"
-    run, png = lab.run, lab.picture.png
-    values = numbers(lab)
-    for control in (lab.learning_rate, lab.epochs, lab.batch_size, lab.seed, lab.noise):
-        press(control.slider, 0)
+def test_a_wish_for_what_is_there_trains_nothing():
+    lab = make(learning_rate=0.0512, epochs=38, batch_size=7)
+    run, drawn, values = lab.run, shown(lab), numbers(lab)
+    Page(lab).wish(**{name: value for name, value in values.items() if not isinstance(value, str)})
     assert lab.run is run
-    assert numbers(lab) == values
-    assert lab.picture.png == png
+    assert (numbers(lab), shown(lab)) == (values, drawn)
 
 
 def test_the_ends_are_named():
-    lab = make()
-    assert "SGD" in lab.batch_size.hint.value
-    assert f"{N}: full-batch GD" in lab.batch_size.hint.value
+    hint = Page(make()).row("batch_size")["hint"]
+    assert "SGD" in hint
+    assert f"{N}: full-batch GD" in hint
 
 
 # --------------------------------------------------------------------------------------------------------- typed values
 
 BAD = {
-    "batch_size": (["0", str(N + 1), "-3", "abc", "2.5", "", "nan"], f"a whole number from 1 to {N}"),
-    "epochs": (["-1", "100001", "abc", "2.5", ""], "a whole number from 0 to 100000"),
-    "learning_rate": (["0", "-1", "abc", "nan", "inf", "1e9", "1e-60", ""], "a number above 0, up to 1,000"),
-    "noise": (["-0.1", "2", "x", ""], "a number from 0 to 1"),
-    "seed": (["-1", str(2**31), "1.5", "x", ""], "a whole number from 0 to"),
+    "batch_size": ([0, N + 1, -3, "abc", 2.5, "", "nan"], f"a whole number from 1 to {N}"),
+    "epochs": ([-1, 100001, "abc", 2.5, ""], "a whole number from 0 to 100000"),
+    "learning_rate": ([0, -1, "abc", "nan", "inf", 1e9, 1e-60, ""], "a number above 0, up to 1,000"),
+    "noise": ([-0.1, 2, "x", ""], "a number from 0 to 1"),
+    "seed": ([-1, 2**31, 1.5, "x", ""], "a whole number from 0 to"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_value_is_answered_in_words_and_changes_nothing(name, said_not_raised):
+def test_a_bad_value_is_answered_in_words_and_changes_nothing(name):
     lab = make()
-    run, png, values, words = lab.run, lab.picture.png, numbers(lab), lab.status.value
-    control = getattr(lab, name)
+    page, run, drawn, values, words = Page(lab), lab.run, shown(lab), numbers(lab), lab.frame["words"]
     for typed in BAD[name][0]:
-        control.box.value = typed
-        said = message(lab)
-        assert said.startswith(f"{control.slider.description} is "), "the control"
-        given = typed if re.fullmatch(r"-?[\d.]+", typed) else ""
-        assert given in said, "the value"
-        assert BAD[name][1] in said, "the range"
-        assert 'role="alert"' in lab.message.value
-        assert control.box.value == typed  # to be corrected, not typed again
-        assert (lab.run, lab.picture.png, numbers(lab), lab.status.value) == (run, png, values, words)
-    lab.against.value = "iterations"  # something else: the complaint goes, and what was refused with it
-    assert message(lab) == ""
-    assert float(control.box.value) == pytest.approx(control.value, rel=0.01)
+        page.wish(**{name: typed})
+        assert page.message.startswith(f"{page.row(name)['label']} is "), "the control"
+        assert str(typed) in page.message, "the value"
+        assert BAD[name][1] in page.message, "the range"
+        assert lab.frame["alarm"]
+        assert lab.frame["refused"] == {name: typed}  # to be corrected, not typed again
+        assert (lab.run, shown(lab), numbers(lab), page.words) == (run, drawn, values, words)
+        with pytest.raises((ValueError, TypeError), match=re.escape(page.message)):
+            setattr(lab, name, typed)  # a cell is told the same
+    page.wish(against="iterations")  # something else: the complaint goes, and what was refused with it
+    assert (message(lab), lab.frame["refused"]) == ("", {})
 
 
-def test_the_remedy_for_a_batch_size_names_both_ends(said_not_raised):
+def test_the_remedy_for_a_batch_size_names_both_ends():
     lab = make()
-    lab.batch_size.box.value = "0"
+    Page(lab).wish(batch_size=0)
     assert f"1 is SGD, {N} (all samples) is full-batch gradient descent." in message(lab)
 
 
-@pytest.mark.parametrize("remedy", ["a good value", "the value as it was", "the slider", "another control"])
-def test_the_complaint_goes_when_it_is_answered(remedy, said_not_raised):
+@pytest.mark.parametrize(
+    "remedy", [{"batch_size": 5}, {"batch_size": SINE["batch_size"]}, {"learning_rate": 0.1}], ids=str
+)
+def test_the_complaint_goes_when_it_is_answered(remedy):
     lab = make()
-    lab.batch_size.box.value = "abc"
+    page = Page(lab)
+    page.wish(batch_size="abc")
     assert message(lab)
-    if remedy == "a good value":
-        lab.batch_size.box.value = "5"
-    elif remedy == "the value as it was":
-        lab.batch_size.box.value = str(SINE["batch_size"])
-    elif remedy == "the slider":
-        press(lab.batch_size.slider)
-    else:
-        lab.learning_rate.value = 0.1
-    assert message(lab) == ""
-    if remedy != "another control":
-        assert lab.batch_size.box.value == str(lab.batch_size.value)
+    page.wish(**remedy)
+    assert (message(lab), lab.frame["refused"], lab.frame["alarm"]) == ("", {}, False)
 
 
 @pytest.mark.parametrize(
-    ("name", "typed", "value"),
+    ("name", "value"),
     [
-        ("batch_size", "7", 7),
-        ("batch_size", str(N), N),
-        ("epochs", "37", 37),
-        ("epochs", "1e2", 100),
-        ("learning_rate", "0.0123", 0.0123),
-        ("learning_rate", "2e-5", 2e-5),
-        ("noise", "0.123", 0.123),
-        ("seed", "12345", 12345),
+        ("batch_size", 7),
+        ("batch_size", N),
+        ("epochs", 37),
+        ("epochs", 100),
+        ("learning_rate", 0.0123),
+        ("learning_rate", 2e-5),
+        ("noise", 0.123),
+        ("seed", 12345),
     ],
 )
-def test_a_good_value_can_be_typed_exactly(name, typed, value):
+def test_a_good_value_can_be_typed_exactly(name, value):
     lab = make()
-    getattr(lab, name).box.value = typed
+    Page(lab).wish(**{name: value})
     assert numbers(lab)[name] == value
     assert lab.run.num_epochs >= EPOCHS
-    assert_shows(lab, lab.run, min(lab.epochs.value, lab.run.num_epochs))
+    assert_shows(lab, lab.run, min(lab.epochs, lab.run.num_epochs))
     if name in ("batch_size", "learning_rate", "seed"):
         assert getattr(lab.run, name) == value
-    assert getattr(lab, name).box.value in (typed, f"{value:.3g}", str(value))
+    row = Page(lab).row(name)
+    assert row["low"] <= value <= row["high"]  # the slider reaches as far
 
 
 # -------------------------------------------------------------------------------------------------------------- epochs
@@ -358,7 +331,7 @@ def test_the_epochs_slider_only_looks_up_what_has_been_trained(monkeypatch):
     run, before = lab.run, curves(lab)
     monkeypatch.setattr(run, "train", None)
     for epoch in (0, 1, 37, EPOCHS - 1, 5):
-        lab.epochs.slider.value = epoch
+        lab.epochs = epoch
         assert lab.run is run
         assert_shows(lab, run, epoch)
         for drawn, same in zip(curves(lab), before, strict=True):
@@ -371,13 +344,13 @@ def test_the_epochs_slider_only_looks_up_what_has_been_trained(monkeypatch):
 def test_moved_beyond_it_trains_on():
     lab = make()
     run = lab.run
-    lab.epochs.value = 150
+    lab.epochs = 150
     assert lab.run is run
     assert_shows(lab, trained(num_epochs=150), 150)
-    lab.epochs.value = 20
+    lab.epochs = 20
     assert_shows(lab, run, 20)
     assert run.num_epochs == 150
-    lab.batch_size.value = 1  # what is trained anew goes as far as the lab began, whatever is looked at
+    lab.batch_size = 1  # what is trained anew goes as far as the lab began, whatever is looked at
     assert_shows(lab, trained(batch_size=1), 20)
     assert lab.run.num_epochs == EPOCHS
 
@@ -386,11 +359,11 @@ def test_the_words_say_on_which_side_of_the_best_epoch_the_picture_is():
     lab = make(hidden=(32, 32), epochs=3000)
     best = views.best_epoch(lab.run)
     assert 0 < best < 3000
-    lab.epochs.value = 0
+    lab.epochs = 0
     assert "Underfitting: the lowest is still to come." in lab.words()
-    lab.epochs.value = best
+    lab.epochs = best
     assert "This is the best epoch." in lab.words()
-    lab.epochs.value = 3000
+    lab.epochs = 3000
     assert "Overfitting: the validation loss is" in lab.words()
     assert {"underfitting", "overfitting", f"best epoch {best}"} <= set(texts(lab))
     lowest = plots.median(lab.run.val_loss)[best]
@@ -406,7 +379,7 @@ def test_counters_in_words():
         f"{EPOCHS} epochs = {EPOCHS * per_epoch:,} iterations = {EPOCHS * N:,} samples seen",
         "ms per epoch",
     ):
-        assert words in lab.counters.value
+        assert words in " · ".join(lab.frame["facts"])
 
 
 # ----------------------------------------------------------------------------------------- keep, reset, run, and pause
@@ -415,17 +388,17 @@ def test_counters_in_words():
 def test_kept_runs_stay_as_labelled_ghosts():
     lab = make()
     first = trained()
-    button(lab, "keep").click()
+    lab.keep()
     assert list(ghosts(lab)) == [f"kept: B = {SINE['batch_size']}, rate 0.05, noise 0.3, seed 0"]
-    png = lab.picture.png
-    lab.batch_size.value = 1
-    assert lab.picture.png != png
+    png = shown(lab)
+    lab.batch_size = 1
+    assert shown(lab) != png
     assert_shows(lab, trained(batch_size=1), EPOCHS)
     (ghost,) = ghosts(lab).values()
     np.testing.assert_array_equal(ghost.get_ydata(), first.val_loss)
     legend = lab.picture.figure.axes[1].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == list(ghosts(lab))
-    lab.against.value = "iterations"  # both are drawn against the updates that they made
+    lab.against = "iterations"  # both are drawn against the updates that they made
     np.testing.assert_array_equal(ghosts(lab).popitem()[1].get_xdata(), first.iterations)
     assert lab.picture.figure.axes[1].get_xlim()[1] >= max(first.iterations[-1], lab.run.iterations[-1])
 
@@ -434,62 +407,62 @@ def test_several_runs_are_kept_and_the_oldest_goes():
     lab = make()
     labels = []
     for batch_size in range(1, 7):
-        lab.batch_size.value = batch_size
-        button(lab, "keep").click()
+        lab.batch_size = batch_size
+        lab.keep()
         labels.append(f"kept: B = {batch_size}, rate 0.05, noise 0.3, seed 0")
         assert list(ghosts(lab)) == labels[-len(plots.KEPT) :]
     colors = [one.get_color() for one in ghosts(lab).values()]
     assert len(set(colors)) == len(plots.KEPT)
     for batch_size, one in zip(range(3, 7), ghosts(lab).values(), strict=True):
         np.testing.assert_array_equal(one.get_ydata(), trained(batch_size=batch_size).val_loss)
-    lab.noise.value = 0.1  # the samples change, and the ghosts stay to compare with
+    lab.noise = 0.1  # the samples change, and the ghosts stay to compare with
     assert list(ghosts(lab)) == labels[-len(plots.KEPT) :]
 
 
 def test_a_kept_band_says_that_it_is_one():
     lab = make()
-    lab.band.value = True
-    button(lab, "keep").click()
+    lab.band = True
+    lab.keep()
     (label,) = ghosts(lab)
     assert f"{live.BAND} seeds" in label
 
 
 def test_keeping_the_same_run_twice_changes_nothing():
     lab = make()
-    button(lab, "keep").click()
-    button(lab, "keep").click()
+    lab.keep()
+    lab.keep()
     assert len(ghosts(lab)) == 1
 
 
 @pytest.mark.parametrize("name", ["noisy sine", "two moons", "digits"])
 def test_the_ground_of_the_picture_is_white(name):
     lab = bl.Lab(name, epochs=100)
-    for size in (lab.batch_size.value, 3, lab.batch_size.high):
-        lab.batch_size.value = size
-        picture = np.asarray(Image.open(io.BytesIO(lab.picture.png)).convert("RGB"))
+    for size in (lab.batch_size, 3, lab.n):
+        lab.batch_size = size
+        picture = np.asarray(Image.open(io.BytesIO(lab.picture.png(1))).convert("RGB"))
         assert (picture[:, -3:] == 255).all()
         assert (picture[-3:] == 255).all()
 
 
 def test_reset_brings_everything_back():
     lab = make(batch_size=5, seed=3)
-    before, png, words = numbers(lab), lab.picture.png, lab.words()
-    button(lab, "keep").click()
+    before, png, words = numbers(lab), shown(lab), lab.words()
+    lab.keep()
     for name, value in (("batch_size", 1), ("learning_rate", 0.2), ("noise", 0.6), ("seed", 5), ("epochs", 20)):
-        getattr(lab, name).value = value
-    lab.against.value, lab.band.value = "iterations", True
-    button(lab, "reset").click()
+        setattr(lab, name, value)
+    lab.against, lab.band = "iterations", True
+    lab.reset()
     assert numbers(lab) == before
     assert not ghosts(lab)
-    assert (lab.picture.png, lab.words()) == (png, words)
+    assert (shown(lab), lab.words()) == (png, words)
     assert_shows(lab, trained(batch_size=5, seed=3), EPOCHS)
 
 
 def test_run_trains_on_when_there_is_nothing_left_to_do():
     lab = make()
     run = lab.run
-    button(lab, "run").click()
-    assert (lab.run, lab.epochs.value) == (run, 2 * EPOCHS)
+    lab.run_or_pause()
+    assert (lab.run, lab.epochs) == (run, 2 * EPOCHS)
     assert_shows(lab, trained(num_epochs=2 * EPOCHS), 2 * EPOCHS)
 
 
@@ -503,11 +476,11 @@ def tour():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(live, "WIDTHS", ())
         lab = bl.Lab()
-        lab.against.value = "iterations"
-        button(lab, "keep").click()
+        lab.against = "iterations"
+        lab.keep()
         for name in ("noisy sine", "two moons", "digits", "noisy sine"):
-            lab.dataset.value = name
-            labels = [child.slider.description for child in (lab.noise, lab.batch_size)]
+            lab.dataset = name
+            labels = [Page(lab).row(control)["label"] for control in ("noise", "batch_size")]
             seen[name] = lab.run, numbers(lab), labels, texts(lab), lab.words(), list(lab.frame_bytes), lab.kept
             lab.frame_bytes = []
     return seen
@@ -552,27 +525,27 @@ OWN = {
 def test_a_reader_s_own_problem(problem):
     lab = make(problem, hidden=(3,), epochs=4)
     n = len(problem.x)
-    assert lab.dataset.options == (problem.name, *bl.data.DATASETS)
-    assert lab.noise.layout.display == "none"  # what is measured has the noise that it has
+    assert Page(lab).row("dataset")["options"] == [problem.name, *bl.data.DATASETS]
+    assert Page(lab).row("noise")["hidden"]  # what is measured has the noise that it has
     for batch_size in (1, n):
-        lab.batch_size.value = batch_size
-        run = bl.fit(problem, num_epochs=0, hidden=(3,), batch_size=batch_size, learning_rate=lab.learning_rate.value)
+        lab.batch_size = batch_size
+        run = bl.fit(problem, num_epochs=0, hidden=(3,), batch_size=batch_size, learning_rate=lab.learning_rate)
         assert_shows(lab, run.train(4), 4) if problem.kind == "regression" else None
         assert lab.words().startswith(f"batch size {batch_size}, epoch 4: ")
-    press(lab.batch_size.slider, -1)
-    assert lab.batch_size.value == max(n - 1, 1)
+    Page(lab).wish(batch_size=max(n - 1, 1))
+    assert lab.batch_size == max(n - 1, 1)
     for epochs in (0, 6):
-        lab.epochs.value = epochs
+        lab.epochs = epochs
         assert f"epoch {epochs}:" in lab.words()
-    button(lab, "keep").click()
-    button(lab, "reset").click()
+    lab.keep()
+    lab.reset()
     assert lab.problem is problem
-    assert lab.epochs.value == 4
+    assert lab.epochs == 4
 
 
 def test_batches_of_the_default_size_need_not_exist():
     assert bl.data.OWN["batch_size"] > 2
-    assert make(OWN["two samples"], hidden=(3,), epochs=2).batch_size.value == 2
+    assert make(OWN["two samples"], hidden=(3,), epochs=2).batch_size == 2
 
 
 @pytest.mark.parametrize(
@@ -580,8 +553,8 @@ def test_batches_of_the_default_size_need_not_exist():
     [
         ({"problem": "two suns"}, "there is no dataset 'two suns'; choose one of noisy sine, two moons, digits"),
         ({"problem": [1, 2]}, "problem is a list; it must be a bl.Problem"),
-        ({"batch_size": 0}, f"batch_size is 0; it must be a whole number from 1 to {N}"),
-        ({"batch_size": N + 1}, f"batch_size is {N + 1}; it must be"),
+        ({"batch_size": 0}, f"batch size is 0; it must be a whole number from 1 to {N}"),
+        ({"batch_size": N + 1}, f"batch size is {N + 1}; it must be"),
         ({"learning_rate": -1}, "learning rate is -1; it must be"),
         ({"epochs": 2.5}, "epochs is 2.5; it must be a whole number"),
         ({"seed": -1}, "seed is -1; it must be"),
@@ -595,17 +568,13 @@ def test_a_lab_that_cannot_be_is_refused_in_words(settings, words):
 
 
 def test_only_the_controls_asked_for_are_shown():
-    def shown(widget):
-        if isinstance(widget, widgets.Button | widgets.Dropdown | widgets.Checkbox):
-            return [widget.description]
-        if hasattr(widget, "slider"):
-            return [widget.slider.description]
-        return [name for child in getattr(widget, "children", ()) for name in shown(child)]
+    def labels(lab):
+        return [row["label"] for row in lab.rows["list"]]
 
-    assert shown(make(controls=("batch size", "epochs"))) == ["batch size", "epochs"]
-    assert set(shown(make())) == {
+    assert labels(make(controls=("batch size", "epochs"))) == ["batch size", "epochs"]
+    assert set(labels(make())) == {
         *("batch size", "epochs", "learning rate", "dataset", "noise", "seed", "against"),
-        *("run", "keep", "reset", f"band over {live.BAND} seeds", "log axis"),
+        *("run", "best epoch", "keep", "reset", f"band over {live.BAND} seeds", "logarithmic axis"),
     }
 
 
@@ -620,10 +589,11 @@ def guess():
 
 
 def assert_locked(lab, locked):
-    controls = [part for one in (lab.batch_size, lab.epochs, lab.learning_rate) for part in (one.slider, one.box)]
-    controls += [lab.noise.slider, lab.seed.box, lab.dataset, lab.against, lab.band]
-    controls += [button(lab, name) for name in ("run", "keep", "reset")]
-    assert {control.disabled for control in controls} == {locked}
+    assert lab.rows["locked"] is lab.locked is locked
+    if locked:
+        before = numbers(lab)
+        Page(lab).wish(batch_size=1, run_or_pause=True, keep=True, dataset="digits", band=True)
+        assert (numbers(lab), lab.kept) == (before, [])
 
 
 def test_a_locked_lab_shows_the_start_alone_until_a_prediction_is_made(guess):
@@ -631,7 +601,7 @@ def test_a_locked_lab_shows_the_start_alone_until_a_prediction_is_made(guess):
     assert_locked(lab, True)
     assert lab.run.num_epochs == 0
     assert_shows(lab, trained(num_epochs=0), 0)
-    assert "Nothing has been trained yet." in lab.status.value
+    assert "Nothing has been trained yet." in lab.frame["words"]
     assert "prediction" in message(lab)
     guess.unlock(lab)
     assert lab.locked
@@ -673,12 +643,12 @@ def test_unlocking_on_a_running_kernel(guess):
 @pytest.mark.parametrize("band", [False, True], ids=["one run", "band"])
 def test_divergence_is_said_in_words_and_the_picture_stays_sensible(rate, band):
     lab = make()
-    lab.band.value = band
-    lab.learning_rate.value = rate
+    lab.band = band
+    lab.learning_rate = rate
     assert lab.lost_at() is not None
     assert f"The run diverged: from epoch {lab.lost_at()} on" in message(lab)
     assert f"learning rate {rate:.3g} is too high for batch size {SINE['batch_size']}; lower it" in message(lab)
-    assert 'role="alert"' in lab.message.value
+    assert lab.frame["alarm"]
     assert f"The run diverged at epoch {lab.lost_at()}." in lab.words()
     assert lab.words().startswith(f"batch size {SINE['batch_size']}, epoch ")
     assert "nan" not in lab.words()
@@ -690,13 +660,13 @@ def test_divergence_is_said_in_words_and_the_picture_stays_sensible(rate, band):
     assert np.isfinite(beginnings(lab)).all()
     assert np.isfinite([text.get_position() for text in right.texts]).all()
     for epochs in (0, 5, EPOCHS, 2 * EPOCHS):
-        lab.epochs.value = epochs
+        lab.epochs = epochs
         assert np.isfinite(marked(lab)).all()
         assert "diverged" in message(lab)
-    button(lab, "keep").click()
-    button(lab, "run").click()
+    lab.keep()
+    lab.run_or_pause()
     assert "diverged" in message(lab)
-    lab.learning_rate.value = 0.05
+    lab.learning_rate = 0.05
     assert message(lab) == ""
     assert lab.lost_at() is None
 
@@ -704,30 +674,30 @@ def test_divergence_is_said_in_words_and_the_picture_stays_sensible(rate, band):
 @pytest.mark.parametrize("axis", plots.AXES)
 def test_the_horizontal_axis_is_logarithmic_or_not(axis):
     lab = make()
-    button(lab, "keep").click()
-    lab.against.value = axis
+    lab.keep()
+    lab.against = axis
     assert lab._axes.get_xlabel() == f"{axis} (logarithmic)"
     assert_shows(lab, lab.run, EPOCHS)
-    drawn = lab.picture.png
-    lab.logarithmic.value = False
+    drawn = shown(lab)
+    lab.logarithmic = False
     assert (lab._axes.get_xscale(), lab._axes.get_xlabel()) == ("linear", axis)
-    assert lab.picture.png != drawn
+    assert shown(lab) != drawn
     assert_shows(lab, lab.run, EPOCHS)
     assert len(ghosts(lab)) == 1
-    button(lab, "reset").click()
-    assert lab.logarithmic.value
+    lab.reset()
+    assert lab.logarithmic
     assert lab._axes.get_xlabel() == "epochs (logarithmic)"
 
 
 def test_a_run_that_diverged_is_not_called_overfitting():
     lab = make()
-    lab.learning_rate.value = 1000.0
+    lab.learning_rate = 1000.0
     assert "diverged" in texts(lab)
     assert not any(word.startswith(("under", "over", "best")) for word in texts(lab))
     assert (
         lab.picture.figure.axes[1].get_xlim()[1] == lab.run.num_epochs < EPOCHS
     )  # as far as there is something to see
-    lab.learning_rate.value = 0.05
+    lab.learning_rate = 0.05
     assert lab.picture.figure.axes[1].get_xlim()[1] == EPOCHS
     assert "diverged" not in texts(lab)
 
@@ -777,15 +747,15 @@ def test_an_exception_is_said_in_words_and_the_lab_recovers(where, strict, monke
     lab = make()
     if not strict:
         monkeypatch.delenv("BATCHLAB_STRICT")
-    target = {"drawing": (lab.picture, "show"), "training": (type(lab.run), "train"), "start": (live, "fit")}[where]
+    target = {"drawing": (lab.picture, "move"), "training": (type(lab.run), "train"), "start": (live, "fit")}[where]
     with monkeypatch.context() as patch:
         patch.setattr(*target, fail)
         with pytest.raises(ZeroDivisionError) if strict else contextlib.nullcontext():
-            lab.batch_size.value = 5
+            lab.batch_size = 5
     assert "This did not work: ZeroDivisionError: division by zero." in message(lab)
-    assert 'role="alert"' in lab.message.value
+    assert lab.frame["alarm"]
     assert not lab.busy
-    lab.batch_size.value = 6
+    lab.batch_size = 6
     assert message(lab) == ""
     assert lab.error is None
     assert_shows(lab, trained(batch_size=6), EPOCHS)
@@ -796,13 +766,13 @@ def test_on_a_running_kernel_an_exception_is_said_and_kept(monkeypatch):
         lab = make()
         await settled(lab)
         with monkeypatch.context() as patch:
-            patch.setattr(lab.picture, "show", fail)
-            await asyncio.to_thread(setattr, lab.batch_size, "value", 5)
+            patch.setattr(lab.picture, "move", fail)
+            await asyncio.to_thread(setattr, lab, "batch_size", 5)
             await settled(lab)
         assert "ZeroDivisionError" in message(lab)
         with pytest.raises(ZeroDivisionError):
             lab.wait()
-        lab.batch_size.value = 6
+        lab.batch_size = 6
         await settled(lab)
         assert message(lab) == ""
         assert_shows(lab, trained(batch_size=6), EPOCHS)
@@ -820,13 +790,13 @@ def test_a_static_picture_with_words_stands_beside_the_widget():
     assert metadata["image/png"]["alt"] == lab.words()
     assert metadata["image/png"]["alt"].startswith(f"batch size {SINE['batch_size']}, epoch {EPOCHS}: training loss")
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    lab.batch_size.value = 1
-    lab.learning_rate.value = 1000.0
-    for other in (lab, twin):
-        again, words = other._repr_mimebundle_()
-        assert words == metadata
-        assert again["image/png"] == bundle["image/png"]
-        assert again["text/plain"] == bundle["text/plain"] == "Lab: noisy sine"
+    again, words = twin._repr_mimebundle_()  # the same cell writes the same notebook
+    assert (again["image/png"], words) == (bundle["image/png"], metadata)
+    assert again["text/plain"] == bundle["text/plain"] == "Lab: noisy sine"
+    lab.batch_size = 1
+    again, words = lab._repr_mimebundle_()
+    assert again["image/png"] != bundle["image/png"]
+    assert words["image/png"]["alt"] == lab.words() != metadata["image/png"]["alt"]
 
 
 # ---------------------------------------------------------------------------------------------- on a running kernel
@@ -837,11 +807,12 @@ def test_on_a_running_kernel_controls_move_the_picture_and_nothing_runs_when_idl
         lab = make()
         await settled(lab)
         assert_shows(lab, trained(), EPOCHS)
-        assert waiting() == []
-        lab.batch_size.value = 5
-        assert lab.busy
+        await until_idle()
+        lab.batch_size = 5
+        assert lab.run.batch_size == SINE["batch_size"]  # whoever sets it does not wait
         await settled(lab)
         assert_shows(lab, trained(batch_size=5), EPOCHS)
+        await until_idle()
         frames = len(lab.frame_bytes)
         await asyncio.sleep(0.1)
         assert (len(lab.frame_bytes), waiting(), lab.busy) == (frames, [], False)
@@ -849,16 +820,24 @@ def test_on_a_running_kernel_controls_move_the_picture_and_nothing_runs_when_idl
     asyncio.run(main())
 
 
+async def until_idle():
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if not waiting():
+            return
+    assert waiting() == []
+
+
 def watch(lab):
     """Which run each frame shows, and on which thread it is drawn and trained."""
-    frames, threads, show = [], set(), lab.picture.show
+    frames, threads, move = [], set(), lab.picture.move
 
     def watched():
         frames.append(lab.run)
         threads.add(threading.current_thread())
-        show()
+        return move()
 
-    lab.picture.show = watched
+    lab.picture.move = watched
     return frames, threads
 
 
@@ -867,11 +846,11 @@ def test_new_settings_supersede_the_running_ones():
         lab = make()
         await settled(lab)
         frames, _ = watch(lab)
-        lab.epochs.box.value = "100000"
+        lab.epochs = 100000
         await until(lambda: lab.run.num_epochs > 300)
         old = lab.run
-        lab.epochs.box.value = str(EPOCHS)
-        lab.batch_size.value = 1
+        lab.epochs = EPOCHS
+        lab.batch_size = 1
         reached = old.num_epochs
         await settled(lab)
         assert lab.run is not old
@@ -890,17 +869,18 @@ def test_curves_grow_while_training_goes_on_and_other_callbacks_get_their_turn()
     async def main():
         lab = make()
         await settled(lab)
-        points, turns, show = [], 0, lab.picture.show
+        points, turns, move = [], 0, lab.picture.move
 
         def watched():
             points.append(curves(lab)[0][0][-1])
-            show()
+            return move()
 
-        lab.picture.show = watched
-        lab.epochs.box.value = "100000"
+        lab.picture.move = watched
+        lab.epochs = 100000
         async with asyncio.timeout(20):
             while len(set(points)) < 5:
                 await asyncio.sleep(0)
+                lab._turns.acknowledged(lab.frame["count"])
                 turns += 1
         lab.close()
         assert points == sorted(points)
@@ -922,7 +902,7 @@ def test_callbacks_from_another_thread_as_ipykernel_7_has_them():
                 name, values = choose.choice(
                     [("batch_size", range(1, N + 1)), ("epochs", range(25)), ("seed", range(5)), ("band", [False])]
                 )
-                getattr(lab, name).value = choose.choice(values)
+                setattr(lab, name, choose.choice(values))
                 if choose.random() < 0.4:
                     time.sleep(choose.random() * 0.01)
 
@@ -941,19 +921,19 @@ def test_pausing_stops_where_it_is_and_running_goes_on_to_where_it_was_headed():
     async def main():
         lab = make()
         await settled(lab)
-        lab.epochs.box.value = "4000"
+        lab.epochs = 4000
         await until(lambda: lab.run.num_epochs > 200)
-        button(lab, "pause").click()
+        lab.run_or_pause()
         await settled(lab)
         run, reached = lab.run, lab.run.num_epochs
         assert reached < 4000
         assert_shows(lab, run, reached)
         await asyncio.sleep(0.05)
         assert (run.num_epochs, lab.busy) == (reached, False)
-        button(lab, "run").click()
+        lab.run_or_pause()
         await settled(lab)
         assert lab.run is run
-        assert (run.num_epochs, lab.epochs.value) == (4000, 4000)
+        assert (run.num_epochs, lab.epochs) == (4000, 4000)
         assert_shows(lab, run, 4000)
 
     asyncio.run(main())
@@ -963,13 +943,13 @@ def test_keeping_does_not_stop_the_run():
     async def main():
         lab = make()
         await settled(lab)
-        lab.epochs.box.value = "3000"
+        lab.epochs = 3000
         await until(lambda: lab.run.num_epochs > 200)
-        button(lab, "keep").click()
+        lab.keep()
         await settled(lab)
         assert lab.run.num_epochs == 3000
         assert len(ghosts(lab)) == 1
-        button(lab, "run")  # and says so
+        assert Page(lab).row("run_or_pause")["label"] == "run"
 
     asyncio.run(main())
 
@@ -977,24 +957,26 @@ def test_keeping_does_not_stop_the_run():
 def test_several_labs_do_not_disturb_each_other():
     async def main():
         one, other = make(), make(seed=1)
-        await settled(one, other)
-        still = other.run, other.picture.png, other.status.value, numbers(other)
-        one.batch_size.value = 5
-        one.against.value = "iterations"
         await settled(one)
-        assert (other.run, other.picture.png, other.status.value, numbers(other)) == still
-        one.batch_size.value, other.batch_size.value = 1, N  # both at once
-        await settled(one, other)
+        await settled(other)
+        still = other.run, shown(other), other.frame["words"], numbers(other)
+        one.batch_size = 5
+        one.against = "iterations"
+        await settled(one)
+        assert (other.run, shown(other), other.frame["words"], numbers(other)) == still
+        one.batch_size, other.batch_size = 1, N  # both at once
+        await settled(one)
+        await settled(other)
         assert_shows(one, trained(batch_size=1), EPOCHS)
         assert_shows(other, trained(batch_size=N, seed=1), EPOCHS)
-        one.epochs.box.value = other.epochs.box.value = "100000"
+        one.epochs = other.epochs = 100_000
         await until(lambda: min(one.run.num_epochs, other.run.num_epochs) > 200)
         one.close()
         reached, beyond = one.run.num_epochs, other.run.num_epochs
         await until(lambda: other.run.num_epochs > beyond)
         assert one.run.num_epochs == reached
         other.close()
-        await nothing_waits()
+        await until_idle()
 
     asyncio.run(main())
 
@@ -1003,13 +985,13 @@ def test_nothing_runs_after_closing():
     async def main():
         lab = make()
         await settled(lab)
-        lab.epochs.box.value = "100000"
+        lab.epochs = 100000
         await until(lambda: lab.run.num_epochs > 200)
         lab.close()
         run, reached, frames = lab.run, lab.run.num_epochs, len(lab.frame_bytes)
-        await nothing_waits()
-        lab.batch_size.value = 1  # a late message from the page
-        button(lab, "keep").click()
+        await until_idle()
+        lab.batch_size = 1  # a late message from the page
+        lab.keep()
         await asyncio.sleep(0.05)
         assert (lab.run, run.num_epochs, len(lab.frame_bytes), lab.busy) == (run, reached, frames, False)
         assert waiting() == []
@@ -1020,9 +1002,9 @@ def test_nothing_runs_after_closing():
 def test_where_updates_show_only_in_callbacks_the_work_is_done_there(monkeypatch):
     async def main():
         lab = make()
-        lab.batch_size.value = 5
+        lab.batch_size = 5
         assert_shows(lab, trained(batch_size=5), EPOCHS)
-        assert waiting() == []
+        await until_idle()
 
     monkeypatch.setitem(sys.modules, "google.colab", object())
     asyncio.run(main())
@@ -1031,7 +1013,7 @@ def test_where_updates_show_only_in_callbacks_the_work_is_done_there(monkeypatch
 def test_a_cell_can_wait_for_the_outcome():
     async def main():
         lab = make()
-        lab.batch_size.value = 5
+        lab.batch_size = 5
         lab.wait()
         assert_shows(lab, trained(batch_size=5), EPOCHS)
         await settled(lab)
@@ -1044,40 +1026,83 @@ def test_a_cell_can_wait_for_the_outcome():
 
 def test_no_position_of_any_control_compiles_after_the_first_run(compilations):
     labs = bl.Lab(hidden=(5,), epochs=3), bl.Lab(bl.data.noisy_sine(n=100), hidden=(5,), epochs=3)
+    for lab in labs:
+        lab.batch_size = 2  # where no loop runs, the widths are prepared with the first wish
     assert compilations  # so that it is known to count
     compilations.clear()
     for lab in labs:
-        n = lab.batch_size.high
+        n = lab.n
         for batch_size in {1, 2, n // 3, n - 1, n, *(size for size in (15, 16, 17, 63, 64, 65) if size < n)}:
-            lab.batch_size.value = batch_size
-            press(lab.batch_size.slider, -1)
+            lab.batch_size = batch_size
+            lab.batch_size = max(batch_size - 1, 1)
         for name, values in (
             ("learning_rate", (1e-4, 0.3, 1000.0, 0.05)),
             ("seed", (1, 2)),
             ("epochs", (0, 70, 2, 200)),
         ):
             for value in values:
-                getattr(lab, name).value = value
+                setattr(lab, name, value)
         for axis in plots.AXES:
-            lab.against.value = axis
-        button(lab, "keep").click()
-        button(lab, "run").click()
-        button(lab, "reset").click()
+            lab.against = axis
+        lab.keep()
+        lab.run_or_pause()
+        lab.reset()
     for noise in (0.0, 0.5, 1.0):
-        labs[0].noise.value = noise
+        labs[0].noise = noise
     assert compilations == []
-    make(hidden=(5,)).batch_size.value = 2  # nor does a second lab of the kind
+    make(hidden=(5,)).batch_size = 2  # nor does a second lab of the kind
     assert compilations == []
 
 
 def test_a_band_compiles_once(compilations):
     lab = bl.Lab(hidden=(5,), epochs=3)
-    lab.band.value = True
+    lab.band = True
     assert compilations
     compilations.clear()
     for batch_size in (1, 2, N):
-        lab.batch_size.value = batch_size
-    lab.seed.value, lab.learning_rate.value, lab.epochs.value = 3, 0.2, 70
-    lab.band.value = False
-    lab.band.value = True
+        lab.batch_size = batch_size
+    lab.seed, lab.learning_rate, lab.epochs = 3, 0.2, 70
+    lab.band = False
+    lab.band = True
     assert compilations == []
+
+
+# ------------------------------------------------------------------------------------------- every slider, dragged
+
+
+def places(row):
+    """Forty places of a slider from one end to the other."""
+    if row["kind"] in ("menu", "steps"):
+        return row.get("options") or row["steps"]
+    low, high = row["low"], row["high"]
+    values = np.expm1(np.linspace(np.log1p(low), np.log1p(high), 40)) if row.get("log") else np.linspace(low, high, 40)
+    return sorted({min(max(round(value), low), high) if row["kind"] == "whole" else value for value in values.tolist()})
+
+
+def test_every_slider_dragged_in_both_directions_leaves_no_error_and_words_that_agree():
+    async def main():
+        lab = make(epochs=30)
+        await settled(lab)
+        page, wrong = Page(lab), []
+
+        def agree(change):
+            shows = change["new"]["shows"]
+            size, epoch = re.match(r"batch size (\d+), epoch (\d+):", change["new"]["words"]).groups()
+            if int(size) != shows["batch_size"] or int(epoch) > shows["epochs"] or change["new"]["alarm"]:
+                wrong.append(change["new"])
+
+        lab.observe(agree, "frame")
+        for name in ("batch_size", "epochs", "learning_rate", "noise", "seed"):
+            start, values = getattr(lab, name), places(page.row(name))
+            if name == "learning_rate":
+                values = [value for value in values if value < 0.5]  # beyond it diverges, and says so
+            for value in [*values, *values[::-1], start]:
+                page.wish(**{name: value})
+                await asyncio.sleep(0.002)
+                lab._turns.acknowledged(lab.frame["count"])
+            await settled(lab)
+            assert (lab.error, page.message, page.shows[name]) == (None, "", start)
+        assert wrong == []
+        assert_shows(lab, lab.run, 30)
+
+    asyncio.run(main())

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from batchlab.live import loop as pacing
+from batchlab.live import press
 
 from . import page
 from .toy import Toy
@@ -74,6 +75,19 @@ def test_a_wish_is_taken_once_and_a_repeated_one_again():
         assert lab.presses == count
     lab.bump()
     assert lab.presses == 4
+
+
+def test_what_a_button_sets_is_taken_together():
+    class Double(Toy):
+        @press("both")
+        def both(self):
+            self.batch_size, self.total = 7, 9
+
+    lab = Double()
+    began, frames = len(lab.began), lab.frame["count"]
+    lab.both()
+    assert lab.began[began:] == [{"batch_size", "total", "both"}]
+    assert (lab.frame["count"], lab.frame["words"]) == (frames + 1, "batch size 7, counted to 9")
 
 
 def test_clicks_come_in_pixels_from_the_lower_left_corner():

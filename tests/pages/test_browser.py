@@ -234,9 +234,7 @@ def test_every_control_has_a_name_and_its_value(lab):
 
 
 def test_every_control_is_reached_by_tab(lab):
-    expected = (
-        lab.page.locator(".batchlab").locator("input, select, button").filter(visible=True).count()
-    )
+    expected = lab.page.locator(".batchlab").locator("input, select, button").filter(visible=True).count()
     lab.slider("batch size").focus()
     reached = set()
     for _ in range(expected):

@@ -58,7 +58,8 @@ class Channel(anywidget.AnyWidget):
         if self._turns.elsewhere:
             self._presses.append(press)
         else:
-            press.action(self)
+            with self._turns.within():  # all that it sets is taken together
+                press.action(self)
             self._turns.changed.append(press.name)
         self._turns.wake()
 

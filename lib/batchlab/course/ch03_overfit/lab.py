@@ -141,6 +141,7 @@ class Lab(Live):
         given = self._given if name == self._first else {}
         settings = {**data.OWN, **({} if name in self.own else data.DEFAULTS[name])}
         self.noise = given.get("noise", data.NOISE.get(name, 0.0))
+        self.kept = []  # curves of another dataset cannot be compared
         self._load(name)
         self.horizon = given.get("epochs", settings["num_epochs"])
         self.epochs = self.horizon
@@ -152,7 +153,7 @@ class Lab(Live):
     def _load(self, name):
         """Make the problem that the controls ask for; the picture is drawn for it."""
         self.problem, self._loaded = self._problem(name, self.noise), (name, self.noise)
-        self.run, self.kept, self._limits = None, [], None
+        self.run, self._limits = None, None
         self.redraw()
 
     def begin(self, changed):
@@ -219,8 +220,7 @@ class Lab(Live):
         left, self._axes = columns(figure, (1, 1.4), left=(0.5, 0.6), top=0.38, bottom=0.5)
         self._left = views.fit_view(left, self.problem, self._predict)
         self._right = views.loss_curves(self._axes, self.problem)
-        if self.problem.name in self.own:  # names of classes, numbers in units of their own
-            views.keep_labels(left)
+        views.keep_labels(left)  # names of classes, numbers in units of their own
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
         return [self._left, self._right]
 
