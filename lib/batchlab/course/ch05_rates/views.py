@@ -161,7 +161,7 @@ def schedules(runs, unit="training loss (cross-entropy)"):
         f"{name}: {median(losses)[-1]:.3g} after {updates[-1]:,} updates" for name, (updates, losses) in runs.items()
     )
     still = Still(f"Training loss against epochs and against updates, medians of the seeds. At the end {said}.")
-    left, right = still.figure.subplots(1, 2, sharey=True)
+    left, right = still.subplots(1, 2, sharey=True)
     looks = zip((GREYS[3], TRAINING, VALIDATION, BEST), ("-", "-", (0, (4, 2)), ":"), (1.6, 4.0, 2.0, 2.0), strict=True)
     for (name, (updates, losses)), (color, style, width) in zip(runs.items(), looks, strict=False):
         for axes, x in ((left, np.arange(len(updates))), (right, updates)):
@@ -171,8 +171,8 @@ def schedules(runs, unit="training loss (cross-entropy)"):
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_xlim(0, max(losses.shape[1] for _, losses in runs.values()) - 1)
     right.set(xlabel="updates (iterations)")
-    left.set_title("at equal epochs")
-    right.set_title("at equal updates")
+    left.set_title("at equal epochs", loc="left")
+    right.set_title("at equal updates", loc="left")
     left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     left.yaxis.set_minor_locator(NullLocator())

@@ -109,7 +109,7 @@ def drift(cycles=20, learning_rate=0.01, gradients=NINE_AND_ONE):
     paths = {name: follow(rule, tuple(gradients) * cycles) for name, rule in made.items()}
     said = ", ".join(f"{name} {path[-1]:,.2f}" for name, path in paths.items())
     still = Still(f"Where the weight is after {cycles} cycles of the ten gradients, from 0: {said}.", height=3.0)
-    axes = still.figure.subplots()
+    axes = still.subplots()
     for (name, path), color, style in zip(paths.items(), RULES.values(), STYLES, strict=True):
         axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2, label=name)
     axes.set_yscale("symlog", linthresh=0.1)
@@ -138,7 +138,7 @@ def gradient_sizes(problem, model, params):
     spread = f"Nine in ten lie within {measure.decades(gradient):.1f} decades, all within "
     spread += f"{measure.decades(gradient, middle=1.0):.1f}."
     still = Still(f"Sizes of the full gradient on a logarithmic axis. {medians}. {spread}", height=2.8)
-    axes = still.figure.subplots()
+    axes = still.subplots()
     low, high = (round_(np.log10(edge)) for round_, edge in
                  ((np.floor, min(map(np.min, layers))), (np.ceil, max(map(np.max, layers)))))  # fmt: skip
     bins = np.logspace(low, high, int(6 * (high - low)) + 1)

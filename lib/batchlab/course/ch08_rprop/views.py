@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...live import View
+from ...live import NARROW, View
 from .. import plots
 from .rules import EPOCHS, RULES, STYLES
 
@@ -36,7 +36,7 @@ def signs_of_weights(axes):
 
     def update(sizes, agreement, rule, epoch, batch_size):
         dots.set_data(np.clip(sizes, low, high), agreement)
-        heading.set_text(f"are the signs of a batch right?\n{rule}, epoch {epoch}, B = {batch_size}")
+        heading.set_text(f"are a batch's signs right?\n{rule}, epoch {epoch}, B = {batch_size}")
         none = int(np.isnan(agreement).sum())
         silent.set_text(f"{none} weights have no gradient" if none else "")
 
@@ -59,7 +59,7 @@ def losses(axes):
     _of_loss(axes)
     axes.set(xlim=(0, 1.01 * EPOCHS), xlabel="epoch")
     box = {"loc": "upper left", "bbox_to_anchor": (-0.02, 1.02), "handletextpad": 0.3, "columnspacing": 0.7}
-    axes.legend(ncols=3, handlelength=1.5, borderaxespad=0.1, **box)
+    axes.legend(ncols=3 if axes.figure.get_figwidth() >= NARROW else 2, handlelength=1.5, borderaxespad=0.1, **box)
 
     def update(losses, epoch, batch_size):
         for line, loss in zip(lines, losses, strict=True):

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.colors import ListedColormap
 
-from ...live import Still, View, columns
+from ...live import NARROW, Still, View, columns
 from .. import plots
 from ..plots import TRAINING, VALIDATION
 from .bumps import N
@@ -22,7 +22,8 @@ def predict_first(axes):
 
 def axes_of(figure):
     """Axes for the loss, for the descents close below it, and for the shares."""
-    loss, strips, shares = columns(figure, (1.25, 1), rows=(2, 1), left=(1.05, 0.65), right=0.12, top=0.42, bottom=0.5)
+    top = 0.42 if figure.get_figwidth() >= NARROW else 0.62
+    loss, strips, shares = columns(figure, (1.25, 1), rows=(2, 1), left=(1.05, 0.65), right=0.12, top=top, bottom=0.5)
     above, below = loss.get_position(), strips.get_position()
     bottom = below.y1 + 0.12 / figure.get_figheight()
     loss.set_position([above.x0, bottom, above.width, above.y1 - bottom])
@@ -54,7 +55,8 @@ def landscape(axes, scene):
         depth = np.interp(place, scene.grid, scene.losses)
         axes.plot(place, depth, mark, color="black", markersize=size, markeredgecolor="white")
     axes.set(xlim=WINDOW, ylim=(scene.losses.min() - 0.6, None), ylabel="loss")
-    axes.set_title("★ best minimum, shaded: its basin", loc="left", fontsize=11)
+    between = " " if axes.figure.get_figwidth() >= NARROW else "\n"
+    axes.set_title(f"★ best minimum,{between}shaded: its basin", loc="left", fontsize=11, linespacing=1.15)
 
 
 def origin(loss, strips, scene):
@@ -133,7 +135,7 @@ def ends_map(scene, starts, rates, numbers):
         f"2 / curvature of its minimum; {np.mean(numbers == -1):.0%} of all descents do not come to rest."
     )
     still = Still(alt, height=4.6)
-    loss, axes = still.figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    loss, axes = still.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     landscape(loss, scene)
     shown = np.full(numbers.shape, len(STRIPES), int)
     for at in range(len(scene.minima)):

@@ -54,7 +54,7 @@ def _key(axes, artists, ncols):
     """What the marks mean, below the axes."""
     below = -0.52 / (axes.get_position().height * axes.figure.get_figheight())  # inches, under the axis's name
     names = [artist.get_label() for artist in artists]
-    axes.legend(artists, names, bbox_to_anchor=(0.46, below), ncols=ncols, markerscale=0.8, **KEYS)
+    axes.legend(artists, names, bbox_to_anchor=(0.42, below), ncols=ncols, markerscale=0.8, **KEYS)
 
 
 def _star(mine, x, y, low, high):
@@ -142,7 +142,7 @@ def settings(axes, plan):
     mine = _of_choice(axes)
     low, high = _rates(plan)
     _arrange(axes, plan, low, high)
-    axes.set_title("learning rate; squares: epochs ×\niterations, over their lowest", linespacing=1.15)
+    axes.set_title("learning rate; squares:\nepochs × iterations / lowest", linespacing=1.15)
     _key(axes, [*squares, lost], 3)
 
     def update(committed, trial):

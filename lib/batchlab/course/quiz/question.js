@@ -6,9 +6,21 @@ function element(tag, looks = {}, ...children) {
   return made;
 }
 
+// Notebook 7 takes plain keys for itself before a control sees them; see live.js.
+function keepKeys() {
+  if (window.batchlabQuizKeys) return;
+  window.batchlabQuizKeys = true;
+  window.addEventListener("keydown", (event) => {
+    if (!event.target.closest?.(".batchlab-quiz")) return;
+    const shortcut = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape" || (event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
+  }, true);
+}
+
 let asked = 0;
 
 function render({ model, el }) {
+  keepKeys();
   const name = `batchlab-question-${Date.now()}-${++asked}`;
   let count = Math.max(0, ...Object.values(model.get("wishes") ?? {}).map(([, earlier]) => earlier));
   const wish = (kind, value) => {
@@ -28,7 +40,7 @@ function render({ model, el }) {
   said.setAttribute("role", "status");
   said.setAttribute("aria-live", "polite");
   commit.classList.add("first");
-  el.classList.add("batchlab", "batchlab-quiz");
+  el.classList.add("batchlab-quiz");
   el.append(group, element("div", { className: "buttons" }, commit, skip, again), said);
 
   let asks = null;
