@@ -6,7 +6,7 @@ from . import process
 
 process.inline_small_loops()
 with process.imports():
-    from . import checks, data, descent, history, measure, models, pieces, sharding, sweeps
+    from . import checks, data, descent, history, measure, models, pieces, sharding, shuffling, sweeps, tables
     from .data import Problem
     from .descent import fit
     from .history import History
@@ -29,7 +29,9 @@ __all__ = [
     "process",
     "quiz",
     "sharding",
+    "shuffling",
     "sweeps",
+    "tables",
 ]
 
 

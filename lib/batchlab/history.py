@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from . import pieces, sharding
 from .checks import check_integer
-from .data import SHUFFLES, shuffles
+from .shuffling import SHUFFLES, shuffles
 
 KEEP_BYTES = 8 * 2**20  # bound on the states that a history keeps; others are trained again when asked for
 

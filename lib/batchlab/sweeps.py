@@ -25,12 +25,13 @@ from tqdm.auto import tqdm
 
 from . import pieces
 from .checks import check_integer, check_number
-from .data import SHUFFLES, check_problem, shuffles
+from .data import check_problem
 from .descent import train_epoch
 from .models import LOSSES, accuracy, check_model, check_optimizer
+from .shuffling import SHUFFLES, shuffles
 
 # A change of these makes kept runs worthless.
-SOURCES = ("data.py", "models.py", "pieces.py", "descent.py", "sweeps.py")
+SOURCES = ("shuffling.py", "data.py", "models.py", "pieces.py", "descent.py", "sweeps.py")
 LANES = {"cpu": 8, "gpu": 256}  # runs at once: on a CPU the parameters of all lanes should fit into its cache
 SLICE_SECONDS, MOST_PARTS = 0.02, 16  # of training in one call; at most so many parts of an epoch
 LOST = 10.0  # a run whose loss exceeds this many times that of its start counts as diverged
