@@ -6,7 +6,7 @@ from . import process
 
 process.inline_small_loops()
 with process.imports():
-    from . import checks, data, descent, history, measure, models, pieces, sharding, shuffling, sweeps, tables
+    from . import checks, data, descent, history, measure, models, pieces, progress, sharding, shuffling, sweeps, tables
     from .data import Problem
     from .descent import fit
     from .history import History
@@ -27,6 +27,7 @@ __all__ = [
     "models",
     "pieces",
     "process",
+    "progress",
     "quiz",
     "sharding",
     "shuffling",

@@ -52,7 +52,7 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several,
 
 
 @functools.lru_cache(maxsize=64)
-def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
+def run_programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
     """What a run compiles, as `pieces.Programs`; with `many`, runs lie along a first axis."""
 
     def start(seed, learning_rate, params=None):
@@ -130,14 +130,14 @@ def fit(
     seeds = None if seeds is None else check_integer("seeds", seeds, 1)
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
-    known = programs.cache_info().misses
+    known = run_programs.cache_info().misses
     placed = pieces.device_of(problem).platform, sharding.devices_of(problem)
-    made = programs(model, problem.kind, optimizer, seeds is not None, *placed)
+    made = run_programs(model, problem.kind, optimizer, seeds is not None, *placed)
     history = History(problem, model, made, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)
         if seeds is None:
             history.prepare()
-        if programs.cache_info().misses > known:
+        if run_programs.cache_info().misses > known:
             process.release_memory()
     return history

@@ -222,7 +222,7 @@ def test_sliders_change_the_picture_and_the_words(choice):
 def test_nothing_compiles_on_a_slider_and_frames_are_small(choice):
     choice.commit(8, 0.3, 5)
     sweep = choice.trial.sweep
-    start, advances = sweeps.programs(sweep.model, "classification", sweep.optimizer, jax.default_backend())
+    start, advances = sweeps.lanes.sweep_programs(sweep.model, "classification", sweep.optimizer, jax.default_backend())
     with labs.nothing_compiles(start, *advances.values()):
         for size in (1, 7, 30, 60):
             choice.batch_size.value = size
