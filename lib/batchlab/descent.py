@@ -4,8 +4,8 @@ An epoch walks once through the training samples in a fresh random order, `batch
 batch updates the parameters with the gradient of the batch's mean loss. batch_size = 1 is stochastic gradient descent,
 batch_size = N (all samples) is full-batch gradient descent, and mini-batch descent lies between.
 
-Batch size, learning rate, seed and number of epochs are traced values, so no change of them compiles anything; how a
-batch of any size is taken in pieces of a few widths is told in `pieces`.
+Batch size, learning rate, seed and number of epochs are traced values, so no change of them compiles anything; see
+`pieces` for how one program takes a batch of any size.
 """
 
 import functools
@@ -24,20 +24,11 @@ from .models import check_model, check_optimizer, check_params, loss_of, metrics
 def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several, devices=1, updates=None):
     """One epoch: every sample once, in the given order, one update a batch; the last batch may be smaller.
 
-    A batch is taken in one piece of this width, or in `several`, see `pieces.batch_gradient`.
-
-    `updates` = (first, last) makes only these of its updates, from the first up to, not including, the last.
+    A batch is taken in one piece of this width, or in `several`, see `pieces.batch_gradient`. With `updates` =
+    (first, last) only these of its updates are made, from the first up to, not including, the last.
     """
-    n = len(order)
-    order = jnp.pad(order, (0, width))
-    if devices == 1:
-        x, y = x[order], y[order]
-
-    def take(at):  # where in the epoch the samples of a piece stand, and their rows
-        return at + jnp.arange(width), [jax.lax.dynamic_slice_in_dim(array, at, width) for array in (x, y)]
-
-    if devices > 1:
-        take = sharding.deal(x, y, order, width)
+    n, lay_out = len(order), pieces.lay_out if devices == 1 else sharding.deal
+    take = lay_out(x, y, jnp.pad(order, (0, width)), width)
 
     def update(i, state):
         params, optimizer_state = state

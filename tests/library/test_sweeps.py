@@ -29,10 +29,10 @@ def problem():
 
 def parts_trained(monkeypatch):
     """A list that gets the number of (lane, part) with work in it, for each call of the compiled program."""
-    calls, programs = [], lanes.sweep_programs
+    calls, sweep_programs = [], lanes.sweep_programs
 
     def counting(*args):
-        start, advances = programs(*args)
+        start, advances = sweep_programs(*args)
 
         def wrap(advance):
             def advance_and_count(state, data, orders, updates, *rest):

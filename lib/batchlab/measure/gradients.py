@@ -95,9 +95,8 @@ def batch_gradient(problem, model, params, rows=None):
     """
     n = len(check_problem(problem).x)
     weights = np.full(n, 1 / n) if rows is None else np.bincount(rows, minlength=n) / len(rows)
-    return np.asarray(
-        gradient_programs(model, problem.kind)[1](params, problem.x, problem.y, weights.astype(np.float32))
-    )
+    gradient = gradient_programs(model, problem.kind)[1]
+    return np.asarray(gradient(params, problem.x, problem.y, weights.astype(np.float32)))
 
 
 def inner_products(problem, model, params):

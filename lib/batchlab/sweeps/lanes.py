@@ -69,10 +69,12 @@ def train(problem, model, optimizer, size, checks, waiting, end):
     """A generator that trains the waiting runs of one batch size and yields after each slice of some 20 ms.
 
     Args:
-        problem, model, optimizer: what all runs share.
+        problem: a `Problem`.
+        model: a `Model`.
+        optimizer: an optax factory that takes a learning rate.
         size: the batch size.
         checks: how many parts an epoch has; the METRICS are measured after each.
-        waiting: list of (batch size, rate, seed), the first to be trained last; it is emptied.
+        waiting: list of (batch size, rate, seed), taken from its end until it is empty.
         end: `end(curve)` is the part of a run after which it has nothing more to say, or None.
 
     Yields:
