@@ -77,6 +77,18 @@ class TestModule:
                 assert node.end_lineno - node.lineno < CLASS_LINES, node.name
 
 
+CORE = ("data", "models", "descent", "history")  # what a learner reads
+
+
+def lines(*modules):
+    return sum(len((HOUSE / f"{module}.py").read_text(encoding="utf-8").splitlines()) for module in modules)
+
+
+def test_what_a_learner_reads_is_short():
+    assert lines("descent") <= 130
+    assert lines(*CORE) <= 700
+
+
 @pytest.mark.parametrize(
     ("module", "text"),
     [

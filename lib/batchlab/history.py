@@ -102,7 +102,10 @@ class History:
         return self
 
     def prepare(self, widths=None):
-        """Compile what the other batch sizes need, so that no later change of a setting compiles."""
+        """Compile what the other batch sizes need, so that no later change of a setting compiles.
+
+        `fit` does it for a single run; with seeds, it is compiled when such a batch size comes.
+        """
         for width in widths or self._programs.train:
             self._train(self._state, 0, 0, width)
 

@@ -13,9 +13,9 @@ import functools
 import numpy as np
 import optax
 
+from ..arguments import check_model, check_optimizer
 from ..checks import check_integer, check_number
 from ..data import check_problem
-from ..models import check_model, check_optimizer
 from ..progress import progress_bar
 from . import lanes
 from .kept import Kept, identity
