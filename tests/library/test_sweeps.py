@@ -1,6 +1,7 @@
 """The sweep against single runs, and what it keeps, gives up and takes up again."""
 
 import itertools
+import shutil
 
 import jax
 import numpy as np
@@ -197,6 +198,21 @@ def test_what_is_kept_is_taken_for_nothing_else(problem, folder, change):
     Sweep(problem, **ASKED).run()
     settings = {"problem": problem} | ASKED | change
     assert Sweep(settings.pop("problem"), **settings).finished == 0
+
+
+def test_a_change_of_a_source_makes_kept_runs_worthless(problem, tmp_path, monkeypatch):
+    asked = problem, PERCEPTRON, optax.sgd, 1
+    before = kept.identity(*asked)
+    assert kept.identity(*asked) == before
+    for name in kept.SOURCES:
+        beside = tmp_path / "library"
+        shutil.copytree(kept.LIBRARY, beside, ignore=shutil.ignore_patterns("course", "live"))
+        with (beside / f"{name}.py").open("a") as file:
+            file.write("# changed")
+        monkeypatch.setattr(kept, "LIBRARY", beside)
+        assert kept.identity(*asked) != before
+        monkeypatch.undo()
+        shutil.rmtree(beside)
 
 
 def test_a_sweep_that_was_stopped_goes_on(problem, monkeypatch):

@@ -13,6 +13,7 @@ from .. import pieces
 from ..models import loss_of
 from .lanes import first_state
 
+LIBRARY = pathlib.Path(__file__).parents[1]
 # A change of these makes kept runs worthless: of shuffles, losses, training, and what the compiler is told.
 SOURCES = ("shuffling", "models", "pieces", "descent", "process", "sweeps/lanes", "sweeps/grid", "sweeps/kept")
 CACHE_BYTES = 50e6  # of kept sweeps; beyond it the oldest goes
@@ -57,8 +58,7 @@ def identity(problem, model, optimizer, *settings):
 
     traced = jax.make_jaxpr(update)(params, state, 0.1, problem.x[:1], problem.y[:1])
     parts = [jax.__version__, pieces.device_of(problem).device_kind, str(traced), problem.kind, *map(str, settings)]
-    library = pathlib.Path(__file__).parents[1]
-    parts += [(library / f"{name}.py").read_text("utf-8") for name in SOURCES]
+    parts += [(LIBRARY / f"{name}.py").read_text("utf-8") for name in SOURCES]
     arrays = [problem.x, problem.y, problem.x_val, problem.y_val, *traced.consts, *jax.tree.leaves((params, state))]
     name = hashlib.sha256("".join(parts).encode())
     for array in arrays:
