@@ -6,7 +6,21 @@ from . import process
 
 process.inline_small_loops()
 with process.imports():
-    from . import checks, data, descent, history, measure, models, pieces, sharding, sweeps
+    from . import (
+        arguments,
+        checks,
+        data,
+        descent,
+        history,
+        measure,
+        models,
+        pieces,
+        progress,
+        sharding,
+        shuffling,
+        sweeps,
+        tables,
+    )
     from .data import Problem
     from .descent import fit
     from .history import History
@@ -17,6 +31,7 @@ __all__ = [
     "Lab",
     "Model",
     "Problem",
+    "arguments",
     "checks",
     "course",
     "data",
@@ -27,9 +42,12 @@ __all__ = [
     "models",
     "pieces",
     "process",
+    "progress",
     "quiz",
     "sharding",
+    "shuffling",
     "sweeps",
+    "tables",
 ]
 
 

@@ -4,19 +4,16 @@ Every maker returns a `Problem`. The split into training and validation is made 
 standardised with the mean and deviation of the training part alone. Labels of classes are one-hot rows.
 """
 
-import csv
 import dataclasses
 import functools
 import importlib.util
-import math
 import pathlib
 import string
 
 import numpy as np
 
-from .checks import check_integer, check_number, in_single_precision
-
-SHUFFLES = 64  # epochs whose orders are drawn together
+from .checks import check_integer, check_number
+from .shuffling import SHUFFLES, shuffles  # noqa: F401, reached as data.shuffles
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ class Problem:
         if self.kind not in ("regression", "classification"):
             raise ValueError(f"kind is {self.kind!r}; it must be 'regression' or 'classification'.")
         for field in ("x", "y", "x_val", "y_val"):
-            object.__setattr__(self, field, _table(field, getattr(self, field)))
+            object.__setattr__(self, field, check_table(field, getattr(self, field)))
         for x, y in (("x", "y"), ("x_val", "y_val")):
             rows, targets = len(getattr(self, x)), len(getattr(self, y))
             if rows != targets:
@@ -96,31 +93,7 @@ class Problem:
         >>> problem.kind, problem.classes, problem.x.shape
         ('classification', ('no', 'yes'), (2, 1))
         """
-        validation = check_number("validation", validation, 0.05, 0.9, remedy="It is a fraction of the samples.")
-        seed = check_integer("seed", seed, 0)
-        x, y = np.asarray(x), np.asarray(y)
-        x = _table("x", x[:, None] if x.ndim == 1 else x, np.float64)
-        if len(y) != len(x):
-            raise ValueError(f"x has {len(x)} rows and y has {len(y)}; each sample needs one row in both.")
-        if len(x) < 4:
-            raise ValueError(f"there are {len(x)} samples; at least 4 are needed to train and to validate.")
-        classes = ()
-        if kind is None:
-            kind = "classification" if y.ndim == 1 and _looks_like_classes(y) else "regression"
-        if kind == "classification":
-            if y.size != len(y):
-                raise ValueError(f"y has shape {y.shape}; classification needs one label a sample, shape ({len(y)},).")
-            classes, codes = np.unique(y.ravel(), return_inverse=True)
-            if len(classes) < 2:
-                raise ValueError(f"every label is {str(classes[0])!r}; classification needs 2 or more classes.")
-            y, classes = np.eye(len(classes), dtype=np.float32)[codes], tuple(str(c) for c in classes)
-        y = _table("y", y[:, None] if y.ndim == 1 else y, np.float64)
-        order = np.random.default_rng(seed).permutation(len(x))
-        cut = min(max(round(validation * len(x)), 1), len(x) - 1)
-        val, train = order[:cut], order[cut:]
-        if kind == "regression":
-            y = (y - y[train].mean(0)) / _deviation(y[train])
-        return _standardised(x[train], y[train], x[val], y[val], name=name, kind=kind, classes=classes)
+        return problem_of_arrays(x, y, validation, seed, kind, name)
 
     @property
     def standardised(self):
@@ -142,7 +115,7 @@ def check_problem(problem):
     return problem
 
 
-def _table(name, values, dtype=np.float32):
+def check_table(name, values, dtype=np.float32):
     """A finite array of two dimensions, or an error in words."""
     try:
         with np.errstate(over="ignore"):
@@ -161,21 +134,16 @@ def _table(name, values, dtype=np.float32):
     return values
 
 
-def _deviation(values):
+def deviation(values):
     """Standard deviation of each column; one where a column is constant, so that it becomes zero, not NaN."""
     return np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
 
 
-def _standardised(x, y, x_val, y_val, **rest):
-    scale = _deviation(x)
+def standardise(x, y, x_val, y_val, **rest):
+    """A `Problem` of these arrays, its inputs standardised on the training part; `rest` is what else it holds."""
+    scale = deviation(x)
     mean = np.where(np.ptp(x, axis=0) > 0, x.mean(axis=0), x[0])  # exact where a column is constant
     return Problem((x - mean) / scale, y, (x_val - mean) / scale, y_val, x_mean=mean, x_scale=scale, **rest)
-
-
-def _looks_like_classes(y):
-    if y.dtype.kind in "biuf":
-        return bool(np.isfinite(y).all()) and bool(np.all(np.mod(y, 1) == 0)) and len(np.unique(y)) <= 20
-    return True
 
 
 def noisy_sine(n=12, noise=0.3, seed=0, n_val=256):
@@ -196,7 +164,7 @@ def noisy_sine(n=12, noise=0.3, seed=0, n_val=256):
     rng = np.random.default_rng(seed)
     x = rng.uniform(-2, 2, size=(n + n_val, 1))
     y = np.sin(3 * x) + noise * rng.normal(size=x.shape)
-    return _standardised(x[:n], y[:n], x[n:], y[n:], name="noisy sine")
+    return standardise(x[:n], y[:n], x[n:], y[n:], name="noisy sine")
 
 
 def two_moons(n=100, noise=0.35, seed=0, n_val=500):
@@ -216,7 +184,7 @@ def two_moons(n=100, noise=0.35, seed=0, n_val=500):
     x = np.stack([side * np.cos(angle) + label, side * np.sin(angle) + 0.5 * label], axis=1)
     x, y = x + noise * rng.normal(size=x.shape), np.eye(2)[label]
     classes = ("upper moon", "lower moon")
-    return _standardised(x[:n], y[:n], x[n:], y[n:], name="two moons", kind="classification", classes=classes)
+    return standardise(x[:n], y[:n], x[n:], y[n:], name="two moons", kind="classification", classes=classes)
 
 
 @functools.cache
@@ -250,92 +218,7 @@ def digits(n=400, label_noise=0.3, seed=0, n_val=500):
     given[flipped] = (given[flipped] + rng.integers(1, 10, size=len(flipped))) % 10
     y = np.eye(10)[given]
     about = {"name": "digits", "kind": "classification", "classes": tuple(string.digits), "image_shape": (8, 8)}
-    return _standardised(x[:n], y[:n], x[n:], y[n:], **about)
-
-
-def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
-    """A problem from a CSV file: a header line, then one sample a line; every column but the target must be numbers.
-
-    Args:
-        path: the file, UTF-8, its columns divided by commas, semicolons or tabs.
-        target: name of the column to predict; None takes the last.
-        validation: fraction of the samples kept for validation.
-        seed: which shuffle makes the split.
-        kind: "regression" or "classification"; None decides as `Problem.from_arrays` does.
-
-    Raises:
-        ValueError: what is wrong with the file, by row (as a text editor counts) and column.
-    """
-    path = pathlib.Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is not UTF-8 text; save it as 'CSV UTF-8' from your spreadsheet.") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
-    first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = [(number, row) for number, row in _numbered_rows(text, delimiter) if any(cell.strip() for cell in row)]
-    if len(rows) < 2:
-        raise ValueError(f"{path.name} holds {len(rows)} line(s); it needs a header line and at least 4 samples.")
-    header = [cell.strip() for cell in rows[0][1]]
-    if len(header) < 2:
-        raise ValueError(f"{path.name} has one column, {header[0]!r}; it needs a target and at least one input column.")
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise ValueError(f"{path.name} has two columns named {twice!r}; give each column its own name.")
-    target = header[-1] if target is None else target
-    if target not in header:
-        raise ValueError(f"{path.name} has no column {target!r}; its columns are {', '.join(header)}.")
-    at = header.index(target)
-    x, y = [], []
-    for number, row in rows[1:]:
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path.name}, row {number} has {len(row)} cells and the header has {len(header)}; give every row "
-                f"the same columns, divided by {delimiter!r}."
-            )
-        inputs = zip(header[:at] + header[at + 1 :], row[:at] + row[at + 1 :], strict=True)
-        x.append([_number(path.name, number, column, cell) for column, cell in inputs])
-        if not row[at].strip():
-            raise ValueError(f"{path.name}, row {number}, column {target!r} is empty; fill it in or remove the row.")
-        y.append(row[at].strip())
-    try:
-        y = np.array([float(value) for value in y])
-    except ValueError:
-        numeric = sum(_is_number(value) for value in y)
-        if kind == "regression" or (kind is None and numeric > len(y) / 2):
-            for (number, _), value in zip(rows[1:], y, strict=True):
-                _number(path.name, number, target, value)
-        y = np.array(y)
-    else:
-        for number, row in rows[1:]:
-            _number(path.name, number, target, row[at])
-        if np.all(np.mod(y, 1) == 0) and np.abs(y).max() < 2**53:  # beyond that whole numbers are not exact
-            y = y.astype(np.int64)
-    return Problem.from_arrays(x, y, validation=validation, seed=seed, kind=kind, name=path.stem)
-
-
-def _numbered_rows(text, delimiter):
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _is_number(cell):
-    try:
-        return math.isfinite(in_single_precision(float(cell)))
-    except ValueError:
-        return False
-
-
-def _number(file, row, column, cell):
-    if _is_number(cell):
-        return float(cell)
-    raise ValueError(
-        f"{file}, row {row}, column {column!r} holds {cell!r}, which is not a finite number; correct it, encode it as "
-        "a number, or remove the row or the column."
-    )
+    return standardise(x[:n], y[:n], x[n:], y[n:], **about)
 
 
 DATASETS = {"noisy sine": noisy_sine, "two moons": two_moons, "digits": digits}
@@ -361,13 +244,4 @@ def load(name, **settings):
     return DATASETS[name](**settings)
 
 
-@functools.lru_cache(maxsize=8)
-def shuffles(seed, block, n):
-    """Orders of n samples in the epochs of a block, 64 block + 1 to 64 block + 64: (64, n) int32.
-
-    They depend on the seed, not on batch size or rate: runs that differ in these see the samples in the same order.
-    """
-    rows = np.tile(np.arange(n, dtype=np.int32), (SHUFFLES, 1))
-    orders = np.random.default_rng((seed, block + 1)).permuted(rows, axis=1)  # block 0 would repeat the data's stream
-    orders.flags.writeable = False  # it is shared
-    return orders
+from .tables import from_csv, problem_of_arrays  # noqa: E402, F401, they stand on what is above

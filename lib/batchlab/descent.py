@@ -2,10 +2,8 @@
 
 An epoch walks once through the training samples in a fresh random order, `batch_size` of them at a time, and after each
 batch updates the parameters with the gradient of the batch's mean loss. batch_size = 1 is stochastic gradient descent,
-batch_size = N (all samples) is full-batch gradient descent, and mini-batch descent lies between.
-
-Batch size, learning rate, seed and number of epochs are traced values, so no change of them compiles anything; how a
-batch of any size is taken in pieces of a few widths is told in `pieces`.
+batch_size = N (all samples) is full-batch gradient descent, and mini-batch descent lies between. Batch size, learning
+rate, seed and number of epochs are traced values: no change of them compiles anything, see `pieces`.
 """
 
 import functools
@@ -15,29 +13,21 @@ import jax.numpy as jnp
 import optax
 
 from . import pieces, process, sharding
+from .arguments import check_model, check_optimizer, check_params
 from .checks import check_integer, check_number
 from .data import check_problem
 from .history import History
-from .models import check_model, check_optimizer, check_params, loss_of, metrics_of
+from .models import loss_of, metrics_of
 
 
 def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several, devices=1, updates=None):
     """One epoch: every sample once, in the given order, one update a batch; the last batch may be smaller.
 
-    A batch is taken in one piece of this width, or in `several`, see `pieces.batch_gradient`.
-
-    `updates` = (first, last) makes only these of its updates, from the first up to, not including, the last.
+    A batch is taken in one piece of this width, or in `several`, see `pieces.batch_gradient`. With `updates` =
+    (first, last) only these of its updates are made, from the first up to, not including, the last.
     """
-    n = len(order)
-    order = jnp.pad(order, (0, width))
-    if devices == 1:
-        x, y = x[order], y[order]
-
-    def take(at):  # where in the epoch the samples of a piece stand, and their rows
-        return at + jnp.arange(width), [jax.lax.dynamic_slice_in_dim(array, at, width) for array in (x, y)]
-
-    if devices > 1:
-        take = sharding.deal(x, y, order, width)
+    n, lay_out = len(order), pieces.lay_out if devices == 1 else sharding.deal
+    take = lay_out(x, y, jnp.pad(order, (0, width)), width)
 
     def update(i, state):
         params, optimizer_state = state
@@ -52,7 +42,7 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several,
 
 
 @functools.lru_cache(maxsize=64)
-def programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
+def run_programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
     """What a run compiles, as `pieces.Programs`; with `many`, runs lie along a first axis."""
 
     def start(seed, learning_rate, params=None):
@@ -95,18 +85,15 @@ def fit(
     """Train a model by gradient descent of the given batch size.
 
     Args:
-        problem: a `Problem` of N training samples. They are trained on where their x was put by `jax.device_put` or
-            `sharding.spread`, and else on the device of `jax.default_device`.
+        problem: a `Problem` of N samples; training runs where its x was placed, else on `jax.default_device`.
         hidden: widths of the hidden layers of a tanh perceptron; ignored if `model` is given.
         model: a `Model` of your own.
         batch_size: samples in a batch, from 1 (stochastic gradient descent) to N (full-batch gradient descent).
         num_epochs: passes over the training samples, 0 or more; the history can `train` further.
         learning_rate: factor of the gradient, finite and above 0.
-        optimizer: an optax factory that takes a learning rate, such as `optax.adam`; use `functools.partial(optax.sgd,
-            momentum=0.9)` for further settings.
+        optimizer: an optax factory of a learning rate: `optax.adam`, `functools.partial(optax.sgd, momentum=0.9)`, ...
         seed: start and shuffles, a whole number. Runs that differ in other settings share both.
-        seeds: train this many runs at once, from the seeds seed, seed + 1, ...; None trains one, without the axis. What
-            other batch sizes need is compiled when they come, or by `history.prepare()`.
+        seeds: train this many runs at once, from the seeds seed, seed + 1, ...; None trains one, without the axis.
         params: start from these parameters, a pytree as `model.init` makes it, in place of those that the seed draws.
         progress: show a progress bar when the run takes longer than a second.
 
@@ -130,14 +117,14 @@ def fit(
     seeds = None if seeds is None else check_integer("seeds", seeds, 1)
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
-    known = programs.cache_info().misses
+    known = run_programs.cache_info().misses
     placed = pieces.device_of(problem).platform, sharding.devices_of(problem)
-    made = programs(model, problem.kind, optimizer, seeds is not None, *placed)
+    made = run_programs(model, problem.kind, optimizer, seeds is not None, *placed)
     history = History(problem, model, made, batch_size, learning_rate, seed, seeds, params)
     if num_epochs:
         history.train(num_epochs, progress)
         if seeds is None:
             history.prepare()
-        if programs.cache_info().misses > known:
+        if run_programs.cache_info().misses > known:
             process.release_memory()
     return history

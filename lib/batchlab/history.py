@@ -4,16 +4,15 @@ It is trained in chunks of epochs, measured after each, and can go on; however i
 """
 
 import csv
-import os
 import time
 
 import jax
 import numpy as np
-from tqdm.auto import tqdm
 
 from . import pieces, sharding
 from .checks import check_integer
-from .data import SHUFFLES, shuffles
+from .progress import progress_bar
+from .shuffling import SHUFFLES, shuffles
 
 KEEP_BYTES = 8 * 2**20  # bound on the states that a history keeps; others are trained again when asked for
 
@@ -91,8 +90,7 @@ class History:
     def train(self, num_epochs, progress=False):
         """Train num_epochs more. However a run is cut into calls, it is the same, bit for bit."""
         end = self.num_epochs + check_integer("num_epochs", num_epochs, 0)
-        silent = not progress or "TQDM_DISABLE" in os.environ
-        with tqdm(total=num_epochs, unit=" epochs", delay=1, leave=False, disable=silent) as bar:
+        with progress_bar(num_epochs, " epochs", progress) as bar:
             while self.num_epochs < end:
                 began = time.perf_counter()
                 state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
@@ -104,7 +102,10 @@ class History:
         return self
 
     def prepare(self, widths=None):
-        """Compile what the other batch sizes need, so that no later change of a setting compiles."""
+        """Compile what the other batch sizes need, so that no later change of a setting compiles.
+
+        `fit` does it for a single run; with seeds, it is compiled when such a batch size comes.
+        """
         for width in widths or self._programs.train:
             self._train(self._state, 0, 0, width)
 

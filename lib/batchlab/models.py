@@ -13,10 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-
-from .checks import check_integer
 
 
 class Model(NamedTuple):
@@ -126,54 +123,3 @@ def metrics_of(model, kind):
         return jnp.stack([one(params, x, y), one(params, x_val, y_val)], axis=1)
 
     return metrics
-
-
-def check_model(model, hidden, problem):
-    """The model that was asked for: a `Model`, or a perceptron with these hidden widths for the problem."""
-    if model is None:
-        if isinstance(hidden, int) or not isinstance(hidden, list | tuple):
-            raise TypeError(f"hidden is {hidden!r}; it must be a tuple of widths, such as (32, 32), or () for none.")
-        hidden = [check_integer(f"hidden[{i}]", width, 1, 4096) for i, width in enumerate(hidden)]
-        return mlp((problem.x.shape[1], *hidden, problem.y.shape[1]))
-    if not (callable(getattr(model, "init", None)) and callable(getattr(model, "predict", None))):
-        raise TypeError(f"model is {model!r}; it must be a bl.Model(init, predict) of two functions.")
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    shape = jax.eval_shape(model.predict, params, jax.ShapeDtypeStruct(problem.x.shape, jnp.float32)).shape
-    if shape != problem.y.shape:
-        raise ValueError(f"the model predicts {shape} from x {problem.x.shape}; y needs {problem.y.shape}.")
-    return model
-
-
-def check_params(model, params):
-    """The parameters that were asked for, in single precision: a pytree of the shapes that the model starts with."""
-    wanted = jax.eval_shape(model.init, jax.random.key(0))
-    shapes = [str(jax.tree.map(lambda leaf: leaf.shape, tree)) for tree in (jax.tree.map(np.asarray, params), wanted)]
-    if jax.tree.structure(params) != jax.tree.structure(wanted) or shapes[0] != shapes[1]:
-        raise ValueError(f"params have the shapes {shapes[0]}; the model starts with {shapes[1]}.")
-    return jax.tree.map(lambda leaf, like: np.asarray(leaf, like.dtype), params, wanted)
-
-
-def check_optimizer(optimizer):
-    """The optax factory that was asked for; equal `functools.partial`s become one, so that they compile once."""
-    if not callable(optimizer):
-        raise TypeError(
-            "optimizer must be a factory that takes a learning rate, such as optax.sgd; pass it uncalled, and the rate "
-            f"as learning_rate. It is {optimizer!r}."
-        )
-    made = optimizer(0.1)
-    if not (callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))):
-        raise TypeError(f"optimizer(0.1) is {made!r}; it must be an optax optimizer, such as optax.sgd(0.1).")
-    if isinstance(optimizer, functools.partial):
-        try:
-            return _one_partial(optimizer.func, optimizer.args, tuple(sorted(optimizer.keywords.items())))
-        except TypeError:
-            raise TypeError(
-                f"optimizer has a setting that cannot be compared: {optimizer.keywords}; put it into a function "
-                "that takes the learning rate, and pass that function."
-            ) from None
-    return optimizer
-
-
-@functools.lru_cache(maxsize=64)
-def _one_partial(func, args, keywords):
-    return functools.partial(func, *args, **dict(keywords))

@@ -33,6 +33,19 @@ def ladder(platform, devices=1):
     }
 
 
+def lay_out(x, y, order, width):
+    """Put the samples in the order of an epoch; a function of `at` takes those at..at+width, for `batch_gradient`.
+
+    It returns where in the epoch they stand, and their rows of x and y. `sharding.deal` does it on several devices.
+    """
+    x, y = x[order], y[order]
+
+    def take(at):
+        return at + jnp.arange(width), [jax.lax.dynamic_slice_in_dim(array, at, width) for array in (x, y)]
+
+    return take
+
+
 def batch_gradient(loss, params, take, start, stop, width, several):
     """Gradient of the mean loss over the samples start..stop: (1/B) sum_i grad loss_i.
 

@@ -379,7 +379,7 @@ GOING_ON = {**SMALL, "batch_sizes": (500, 1000), "num_epochs": [10, 20], "keep":
 
 
 def test_the_sweep_goes_on_in_slices_stops_and_goes_on(monkeypatch):
-    monkeypatch.setattr(bl.sweeps, "MOST_PARTS", 1)  # however quick the machine, it is stopped half-way
+    monkeypatch.setattr(bl.sweeps.lanes, "MOST_PARTS", 1)  # however quick the machine, it is stopped half-way
 
     async def session():
         lab = ch06_targets.TargetLab(ch06_targets.digits_sweep(**GOING_ON, seed=5))
@@ -419,15 +419,15 @@ def test_whatever_fails_the_next_movement_goes_on_with_the_sweep(monkeypatch):
     monkeypatch.delenv("BATCHLAB_STRICT")
     lab.sweep, lab._looked_up, lab.along = ch06_targets.digits_sweep(**GOING_ON, seed=6), -1, None
     lab.sizes = lab.sweep.batch_sizes
-    page, real = Page(lab), bl.sweeps.programs
+    page, real = Page(lab), bl.sweeps.lanes.sweep_programs
 
     def broken(*_args):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(bl.sweeps, "programs", broken)
+    monkeypatch.setattr(bl.sweeps.lanes, "sweep_programs", broken)
     page.wish(batch_size=500)
     assert page.message == "This did not work: RuntimeError: out of luck."
-    monkeypatch.setattr(bl.sweeps, "programs", real)
+    monkeypatch.setattr(bl.sweeps.lanes, "sweep_programs", real)
     page.wish(batch_size=1000)
     assert page.message == ""
     assert lab.error is None

@@ -500,7 +500,7 @@ for mesh, spec in ((Mesh(np.array(devices), ("a",)), P(None, "a")), (jax.make_me
 
 # The work is spread: each device takes a piece of its own, and one sum of gradients goes over all.
 model = bl.models.mlp((64, 8, 10))
-trains = descent.programs(model, "classification", optax.sgd, devices=tuple(devices)).train
+trains = descent.run_programs(model, "classification", optax.sgd, devices=tuple(devices)).train
 assert list(trains) == [4 * width for width in bl.pieces.WIDTHS]
 state = jax.eval_shape(lambda key: (model.init(key), optax.sgd(0.1).init(model.init(key))), jax.random.key(0))
 data = spread.x, spread.y, spread.x_val, spread.y_val

@@ -369,7 +369,7 @@ def test_equal_partials_compile_once(compilations):
 @pytest.mark.parametrize("many", [False, True], ids=["one run", "three runs"])
 def test_the_programs_can_be_exported_for_a_gpu(many):
     """Lowering for CUDA succeeds. That is all this shows: no test here has ever run on a GPU."""
-    programs = descent.programs(bl.models.mlp((3, 5, 2)), "regression", optax.adam, many, "cuda")
+    programs = descent.run_programs(bl.models.mlp((3, 5, 2)), "regression", optax.adam, many, "cuda")
     start, measure, trains = programs.start, programs.measure, programs.train
     data = (REGRESSION.x, REGRESSION.y, REGRESSION.x_val, REGRESSION.y_val)
     seeds = np.arange(3, dtype=np.uint32) if many else np.uint32(0)

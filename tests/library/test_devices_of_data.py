@@ -64,7 +64,7 @@ with jax.default_device(devices[1]):
     bl.measure.time_step(expected.model, "regression", 1, 1, 4)
     ready = bl.measure.costs._ready_step(expected.model, "regression", 1, 1, 4, devices[1])
 assert bl.measure.costs._ready_step.cache_info().hits == 1 and where(ready[1:]) == {devices[1]}
-gradient = bl.measure.gradients.programs(expected.model, "regression")[1]
+gradient = bl.measure.gradients.gradient_programs(expected.model, "regression")[1]
 grads = gradient(expected.params_at(1), placed.x, placed.y, np.ones(20))
 assert where(grads) == {devices[3]}
 

@@ -64,7 +64,7 @@ def test_memory_of_the_inner_products_is_bounded(monkeypatch):
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows = measure.gradients.PIECE_BYTES // (4 * size)
     x, y = (np.zeros((-(-1700 // rows), rows, array.shape[1]), np.float32) for array in (problem.x, problem.y))
-    used = measure.programs(model, problem.kind)[2].lower(params, x, y).compile().memory_analysis()
+    used = measure.gradient_programs(model, problem.kind)[2].lower(params, x, y).compile().memory_analysis()
     table = 4 * 1700**2
     # Two pieces and what it takes to make them; all per-sample gradients at once would be 65 MB.
     assert used.temp_size_in_bytes < 2 * table + 8 * 2**20
@@ -191,7 +191,7 @@ def test_batches_that_cannot_be_drawn(size):
 def test_nothing_compiles_for_other_parameters_or_batches():
     problem = bl.data.noisy_sine(n=30)
     run = bl.fit(problem, hidden=(8,), num_epochs=3)
-    inner = measure.programs(run.model, problem.kind)[2]
+    inner = measure.gradient_programs(run.model, problem.kind)[2]
     sizes = set()  # other tests may have left programs for data of other shapes
     for epoch in range(4):
         measure.inner_products(problem, run.model, run.params_at(epoch))

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import batchlab as bl
-from batchlab import models
+from batchlab import arguments, models
 
 from . import numpy_descent
 
@@ -85,20 +85,20 @@ def test_cross_entropy_of_huge_logits_is_finite():
 
 def test_without_hidden_layers_the_model_is_linear():
     problem = bl.data.noisy_sine(n=4)
-    assert models.check_model(None, (), problem) is models.mlp((1, 1))
-    assert models.check_model(None, [32, 16], problem) is models.mlp((1, 32, 16, 1))
+    assert arguments.check_model(None, (), problem) is models.mlp((1, 1))
+    assert arguments.check_model(None, [32, 16], problem) is models.mlp((1, 32, 16, 1))
 
 
 def test_a_model_of_one_s_own_is_taken_as_it_is():
     problem = bl.data.noisy_sine(n=4)
     model = bl.Model(lambda key: {"slope": jnp.zeros((1, 1))}, lambda params, x: x @ params["slope"])
-    assert models.check_model(model, (32,), problem) is model
+    assert arguments.check_model(model, (32,), problem) is model
 
 
 def test_factories_are_kept_and_equal_partials_become_one():
-    assert models.check_optimizer(optax.adam) is optax.adam
+    assert arguments.check_optimizer(optax.adam) is optax.adam
     one, same, other = (functools.partial(optax.sgd, momentum=m, nesterov=True) for m in (0.9, 0.9, 0.8))
-    assert models.check_optimizer(one) is models.check_optimizer(same)
-    assert models.check_optimizer(one) is not models.check_optimizer(other)
-    taken = models.check_optimizer(one)
+    assert arguments.check_optimizer(one) is arguments.check_optimizer(same)
+    assert arguments.check_optimizer(one) is not arguments.check_optimizer(other)
+    taken = arguments.check_optimizer(one)
     assert (taken.func, taken.args, taken.keywords) == (one.func, one.args, one.keywords)

@@ -1,6 +1,7 @@
 """The sweep against single runs, and what it keeps, gives up and takes up again."""
 
 import itertools
+import shutil
 
 import jax
 import numpy as np
@@ -8,8 +9,7 @@ import optax
 import pytest
 
 import batchlab as bl
-from batchlab import sweeps
-from batchlab.sweeps import Sweep
+from batchlab.sweeps import LOST, Sweep, kept, lanes
 
 SIZES, RATES = [1, 7, 40], [0.01, 0.1]
 ASKED = {"batch_sizes": SIZES, "learning_rates": RATES, "seeds": 3, "num_epochs": 4, "hidden": (8,)}
@@ -30,10 +30,10 @@ def problem():
 
 def parts_trained(monkeypatch):
     """A list that gets the number of (lane, part) with work in it, for each call of the compiled program."""
-    calls, programs = [], sweeps.programs
+    calls, sweep_programs = [], lanes.sweep_programs
 
     def counting(*args):
-        start, advances = programs(*args)
+        start, advances = sweep_programs(*args)
 
         def wrap(advance):
             def advance_and_count(state, data, orders, updates, *rest):
@@ -45,7 +45,7 @@ def parts_trained(monkeypatch):
 
         return start, {width: wrap(advance) for width, advance in advances.items()}
 
-    monkeypatch.setattr(sweeps, "programs", counting)
+    monkeypatch.setattr(lanes, "sweep_programs", counting)
     return calls
 
 
@@ -136,15 +136,15 @@ def test_a_run_that_diverges_ends_and_is_the_worst_there_is():
         curve = done.curves[5, 50.0, seed][:, 0]
         assert len(curve) < 40
         # It ends at the first value that is no number or ten times that of the start; before, there is none such.
-        assert not (curve[-1] <= sweeps.LOST * curve[0])
-        assert (curve[:-1] <= sweeps.LOST * curve[0]).all()
+        assert not (curve[-1] <= LOST * curve[0])
+        assert (curve[:-1] <= LOST * curve[0]).all()
     reached = bl.measure.sweep(problem, **asked, target={"train_loss": 1e-9}).epochs_to_target
     assert np.isinf(reached).all()
 
 
 def test_finished_runs_cost_nothing_more(problem, monkeypatch):
     calls = parts_trained(monkeypatch)
-    monkeypatch.setattr(sweeps, "SLICE_SECONDS", 0.0)  # one part a call, so that none is trained in vain
+    monkeypatch.setattr(lanes, "SLICE_SECONDS", 0.0)  # one part a call, so that none is trained in vain
     done = bl.measure.sweep(problem, **ASKED | {"num_epochs": 30}, target={"train_loss": 1.0})
     lengths = [len(curve) - 1 for curve in done.curves.values()]
     assert min(lengths) < max(lengths)
@@ -170,7 +170,7 @@ def test_nothing_is_trained_twice(problem, monkeypatch, folder):
     assert calls == []
     assert {len(curve) for curve in shorter.curves.values()} == {3}
     # more rates, seeds or epochs cost what is new.
-    monkeypatch.setattr(sweeps, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(lanes, "SLICE_SECONDS", 0.0)
     more = bl.measure.sweep(problem, **ASKED | {"learning_rates": [0.01, 0.05, 0.1]})
     assert sum(used for used, _ in calls) == 9 * 4
     calls.clear()
@@ -200,8 +200,23 @@ def test_what_is_kept_is_taken_for_nothing_else(problem, folder, change):
     assert Sweep(settings.pop("problem"), **settings).finished == 0
 
 
+def test_a_change_of_a_source_makes_kept_runs_worthless(problem, tmp_path, monkeypatch):
+    asked = problem, PERCEPTRON, optax.sgd, 1
+    before = kept.identity(*asked)
+    assert kept.identity(*asked) == before
+    for name in kept.SOURCES:
+        beside = tmp_path / "library"
+        shutil.copytree(kept.LIBRARY, beside, ignore=shutil.ignore_patterns("course", "live"))
+        with (beside / f"{name}.py").open("a") as file:
+            file.write("# changed")
+        monkeypatch.setattr(kept, "LIBRARY", beside)
+        assert kept.identity(*asked) != before
+        monkeypatch.undo()
+        shutil.rmtree(beside)
+
+
 def test_a_sweep_that_was_stopped_goes_on(problem, monkeypatch):
-    monkeypatch.setattr(sweeps, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(lanes, "SLICE_SECONDS", 0.0)
     stopped = Sweep(problem, **ASKED)
     work = stopped.work()
     for _ in range(6):
@@ -222,15 +237,15 @@ def test_an_interrupt_keeps_what_is_finished(problem, monkeypatch):
     stopped = Sweep(problem, **ASKED)
     done = 0
 
-    def interrupted(self, at, waiting):
+    def interrupted(*settings):
         nonlocal done
         if done == 2:
             raise KeyboardInterrupt
         done += 1
-        yield from train(self, at, waiting)
+        yield from train(*settings)
 
-    train = Sweep._train
-    monkeypatch.setattr(Sweep, "_train", interrupted)
+    train = lanes.train
+    monkeypatch.setattr(lanes, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stopped.run()
     monkeypatch.undo()
@@ -258,7 +273,7 @@ def test_a_broken_file_counts_as_none(problem, folder):
 def test_what_is_kept_is_bounded(problem, folder, monkeypatch):
     bl.measure.sweep(problem, **ASKED)
     (old,) = folder.iterdir()
-    monkeypatch.setattr(sweeps, "CACHE_BYTES", 1)
+    monkeypatch.setattr(kept, "CACHE_BYTES", 1)
     bl.measure.sweep(problem, **ASKED | {"hidden": (9,)})
     (new,) = folder.iterdir()
     assert new != old

@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def programs(model, kind):
+def gradient_programs(model, kind):
     """What measuring compiles: per-sample gradients (n, P), the gradient of a batch (P,), inner products (n, n)."""
     loss = loss_of(model, kind)
 
@@ -81,7 +81,7 @@ def per_sample_gradients(problem, model, params):
     (12, 25)
     """
     check_problem(problem)
-    return np.asarray(programs(model, problem.kind)[0](params, problem.x, problem.y))
+    return np.asarray(gradient_programs(model, problem.kind)[0](params, problem.x, problem.y))
 
 
 def batch_gradient(problem, model, params, rows=None):
@@ -95,7 +95,8 @@ def batch_gradient(problem, model, params, rows=None):
     """
     n = len(check_problem(problem).x)
     weights = np.full(n, 1 / n) if rows is None else np.bincount(rows, minlength=n) / len(rows)
-    return np.asarray(programs(model, problem.kind)[1](params, problem.x, problem.y, weights.astype(np.float32)))
+    gradient = gradient_programs(model, problem.kind)[1]
+    return np.asarray(gradient(params, problem.x, problem.y, weights.astype(np.float32)))
 
 
 def inner_products(problem, model, params):
@@ -117,7 +118,7 @@ def inner_products(problem, model, params):
     x, y = (
         np.pad(array, ((0, pieces * rows - n), (0, 0))).reshape(pieces, rows, -1) for array in (problem.x, problem.y)
     )
-    table = np.asarray(programs(model, problem.kind)[2](params, x, y), np.float64)[:n, :n]
+    table = np.asarray(gradient_programs(model, problem.kind)[2](params, x, y), np.float64)[:n, :n]
     return np.tril(table) + np.tril(table, -1).T
 
 

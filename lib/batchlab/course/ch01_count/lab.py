@@ -12,10 +12,11 @@ import optax
 
 from ... import process
 from ...checks import check_integer
-from ...data import SHUFFLES, Problem, shuffles
+from ...data import Problem
 from ...descent import fit
 from ...live import NARROW, Live, Whole, columns, press
 from ...models import Model
+from ...shuffling import SHUFFLES, shuffles
 from . import views
 
 STEP_SECONDS, PLAY_SECONDS = 0.35, 20  # an iteration lasts the one, a run at most the other

@@ -22,7 +22,8 @@ import math
 import jax
 import numpy as np
 
-from ... import measure, models
+from ... import measure
+from ...arguments import check_model
 from ...checks import check_integer, check_number
 from ...data import Problem, check_problem
 from ...descent import fit
@@ -180,7 +181,7 @@ def plan(problem, hidden=(32,)):
 def probing(given, hidden=(32,)):
     """A generator that does the work of `plan` in slices: yields None after each, and at last the `Plan`."""
     problem = few_enough(given)
-    n, model = len(problem.x), models.check_model(None, hidden, problem)
+    n, model = len(problem.x), check_model(None, hidden, problem)
     scales = []
     for seed in range(SEEDS):
         scales.append(measure.noise_scale(measure.inner_products(problem, model, model.init(jax.random.key(seed)))))

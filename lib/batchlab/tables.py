@@ -1,0 +1,130 @@
+"""Tables of the reader's own, arrays or a CSV file, made into a `Problem`: split, standardised and encoded."""
+
+import csv
+import math
+import pathlib
+
+import numpy as np
+
+from .checks import check_integer, check_number, in_single_precision
+from .data import check_table, deviation, standardise
+
+
+def problem_of_arrays(x, y, validation, seed, kind, name):
+    """What `Problem.from_arrays` makes; see there."""
+    validation = check_number("validation", validation, 0.05, 0.9, remedy="It is a fraction of the samples.")
+    seed = check_integer("seed", seed, 0)
+    x, y = np.asarray(x), np.asarray(y)
+    x = check_table("x", x[:, None] if x.ndim == 1 else x, np.float64)
+    if len(y) != len(x):
+        raise ValueError(f"x has {len(x)} rows and y has {len(y)}; each sample needs one row in both.")
+    if len(x) < 4:
+        raise ValueError(f"there are {len(x)} samples; at least 4 are needed to train and to validate.")
+    classes = ()
+    if kind is None:
+        kind = "classification" if y.ndim == 1 and _looks_like_classes(y) else "regression"
+    if kind == "classification":
+        if y.size != len(y):
+            raise ValueError(f"y has shape {y.shape}; classification needs one label a sample, shape ({len(y)},).")
+        classes, codes = np.unique(y.ravel(), return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"every label is {str(classes[0])!r}; classification needs 2 or more classes.")
+        y, classes = np.eye(len(classes), dtype=np.float32)[codes], tuple(str(c) for c in classes)
+    y = check_table("y", y[:, None] if y.ndim == 1 else y, np.float64)
+    order = np.random.default_rng(seed).permutation(len(x))
+    cut = min(max(round(validation * len(x)), 1), len(x) - 1)
+    val, train = order[:cut], order[cut:]
+    if kind == "regression":
+        y = (y - y[train].mean(0)) / deviation(y[train])
+    return standardise(x[train], y[train], x[val], y[val], name=name, kind=kind, classes=classes)
+
+
+def _looks_like_classes(y):
+    if y.dtype.kind in "biuf":
+        return bool(np.isfinite(y).all()) and bool(np.all(np.mod(y, 1) == 0)) and len(np.unique(y)) <= 20
+    return True
+
+
+def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
+    """A problem from a CSV file: a header line, then one sample a line; every column but the target must be numbers.
+
+    Args:
+        path: the file, UTF-8, its columns divided by commas, semicolons or tabs.
+        target: name of the column to predict; None takes the last.
+        validation: fraction of the samples kept for validation.
+        seed: which shuffle makes the split.
+        kind: "regression" or "classification"; None decides as `Problem.from_arrays` does.
+
+    Raises:
+        ValueError: what is wrong with the file, by row (as a text editor counts) and column.
+    """
+    path = pathlib.Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not UTF-8 text; save it as 'CSV UTF-8' from your spreadsheet.") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
+    first = text.lstrip().split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = [(number, row) for number, row in _numbered_rows(text, delimiter) if any(cell.strip() for cell in row)]
+    if len(rows) < 2:
+        raise ValueError(f"{path.name} holds {len(rows)} line(s); it needs a header line and at least 4 samples.")
+    header = [cell.strip() for cell in rows[0][1]]
+    if len(header) < 2:
+        raise ValueError(f"{path.name} has one column, {header[0]!r}; it needs a target and at least one input column.")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise ValueError(f"{path.name} has two columns named {twice!r}; give each column its own name.")
+    target = header[-1] if target is None else target
+    if target not in header:
+        raise ValueError(f"{path.name} has no column {target!r}; its columns are {', '.join(header)}.")
+    at = header.index(target)
+    x, y = [], []
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path.name}, row {number} has {len(row)} cells and the header has {len(header)}; give every row "
+                f"the same columns, divided by {delimiter!r}."
+            )
+        inputs = zip(header[:at] + header[at + 1 :], row[:at] + row[at + 1 :], strict=True)
+        x.append([_number(path.name, number, column, cell) for column, cell in inputs])
+        if not row[at].strip():
+            raise ValueError(f"{path.name}, row {number}, column {target!r} is empty; fill it in or remove the row.")
+        y.append(row[at].strip())
+    try:
+        y = np.array([float(value) for value in y])
+    except ValueError:
+        numeric = sum(_is_number(value) for value in y)
+        if kind == "regression" or (kind is None and numeric > len(y) / 2):
+            for (number, _), value in zip(rows[1:], y, strict=True):
+                _number(path.name, number, target, value)
+        y = np.array(y)
+    else:
+        for number, row in rows[1:]:
+            _number(path.name, number, target, row[at])
+        if np.all(np.mod(y, 1) == 0) and np.abs(y).max() < 2**53:  # beyond that whole numbers are not exact
+            y = y.astype(np.int64)
+    return problem_of_arrays(x, y, validation, seed, kind, path.stem)
+
+
+def _numbered_rows(text, delimiter):
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _is_number(cell):
+    try:
+        return math.isfinite(in_single_precision(float(cell)))
+    except ValueError:
+        return False
+
+
+def _number(file, row, column, cell):
+    if _is_number(cell):
+        return float(cell)
+    raise ValueError(
+        f"{file}, row {row}, column {column!r} holds {cell!r}, which is not a finite number; correct it, encode it as "
+        "a number, or remove the row or the column."
+    )
