@@ -253,13 +253,17 @@ function slider(wish) {
     move(next);
   });
   box.addEventListener("input", () => (typing = true));
-  box.addEventListener("change", () => {
+  const typed = () => {
+    if (!typing) return;
     typing = false;
     wish(meant(box.value));
-  });
-  box.addEventListener("blur", () => (typing = false));
+  };
+  box.addEventListener("change", typed);
+  box.addEventListener("blur", typed);
   box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") box.select();
+    if (event.key !== "Enter") return;
+    typed();  // not every application leaves the key to the browser, which would make a change of it
+    box.select();
   });
   return {
     root: element("div", { className: "number" }, element("label", {}, label, range), box, hint),
@@ -267,7 +271,7 @@ function slider(wish) {
       row = next.kind === "steps" ? { ...next, values: next.values ?? next.steps } : next;
       if (now !== undefined) value = now;
       [label.textContent, hint.textContent] = [row.label, row.hint ?? ""];
-      box.ariaLabel = `${row.label}, typed`;
+      [range.ariaLabel, box.ariaLabel] = [row.label, `${row.label}, typed`];
       range.title = box.title = row.tip ?? "";
       range.disabled = box.disabled = Boolean(row.disabled);
       if (now !== undefined) show(refused);
@@ -282,7 +286,7 @@ function menu(wish) {
   return {
     root: element("div", { className: "menu" }, element("label", {}, label, select)),
     update(row, now) {
-      label.textContent = row.label;
+      label.textContent = select.ariaLabel = row.label;
       select.disabled = Boolean(row.disabled);
       const options = row.values ?? row.options;
       if (offered !== options.join("\n")) select.replaceChildren(...options.map((name) => element("option", { value: name, textContent: name })));
@@ -318,12 +322,18 @@ function tick(wish) {
 
 function words(wish) {
   const label = element("span"), box = element("input", { type: "text", spellcheck: false });
-  box.addEventListener("change", () => wish(box.value));
+  let sent = "";
+  const typed = () => {
+    if (box.value !== sent) wish((sent = box.value));
+  };
+  for (const event of ["change", "blur"]) box.addEventListener(event, typed);
+  box.addEventListener("keydown", ({ key }) => key === "Enter" && typed());
   return {
     root: element("div", { className: "text" }, element("label", {}, label, box)),
     update(row, now) {
       [label.textContent, box.placeholder, box.disabled] = [row.label, row.hint ?? "", Boolean(row.disabled)];
-      if (now !== undefined && document.activeElement !== box) box.value = now;
+      box.ariaLabel = row.label;
+      if (now !== undefined && document.activeElement !== box) box.value = sent = now;
     },
   };
 }
