@@ -558,7 +558,7 @@ def draw(figure):
 picture = Picture(9, 3.6)
 picture.draw(draw)
 picture.views[0].update(None, 1)
-print(len(pack(picture.stand())) > 1000 < len(pack(picture.move())), picture.png()[1:4] == b"PNG")
+print(len(pack(picture.stand())) > 200 < len(pack(picture.move())), picture.png()[1:4] == b"PNG")
 print(made == [picture.figure], "matplotlib.pyplot" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

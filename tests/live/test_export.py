@@ -47,7 +47,9 @@ def test_what_is_equal_is_stored_once():
     assert len(strokes) == len(heads)
 
 
-@pytest.mark.parametrize("values", [range(1, 4), np.arange(1, 4), (1, 2, 3), iter([1, 2, 3])], ids=["range", "array", "tuple", "iterator"])
+@pytest.mark.parametrize(
+    "values", [range(1, 4), np.arange(1, 4), (1, 2, 3), iter([1, 2, 3])], ids=["range", "array", "tuple", "iterator"]
+)
 def test_values_may_be_anything_that_can_be_gone_through(values):
     assert len(recorded(Toy(), batch_size=values)["frames"]) == 3
 
