@@ -167,15 +167,17 @@ def test_a_picture_is_touched_on_the_loop_alone(make, watched):
         lab = make(locked=True)
         await settled(lab)
         reader, seen = Reader(lab), watched(lab)
+        buttons = [name for name, control in lab.controls.items() if isinstance(control, Press)]
 
         def read():
             lab.locked = False
             reader.rest()
             assert not lab.rows["locked"]
             move_everything(reader)
-            for name in reader.free(buttons=True):
-                reader.page.press(name)
-                reader.rest(0.02)
+            for name in buttons:
+                if name in reader.free(buttons=True):
+                    reader.page.press(name)
+                    reader.rest(0.02)
                 getattr(lab, name)()  # what was begun is ended, if it can be
                 reader.rest(0.02)
             reader.page.click(300, 150)
@@ -191,7 +193,7 @@ def test_a_picture_is_touched_on_the_loop_alone(make, watched):
 
         await asyncio.to_thread(read)
         assert {"artists", "begin", "work", "draw", "show", "words", "stand", "move"} <= set(seen)
-        assert any(row["kind"] == "press" for row in lab.rows["list"]) <= ("action" in seen)
+        assert bool(buttons) == ("action" in seen)
         assert {name: threads for name, threads in seen.items() if threads != {threading.main_thread()}} == {}
         lab.close()
 
