@@ -1,11 +1,9 @@
-"""Whatever thread Jupyter calls a stage on, its picture is touched on the kernel's main loop alone."""
+"""Whatever thread Jupyter calls a lab on, it works and touches its picture on the kernel's main loop alone."""
 
 import asyncio
-import contextlib
 import threading
-import time
 
-import ipywidgets as widgets
+import numpy as np
 import pytest
 from matplotlib.artist import Artist
 
@@ -19,11 +17,10 @@ from batchlab.course import (
     ch07_devices,
     ch08_rprop,
     ch09_escape,
-    ch10_choose,
-    stage,
 )
+from batchlab.live import Picture, Press
 
-from . import labs
+from ..live.page import Page, kernel, settled
 
 
 def rate_map(**settings):
@@ -36,122 +33,168 @@ def target_lab(**settings):
     return ch06_targets.TargetLab(ch06_targets.digits_sweep(**sweep, target={"val_accuracy": 0.8}), **settings)
 
 
-def choice(**settings):
-    return ch10_choose.Choice(ch10_choose.plan(bl.data.two_moons(n=60, n_val=60, seed=3)), **settings)
+def escape_lab(**settings):
+    return ch09_escape.EscapeLab(batch_size=2, **settings)
 
 
-STAGES = {
-    "01": ch01_count.Counting,
-    "02": ch02_descend.Descents,
-    "03": lambda **settings: bl.Lab(epochs=40, **settings),
-    "04": lambda **settings: ch04_noise.NoiseLab("noisy sine", **settings),
-    "05": rate_map,
-    "06": target_lab,
-    "07": ch07_devices.StepLab,
-    "08": ch08_rprop.SignLab,
-    "09": lambda **settings: ch09_escape.EscapeLab(batch_size=2, **settings),
-    "10": choice,
-}
+LABS = [
+    pytest.param(ch01_count.Counting, id="01"),
+    pytest.param(ch02_descend.Descents, id="02"),
+    pytest.param(lambda **settings: bl.Lab(epochs=40, **settings), id="03"),
+    pytest.param(lambda **settings: ch04_noise.NoiseLab("noisy sine", **settings), id="04"),
+    pytest.param(rate_map, id="05"),
+    pytest.param(target_lab, id="06"),
+    pytest.param(ch07_devices.StepLab, id="07"),
+    pytest.param(ch08_rprop.SignLab, id="08"),
+    pytest.param(escape_lab, id="09"),
+    # pytest.param(choice, id="10"), when chapter 10 has a live picture: a Choice of two_moons(n=60, n_val=60, seed=3).
+]
 
 
-def inner(widget):
-    """A widget's parts that a reader can move, from top to bottom."""
-    for child in getattr(widget, "children", ()):
-        if isinstance(child, widgets.Widget) and hasattr(child, "children"):
-            yield from inner(child)
-        else:
-            yield child
+@pytest.fixture(autouse=True)
+def fewer_sizes_to_compute(monkeypatch):
+    monkeypatch.setattr(ch09_escape.lab, "SIZES", (1, 2, 16, 64))
 
 
-def move(part):
-    """Give a control another value; True if it is one."""
-    if isinstance(part, widgets.FloatLogSlider):
-        part.value = part.base ** (part.min + 0.4 * (part.max - part.min))
-    elif isinstance(part, widgets.IntSlider):
-        part.value = (part.min + part.max) // 2 + (part.value == (part.min + part.max) // 2)
-    elif isinstance(part, widgets.FloatSlider):
-        part.value = part.min + 0.4 * (part.max - part.min)
-    elif isinstance(part, widgets.Dropdown):
-        part.index = ((part.index or 0) + 1) % len(part.options)
-    elif isinstance(part, widgets.Checkbox):
-        part.value = not part.value
-    elif isinstance(part, widgets.Button):
-        part.click()
-    else:
-        return False
-    return True
+@pytest.fixture
+def watched(monkeypatch):
+    """`watched(lab)`: the threads on which it does anything, by what was done; told from when it is called."""
+
+    def note(owner, name, seen):
+        original = getattr(owner, name)
+
+        def noting(*args):
+            seen.setdefault(name, set()).add(threading.current_thread())
+            return original(*args)
+
+        monkeypatch.setattr(owner, name, noting)
+
+    def watch(lab):
+        seen, stale, work = {}, Artist.stale, lab.work
+
+        def touch(artist, value):
+            seen.setdefault("artists", set()).add(threading.current_thread())
+            stale.fset(artist, value)
+
+        def working():
+            seen.setdefault("work", set()).add(threading.current_thread())
+            for rest in work():
+                seen["work"].add(threading.current_thread())
+                yield rest
+
+        monkeypatch.setattr(Artist, "stale", property(stale.fget, touch))
+        monkeypatch.setattr(lab, "work", working)
+        for name in ("begin", "draw", "show", "words", "facts", "clicked"):
+            note(lab, name, seen)
+        for name in ("draw", "stand", "move"):
+            note(Picture, name, seen)
+        for control in lab.controls.values():
+            if isinstance(control, Press):
+                note(control, "action", seen)
+        return seen
+
+    return watch
 
 
-@contextlib.contextmanager
-def touching(monkeypatch):
-    """The threads on which anything in a picture changes."""
-    threads, stale = set(), Artist.stale
+class Reader:
+    """A reader whose every message comes on another thread than the loop's; its methods are called there."""
 
-    def touch(artist, value):
-        threads.add(threading.current_thread())
-        stale.fset(artist, value)
+    def __init__(self, lab):
+        self.lab, self.page, self.loop = lab, Page(lab), asyncio.get_running_loop()
+        assert threading.current_thread() is threading.main_thread()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Artist, "stale", property(stale.fget, touch))
-        yield threads
+    def rest(self, seconds=None):
+        """Wait until the lab has nothing left to do, or for so many seconds."""
+        wait = settled(self.lab, 60) if seconds is None else asyncio.sleep(seconds)
+        asyncio.run_coroutine_threadsafe(wait, self.loop).result()
+
+    def see(self):
+        """Say that the page has seen the frame."""
+        self.lab._acknowledged(self.lab, {"seen": self.lab.frame["count"]}, [])
+
+    def free(self, *, buttons):
+        """The controls that the reader can use now, buttons or the others."""
+        rows = self.lab.rows["list"]
+        return [
+            row["name"]
+            for row in rows
+            if (row["kind"] == "press") == buttons and not row.get("hidden") and not row.get("disabled")
+        ]
 
 
-@pytest.mark.parametrize("make", STAGES.values(), ids=STAGES)
-def test_a_picture_is_touched_on_the_loop_alone(make, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # where chapter 10 saves its report
+def others(row, value):
+    """Some other values of a control, the present one `value` last but one."""
+    if row["kind"] in ("menu", "tick", "words"):
+        options = {"menu": row.get("options"), "tick": [False, True], "words": ["one", "another"]}[row["kind"]]
+        at = options.index(value)
+        return [options[at - 1], value, options[(at + 1) % len(options)]]
+    if row["kind"] == "steps":
+        steps = [step for step in row["steps"] if step != value]
+        return [*steps[:3], value, steps[len(steps) // 2]]
+    low, high = row["low"], row["high"]
+    spread = np.geomspace(low + 1, high + 1, 9)[1:-1] - 1 if row.get("log") else np.linspace(low, high, 9)[1:-1]
+    values = [round(one) if row["kind"] == "whole" else one for one in spread.tolist()]
+    return [*[one for one in values if one != value], value, next(one for one in values[2:] if one != value)]
 
+
+def assert_shown(reader, name, value):
+    """The newest wish has won, and nothing has gone wrong."""
+    lab, page = reader.lab, reader.page
+    assert lab.error is None, lab.error
+    assert lab.frame["refused"] == {}, page.message
+    assert page.shows[name] == page.values[name] == getattr(lab, name)
+    assert page.shows[name] == (value if isinstance(value, str) else pytest.approx(value)), name
+
+
+def move_everything(reader):
+    """Move every control, by wishes of the page and by assignments in Python, a burst each."""
+    lab, page = reader.lab, reader.page
+    for name in reader.free(buttons=False):
+        for send in (lambda name, value: page.wish(**{name: value}), lambda name, value: setattr(lab, name, value)):
+            row = page.row(name)
+            if len(set(row.get("options", (1, 2)))) < 2:
+                continue
+            for value in others(row, getattr(lab, name)):
+                send(name, value)
+                reader.see()
+            reader.rest()
+            assert_shown(reader, name, value)
+
+
+@pytest.mark.parametrize("make", LABS)
+def test_a_picture_is_touched_on_the_loop_alone(make, watched):
     async def session():
-        stage, loop = make(locked=True), asyncio.get_running_loop()
-        await labs.rest(stage)
+        lab = make(locked=True)
+        await settled(lab)
+        reader, seen = Reader(lab), watched(lab)
+        buttons = [name for name, control in lab.controls.items() if isinstance(control, Press)]
 
-        def read():  # as a reader on another thread
-            stage.locked = False
-            moved = 0
-            for part in list(inner(stage)):
-                moved += move(part)
-                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.02), loop).result()
-                while stage.busy and isinstance(part, widgets.Button):  # what is committed is saved when it is done
-                    time.sleep(0.01)
-            return moved
+        def read():
+            lab.locked = False
+            reader.rest()
+            assert not lab.rows["locked"]
+            move_everything(reader)
+            for name in buttons:
+                if name in reader.free(buttons=True):
+                    reader.page.press(name)
+                    reader.rest(0.02)
+                getattr(lab, name)()  # what was begun is ended, if it can be
+                reader.rest(0.02)
+            reader.page.click(300, 150)
+            reader.page.wish(width=400)
+            reader.see()
+            reader.rest()
+            name = reader.free(buttons=False)[0]
+            value = others(reader.page.row(name), getattr(lab, name))[-1]
+            reader.page.wish(**{name: value})
+            reader.rest()
+            assert_shown(reader, name, value)
+            assert lab.standing["width"] == 400
 
-        with touching(monkeypatch) as threads:
-            assert await asyncio.to_thread(read) >= 3
-            async with asyncio.timeout(60):
-                await labs.rest(stage)
-        assert threads == {threading.main_thread()}
-        stage.close()
+        await asyncio.to_thread(read)
+        assert {"artists", "begin", "work", "draw", "show", "words", "stand", "move"} <= set(seen)
+        assert bool(buttons) == ("action" in seen)
+        assert {name: threads for name, threads in seen.items() if threads != {threading.main_thread()}} == {}
+        lab.close()
 
-    asyncio.run(session())
-
-
-def test_a_key_is_heard_while_the_control_is_being_written():
-    async def session():
-        control = stage.LogIntegerControl("batch size", lambda value: value, lambda error: None)
-        control.set_range(100, 10)
-        seen = []
-        control.observe(lambda change: seen.append((change["new"], threading.current_thread())), "value")
-        with control._passing_on(control):  # as the loop does when it writes into the box or places the slider
-            await asyncio.to_thread(setattr, control.slider, "value", control.slider.value * 10**control.slider.step)
-        await asyncio.sleep(0.1)
-        assert seen == [(11, threading.main_thread())]
-        assert control.box.value == "11"
-
-    asyncio.run(session())
-
-
-def test_changes_are_heard_in_their_order_and_the_last_one_stays():
-    async def session():
-        control = stage.NumberControl(widgets.IntSlider(description="epochs", max=1000), int, lambda error: None)
-        seen = []
-        control.observe(lambda change: seen.append(change["new"]), "value")
-
-        def drag():
-            for value in range(1, 200):
-                control.slider.value = value
-
-        await asyncio.to_thread(drag)
-        await asyncio.sleep(0.1)
-        assert seen == list(range(1, 200))
-        assert (control.value, control.slider.value, control.box.value) == (199, 199, "199")
-
-    asyncio.run(session())
+    kernel(session)

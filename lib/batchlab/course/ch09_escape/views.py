@@ -10,7 +10,7 @@ from .bumps import N
 
 WINDOW = (-0.5, 6.5)  # speeds in the picture
 EDGES = WINDOW[0] + 0.35, WINDOW[1] - 0.35  # of a word in it
-GOOD = plots.TINTS[1]
+GOOD = "#CCE3F0"  # the basin of the good minimum
 STRIPES = ("#8FD4BC", plots.REGIONS[0], plots.REGIONS[3], plots.REGIONS[1], plots.REGIONS[4])
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
 
