@@ -1,62 +1,78 @@
-"""Film the lab in a real browser for the README: the epochs up to overfitting, then the batch size up to all samples.
+"""Write the page on which the README's visitors move the lab, and film it: the epochs first, then the batch size.
 
-Run as `make film`. Nothing is staged: what a reader would press is pressed, and the page is photographed.
+Run as `make film`. Nothing is staged: the page is `lab.export`'s, the sliders are pressed as a reader presses them, and
+the page is photographed.
 """
 
 import io
-import os
 import pathlib
 import shutil
 import sys
-import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import browser
+import numpy as np
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
-FILM = pathlib.Path(__file__).parents[2] / "notebooks/images/lab.gif"
-CELLS = ("import batchlab as bl\nlab = bl.Lab()\nlab",)
-EPOCHS = (0, 3, 10, 20, 40, 70, 100, 200, 400, 800, 1600, 3000)
-FIRST, N = 3, 12  # the batch size that the lab begins with, and all samples
+import batchlab as bl
+
+NOTEBOOKS = pathlib.Path(__file__).parents[2] / "notebooks"
+PAGE, FILM = NOTEBOOKS / "lab.html", NOTEBOOKS / "images/lab.gif"
+N, FIRST, LAST = 12, 3, 3000  # all samples; the batch size and the epoch that the lab begins with
+EPOCHS = [0, *np.unique(np.rint(np.geomspace(1, LAST, 70)).astype(int)).tolist()]  # 60 of them
+RATES = [0.02, 0.05, 0.1]
 WIDTH, COLOURS = 900, 160
-STILL, PASSING = 1600, 500  # milliseconds that a frame stays
+STILL, PASSING, STEP = 1600, 300, 500  # milliseconds that a frame stays: at either end, of an epoch, of a batch size
+EVERY = 3  # of the page's epochs one in so many is filmed
 
 
-def photograph(reader):
+def photograph(page):
     """The lab as it is on the page."""
-    taken = Image.open(io.BytesIO(reader.page.locator(".batchlab").first.screenshot())).convert("RGB")
+    taken = Image.open(io.BytesIO(page.locator("#picture").screenshot())).convert("RGB")
     return taken.resize((WIDTH, round(taken.height * WIDTH / taken.width)), Image.Resampling.LANCZOS)
 
 
-def film(reader):
+def press(page, label, key, **shown):
+    """Press a key on a slider, and wait until the picture shows what it led to."""
+    page.get_by_role("slider", name=label, exact=True).press(key)
+    shows = "JSON.parse(document.querySelector('.picture').dataset.shows)"
+    page.wait_for_function(
+        f"wanted => (shows => Object.keys(wanted).every(name => shows[name] === wanted[name]))({shows})", arg=shown
+    )
+
+
+def film(page):
     """Frames and the milliseconds that each stays."""
-    reader.hears(f"batch size {FIRST}, epoch {EPOCHS[-1]}: ")
-    for epoch in EPOCHS:
-        reader.type("epochs", str(epoch))
-        reader.hears(f"batch size {FIRST}, epoch {epoch}: ")
-        yield photograph(reader), STILL if epoch in (EPOCHS[0], EPOCHS[-1]) else PASSING
+    press(page, "epochs", "Home", epochs=0)
+    yield photograph(page), STILL
+    for number, epoch in enumerate(EPOCHS[1:], 1):
+        press(page, "epochs", "ArrowRight", epochs=epoch, batch_size=FIRST)
+        if epoch == LAST or number % EVERY == 0:
+            yield photograph(page), STILL if epoch == LAST else PASSING
     for size in range(FIRST + 1, N + 1):
-        reader.press("batch size", "ArrowRight")
-        reader.hears(f"batch size {size}, epoch {EPOCHS[-1]}: ")
-        reader.page.wait_for_timeout(500)  # the slider rests in its new place
-        yield photograph(reader), STILL if size == N else PASSING
+        press(page, "batch size", "ArrowRight", epochs=LAST, batch_size=size)
+        yield photograph(page), STILL if size == N else STEP
+
+
+def write_page():
+    """Write the page: 12 batch sizes, 3 learning rates, 60 epochs."""
+    places = {"batch_size": range(1, N + 1), "learning_rate": RATES, "epochs": EPOCHS}
+    bl.Lab("noisy sine").export(PAGE, title="batchlab: the overfitting lab", **places)
+    print(f"{PAGE.name}: {PAGE.stat().st_size / 1e3:.0f} kB")
 
 
 def main():
-    """Write the film; its frames share one palette and one size."""
+    """Write the page and the film; the film's frames share one palette and one size."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         sys.exit("There is no chromium, chromium-browser or google-chrome on the PATH: install one.")
-    os.environ.update(BATCHLAB_PROGRESS="off", BATCHLAB_STRICT="1")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, browser.chromium_at(path) as chromium:
-        scratch = pathlib.Path(scratch)
-        (scratch / "notebooks").mkdir()
-        with browser.Server("JupyterLab", scratch / "notebooks", scratch / "server") as server:
-            notebook = browser.put_notebook(CELLS, scratch / "notebooks", "python3")
-            with browser.Reader(chromium, server, notebook) as reader:
-                reader.run_cell(0)
-                frames, stay = zip(*film(reader), strict=True)
+    write_page()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 1000, "height": 800}, device_scale_factor=2)
+        page.goto(PAGE.as_uri())
+        page.wait_for_selector(".picture[data-shows]")
+        frames, stay = zip(*film(page), strict=True)
+        chromium.close()
     height = min(frame.height for frame in frames)
     frames = [frame.crop((0, 0, WIDTH, height)) for frame in frames]
     palette = frames[len(frames) // 2].quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)  # thin lines keep theirs
