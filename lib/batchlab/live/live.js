@@ -233,7 +233,11 @@ function slider(wish) {
   const show = (refused) => {
     range.value = toPlace(row, value);
     range.setAttribute("aria-valuetext", spelled(value));
-    if (!typing) box.value = spelled(refused ?? value);
+    const text = spelled(refused ?? value);
+    if (!typing && box.value !== text) {
+      box.value = text;
+      if (document.activeElement === box) box.select();
+    }
     if (refused === undefined) box.removeAttribute("aria-invalid");
     else box.setAttribute("aria-invalid", "true");
   };
@@ -281,7 +285,7 @@ function menu(wish) {
   return {
     root: element("div", { className: "menu" }, element("label", {}, label, select)),
     update(row, now) {
-      label.textContent = row.label;
+      label.textContent = select.ariaLabel = row.label;
       select.disabled = Boolean(row.disabled);
       const options = row.values ?? row.options;
       if (offered !== options.join("\n")) select.replaceChildren(...options.map((name) => element("option", { value: name, textContent: name })));
