@@ -234,7 +234,11 @@ function slider(wish) {
   const show = (refused) => {
     range.value = toPlace(row, value);
     range.setAttribute("aria-valuetext", spelled(value));
-    if (!typing) box.value = spelled(refused ?? value);
+    const text = spelled(refused ?? value);
+    if (!typing && box.value !== text) {
+      box.value = text;
+      if (document.activeElement === box) box.select();
+    }
     if (refused === undefined) box.removeAttribute("aria-invalid");
     else box.setAttribute("aria-invalid", "true");
   };

@@ -143,9 +143,9 @@ class Recorder(RendererBase):
             style |= {"s": _color(gc.get_rgb()), "w": round(width, 2)}
             offset, dashes = gc.get_dashes()
             if dashes is not None:
-                style["d"] = [round(self.points_to_pixels(length), 1) for length in dashes]
+                style["d"] = [round(self.points_to_pixels(length), 3) for length in dashes]
                 if offset:
-                    style["o"] = round(self.points_to_pixels(offset), 1)
+                    style["o"] = round(self.points_to_pixels(offset), 3)
             cap, join = gc.get_capstyle(), gc.get_joinstyle()
             style |= {"e": CAPS.get(cap, cap)} if cap != "butt" else {}
             style |= {"j": join} if join != "miter" else {}

@@ -1,0 +1,346 @@
+"""The page of a live picture without Jupyter: it replays what Agg would paint, and its controls are at hand for all."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import batchlab as bl
+from batchlab.live import export
+
+from ..live.toy import Toy
+from . import browser, fidelity, figures
+
+pytestmark = pytest.mark.browser
+MOST, MOST_ALONE = 0.03, 0.007  # shares of pixels that may differ, and that may have nothing like them within a pixel
+# A chapter's picture is one line here.
+LABS = {
+    **{name: lambda name=name: bl.Lab(name, epochs=100) for name in bl.data.DATASETS},
+    "noisy sine, narrow": lambda: narrowed(bl.Lab(epochs=20)),
+}
+FIGURES = {name: lambda make=make: figures.Gallery(make) for name, make in figures.FIGURES.items()}
+
+
+def narrowed(lab):
+    lab.wishes = {"width": [380, 1]}
+    return lab
+
+
+@pytest.fixture(scope="module")
+def chromium_open(chromium):
+    with browser.chromium_at(chromium) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("make", [*FIGURES.values(), *LABS.values()], ids=[*FIGURES, *LABS])
+def test_the_page_shows_what_agg_paints(make, chromium_open, tmp_path):
+    differ, alone = fidelity.compare(make(), chromium_open, tmp_path)
+    assert differ < MOST, f"see {tmp_path}"
+    assert alone < MOST_ALONE, f"see {tmp_path}"
+
+
+def test_pictures_that_differ_are_told_apart():
+    lab = figures.Gallery(figures.lines)
+    one = fidelity.painted(lab.picture.painted(scale=1))
+    assert fidelity.unmatched(one, one).mean() == 0
+    assert fidelity.unmatched(one, np.roll(one, 4, axis=0)).mean() > MOST_ALONE
+    other = fidelity.painted(figures.Gallery(figures.shapes).picture.painted(scale=1))
+    assert fidelity.unmatched(one, other).mean() > MOST_ALONE
+
+
+# ----------------------------------------------------------------------------------------------- places and numbers
+
+
+@pytest.fixture(scope="module")
+def script(chromium_open, tmp_path_factory):
+    """What live.js exports, called with values: `script("toPlace", row, 5)`."""
+    page = chromium_open.new_page()
+    source = (export.HERE / "live.js").read_text(encoding="utf-8")
+    address = "'data:text/javascript;charset=utf-8,' + encodeURIComponent(source)"
+    page.evaluate(f"async (source) => (window.live = await import({address}))", source)
+    yield lambda name, *values: page.evaluate("([name, values]) => window.live[name](...values)", [name, list(values)])
+    page.close()
+
+
+ROWS = {
+    "log from 1": {"kind": "whole", "low": 1, "high": 400, "log": True},
+    "log from 0": {"kind": "whole", "low": 0, "high": 6000, "log": True},
+    "whole": {"kind": "whole", "low": 0, "high": 20},
+    "one alone": {"kind": "whole", "low": 1, "high": 1, "log": True},
+    "steps": {"kind": "steps", "values": [1, 4, 16, 64]},
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_every_number_has_a_place_and_comes_back_from_it(row, script):
+    numbers = row.get("values") or range(row["low"], row["high"] + 1)
+    numbers = sorted({*numbers[:30], *numbers[::97], numbers[-1]})
+    places = [script("toPlace", row, number) for number in numbers]
+    assert places == sorted(places)
+    assert places[0] == 0
+    assert places[-1] == (1 if len(places) > 1 else 0)
+    assert [script("toNumber", row, place) for place in places] == list(numbers)
+
+
+def test_numbers_that_are_not_whole_come_back_with_three_digits(script):
+    for row in ({"kind": "number", "low": 1e-4, "high": 10, "log": True}, {"kind": "number", "low": 0, "high": 1}):
+        assert script("toNumber", row, 0) == row["low"]
+        assert script("toNumber", row, 1) == row["high"]
+        for number in (0.0123, 0.5, 0.999):
+            assert script("toNumber", row, script("toPlace", row, number)) == pytest.approx(number, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["log from 1", "log from 0", "whole"])
+def test_whole_numbers_step_by_one_and_pages_go_further(name, script):
+    row = ROWS[name]
+    low, high = row["low"], row["high"]
+    assert (script("afterKey", row, 7, "Home"), script("afterKey", row, 7, "End")) == (low, high)
+    for key, step in (("ArrowRight", 1), ("ArrowUp", 1), ("ArrowLeft", -1), ("ArrowDown", -1)):
+        for number in (low, low + 1, 5, high // 2, high - 1, high):
+            assert script("afterKey", row, number, key) == min(max(number + step, low), high)
+    value, seen = low, []
+    for _ in range(200):
+        value = script("afterKey", row, value, "PageUp")
+        seen.append(value)
+    assert seen == sorted(seen)
+    assert len(set(seen)) <= 20
+    assert value == high
+    assert script("afterKey", row, high, "PageDown") < high
+    assert script("afterKey", row, 5, "a") is None
+
+
+def test_steps_go_to_the_next_of_them_and_numbers_a_hundredth_of_the_slider(script):
+    row = ROWS["steps"]
+    keys = {"ArrowRight": 16, "ArrowLeft": 1, "Home": 1, "End": 64, "PageUp": 16, "PageDown": 1}
+    assert {key: script("afterKey", row, 4, key) for key in keys} == keys
+    assert script("afterKey", row, 64, "ArrowRight") == 64
+    long = {"kind": "steps", "values": list(range(0, 300, 3))}
+    assert script("afterKey", long, 30, "PageUp") == 60
+    rate = {"kind": "number", "low": 1e-4, "high": 10, "log": True}
+    for key in ("ArrowRight", "PageUp"):
+        assert script("afterKey", rate, 0.1, key) > 0.1
+    assert script("afterKey", rate, 10, "ArrowRight") == 10
+    assert script("afterKey", rate, 1e-4, "ArrowLeft") == 1e-4
+
+
+# -------------------------------------------------------------------------------------------------- an exported page
+
+
+class Page:
+    """An exported page in front of a reader."""
+
+    def __init__(self, context, path):
+        self.page, self.errors = context.new_page(), []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector(".picture[data-frame]")
+
+    def control(self, label):
+        return self.page.get_by_label(label, exact=True)
+
+    def box(self, label):
+        return self.page.get_by_label(f"{label}, typed", exact=True)
+
+    def shows(self, **values):
+        """Wait until the picture shows these values, and the words say the same."""
+        read = "JSON.parse(document.querySelector('.picture').dataset.shows)"
+        browser.wait_until(
+            lambda: values.items() <= self.page.evaluate(read).items(), lambda: str(self.page.evaluate(read)), 10
+        )
+        words = self.words()
+        for name, text in (("batch_size", "batch size {},"), ("total", "counted to {}")):
+            assert text.format(self.page.evaluate(read)[name]) in f"{words},", words
+        return words
+
+    def words(self):
+        return self.page.locator(".words").inner_text()
+
+    def picture(self):
+        return self.page.evaluate(fidelity.PIXELS)
+
+
+POSITIONS = {"batch_size": [1, 2, 3, 7, 10], "total": [0, 5, 50], "bold": [False, True], "data": ["small", "large"]}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return Toy().export(tmp_path_factory.mktemp("page") / "page.html", **POSITIONS)
+
+
+@pytest.fixture
+def opened(chromium_open, path):
+    context = chromium_open.new_context(viewport={"width": 1100, "height": 800}, offline=True)
+    page = Page(context, path)
+    yield page
+    context.close()
+    assert page.errors == []
+
+
+def test_keys_move_the_controls_the_words_and_the_picture(opened):
+    opened.shows(batch_size=3, total=5, bold=False)
+    picture, slider = opened.picture(), opened.control("batch size")
+    slider.focus()
+    for key, size in (
+        ("ArrowRight", 7),
+        ("ArrowUp", 10),
+        ("ArrowRight", 10),
+        ("ArrowLeft", 7),
+        ("Home", 1),
+        ("End", 10),
+    ):
+        opened.page.keyboard.press(key)
+        opened.shows(batch_size=size, total=5)
+        assert (opened.box("batch size").input_value(), slider.get_attribute("aria-valuetext")) == (
+            str(size),
+            str(size),
+        )
+    assert opened.picture() != picture
+    opened.control("bold").focus()
+    opened.page.keyboard.press("Space")
+    opened.shows(bold=True)
+    opened.control("data").select_option("large")
+    opened.shows(data="large", batch_size=10)
+    opened.control("batch size").fill("0.5")
+    opened.shows(batch_size=3)
+
+
+def test_typed_numbers_go_to_the_nearest_and_words_are_refused(opened):
+    box = opened.box("batch size")
+    for typed, size in (("6", 7), ("1000", 10), ("-4", 1), ("4.4e0", 3)):
+        box.fill(typed)
+        box.press("Enter")
+        opened.shows(batch_size=size)
+        assert box.input_value() == str(size)
+        assert opened.page.evaluate("[document.activeElement.selectionStart, document.activeElement.selectionEnd]") == [
+            0,
+            len(str(size)),
+        ]
+    alarm = opened.page.get_by_role("alert")
+    for typed in ("abc", "", "nan"):
+        box.fill(typed)
+        box.press("Enter")
+        browser.wait_until(lambda: "batch size is" in alarm.inner_text(), "nothing is said", 10)
+        assert alarm.inner_text() == f"batch size is '{typed}'; on this page it is a number from 1 to 10."
+        assert (box.input_value(), box.get_attribute("aria-invalid")) == (typed, "true")
+        opened.shows(batch_size=3)
+    opened.control("total").press("End")
+    opened.shows(batch_size=3, total=50)
+    assert not opened.page.locator(".message").is_visible()
+    assert (box.input_value(), box.get_attribute("aria-invalid")) == ("3", None)
+
+
+def test_tab_goes_through_the_controls_as_they_are_seen(opened):
+    places, names = [], []
+    focused = """() => { const one = document.activeElement, { x, y, height } = one.getBoundingClientRect();
+        return one.closest('.batchlab') && [y + height / 2, x, one.ariaLabel ?? one.labels[0].innerText]; }"""
+    opened.page.keyboard.press("Tab")
+    while place := opened.page.evaluate(focused):
+        places.append((round(place[0] / 20), place[1]))
+        names.append(place[2].strip().split("\n")[0])
+        opened.page.keyboard.press("Tab")
+    assert places == sorted(places)
+    assert names == ["batch size", "batch size, typed", "total", "total, typed", "bold", "data"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_has_a_name_and_is_legible(scheme, chromium_open, path):
+    context = chromium_open.new_context(color_scheme=scheme)
+    page = Page(context, path).page
+    for element in page.locator("input, select, button").all():
+        name = element.evaluate("(one) => one.ariaLabel || one.labels?.[0]?.innerText || one.innerText")
+        assert name.strip(), element.evaluate("(one) => one.outerHTML")
+    assert page.locator("[aria-live]").count() == 1
+    picture = page.get_by_role("img")
+    assert picture.count() == 1
+    assert picture.get_attribute("aria-label") == page.locator(".words").inner_text()
+    assert page.evaluate("document.documentElement.lang && document.title")
+    light = """(one) => { const over = (node) => { const color = getComputedStyle(node).backgroundColor;
+        return /, 0\\)$|transparent/.test(color) && node.parentElement ? over(node.parentElement) : color; };
+        return [getComputedStyle(one).color, over(one), getComputedStyle(document.documentElement).colorScheme]; }"""
+    for selector in (".words", ".facts", "label > span", "input.box", "select"):
+        ink, ground = map(brightness, page.locator(selector).first.evaluate(light)[:2])
+        ground = ground if ground is not None else (1.0 if scheme == "light" else 0.005)  # the canvas of the page
+        high, low = max(ink, ground), min(ink, ground)
+        assert (high + 0.05) / (low + 0.05) > 4.5, (selector, ink, ground)
+    assert page.locator(".frame").evaluate("(one) => getComputedStyle(one).backgroundColor") == "rgb(255, 255, 255)"
+    context.close()
+
+
+def brightness(color):
+    """The relative luminance of a CSS colour, None where it is transparent."""
+    *rgb, alpha = ([float(part) for part in re.findall(r"[\d.]+", color)] + [1.0])[:4]
+    if alpha == 0:
+        return None
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (part / 255 for part in rgb)]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def test_a_finger_drags_and_taps(chromium_open, path):
+    context = chromium_open.new_context(viewport={"width": 380, "height": 800}, has_touch=True, is_mobile=True)
+    opened = Page(context, path)
+    slider = opened.control("batch size")
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    opened.page.touchscreen.tap(box["x"] + box["width"] - 3, y)
+    opened.shows(batch_size=10)
+    session = context.new_cdp_session(opened.page)
+    for kind, share in (
+        ("touchStart", 0.95),
+        ("touchMove", 0.7),
+        ("touchMove", 0.3),
+        ("touchMove", 0.02),
+        ("touchEnd", None),
+    ):
+        points = [] if share is None else [{"x": box["x"] + share * box["width"], "y": y}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    opened.shows(batch_size=1)
+    opened.control("bold").tap()
+    opened.shows(bold=True)
+    context.close()
+    assert opened.errors == []
+
+
+def test_on_a_narrow_page_the_panels_stand_below_each_other(chromium_open, path):
+    context = chromium_open.new_context(viewport={"width": 1100, "height": 800})
+    opened = Page(context, path)
+    wide = opened.page.locator(".picture").bounding_box()
+    assert wide["width"] / wide["height"] == pytest.approx(700 / 250, rel=0.01)
+    opened.page.set_viewport_size({"width": 380, "height": 900})
+    narrow = browser.wait_until(
+        lambda: (box := opened.page.locator(".picture").bounding_box())["height"] > box["width"] and box, "it stays", 10
+    )
+    assert narrow["x"] + narrow["width"] <= 380
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 380
+    opened.control("batch size").press("End")
+    opened.shows(batch_size=10)
+    opened.page.set_viewport_size({"width": 1100, "height": 800})
+    browser.wait_until(lambda: opened.page.locator(".picture").bounding_box() == wide, "it stays narrow", 10)
+    context.close()
+    assert opened.errors == []
+
+
+def test_the_picture_has_the_screen_s_own_resolution(chromium_open, path):
+    for ratio in (1, 2, 3):
+        context = chromium_open.new_context(viewport={"width": 800, "height": 600}, device_scale_factor=ratio)
+        page = Page(context, path).page
+        canvas, shown = page.evaluate(
+            "(({ width, clientWidth }) => [width, clientWidth])(document.querySelector('.picture'))"
+        )
+        assert canvas == pytest.approx(ratio * shown, abs=ratio)
+        context.close()
+
+
+def test_the_overfitting_lab_s_page_is_small(tmp_path, chromium_open):
+    lab = bl.Lab(epochs=60)
+    path = lab.export(tmp_path / "lab.html", batch_size=[1, 3, 12], learning_rate=[0.02, 0.05], epochs=range(1, 61, 3))
+    assert path.stat().st_size < 250_000  # 120 frames
+    context = chromium_open.new_context(offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector(".picture[data-frame]")
+    page.get_by_label("epochs", exact=True).press("Home")
+    browser.wait_until(lambda: ", epoch 1:" in page.locator(".words").inner_text(), "it stays", 10)
+    assert json.loads(page.locator(".picture").get_attribute("data-shows"))["epochs"] == 1
+    context.close()
