@@ -130,7 +130,7 @@ def chromium_at(path):
 
 
 class Reader:
-    """Someone in front of an open notebook, who uses no mouse once it runs."""
+    """Someone in front of an open notebook, who uses keys, and a mouse for dragging alone."""
 
     def __init__(self, chromium, server, notebook, height=1400):
         self.errors, self._server, self._notebook = [], server, notebook
@@ -180,16 +180,25 @@ class Reader:
 
     # ---- hands
 
-    def line(self, label):
-        """The line of the lab in which a slider with this label stands: slider, box, hint."""
-        name = self.page.locator("label > span", has_text=re.compile(f"^{label}$"))
-        return self.page.locator(".batchlab .number").filter(has=name).filter(visible=True)
-
     def slider(self, label):
-        return self.line(label).locator("input[type=range]")
+        return self.page.get_by_role("slider", name=label, exact=True).filter(visible=True)
 
     def box(self, label):
-        return self.line(label).locator("input.box")
+        return self.page.get_by_label(f"{label}, typed", exact=True).filter(visible=True)
+
+    def menu(self, label):
+        return self.page.get_by_role("combobox", name=label, exact=True).filter(visible=True)
+
+    def drag(self, label, *shares):
+        """Take the handle of a slider and move it to these shares of its way, with the mouse."""
+        slider = self.slider(label)
+        box, now = slider.bounding_box(), float(slider.input_value())
+        at, y = lambda share: box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
+        self.page.mouse.move(at(now), y)
+        self.page.mouse.down()
+        for share in shares:
+            self.page.mouse.move(at(share), y, steps=4)
+        self.page.mouse.up()
 
     def press(self, label, *keys):
         """Focus the slider with this label and press keys, as quickly as they come."""
@@ -223,17 +232,17 @@ class Reader:
         return self.words()
 
     def alarm(self):
-        return "\n".join(self.page.locator(".message.alarm").filter(visible=True).all_inner_texts())
+        return "\n".join(self.page.locator("[role=alert]").filter(visible=True).all_inner_texts())
 
     def canvas(self):
-        return self.page.locator("canvas.picture").filter(visible=True)
+        return self.page.locator("canvas.picture").filter(visible=True).first
 
     def picture(self):
-        """The pixels of the lab's picture."""
+        """A fingerprint of the lab's picture."""
         return self.canvas().evaluate(PIXELS)
 
     def shows(self):
-        """The values of the controls that the picture was drawn for."""
+        """The values of the controls for which the picture was drawn."""
         return json.loads(self.canvas().get_attribute("data-shows"))
 
     def trouble(self):

@@ -226,16 +226,32 @@ export function afterKey(row, value, key) {
 const spelled = (value) => (typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(3))) : String(value));
 const meant = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
 
+// What is typed into a box is wished when it is left or on Enter (Jupyter keeps `change` back then); until then no frame
+// may write over it. The result tells whether it is being typed into.
+function typed(box, wish) {
+  let typing = false;
+  const commit = () => {
+    if (typing) typing = false, wish(box.value);
+  };
+  box.addEventListener("input", () => (typing = true));
+  box.addEventListener("change", commit);
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") commit(), box.select();
+  });
+  return () => typing;
+}
+
 function slider(wish) {
-  let row, value, typing = false;  // what is being typed is not written over by a frame
+  let row, value;
   const label = element("span"), hint = element("span", { className: "hint" });
   const range = element("input", { type: "range", min: 0, max: 1, step: "any" });
   const box = element("input", { type: "text", inputMode: "decimal", className: "box", spellcheck: false });
+  const typing = typed(box, (text) => wish(meant(text)));
   const show = (refused) => {
     range.value = toPlace(row, value);
     range.setAttribute("aria-valuetext", spelled(value));
     const text = spelled(refused ?? value);
-    if (!typing && box.value !== text) {
+    if (!typing() && box.value !== text) {
       box.value = text;
       if (document.activeElement === box) box.select();
     }
@@ -255,19 +271,6 @@ function slider(wish) {
     if (next === undefined) return;
     event.preventDefault();
     move(next);
-  });
-  box.addEventListener("input", () => (typing = true));
-  const typed = () => {
-    if (!typing) return;
-    typing = false;
-    wish(meant(box.value));
-  };
-  box.addEventListener("change", typed);
-  box.addEventListener("blur", typed);
-  box.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    typed();  // not every application leaves the key to the browser, which would make a change of it
-    box.select();
   });
   return {
     root: element("div", { className: "number" }, element("label", {}, label, range), box, hint),
@@ -326,18 +329,13 @@ function tick(wish) {
 
 function words(wish) {
   const label = element("span"), box = element("input", { type: "text", spellcheck: false });
-  let sent = "";
-  const typed = () => {
-    if (box.value !== sent) wish((sent = box.value));
-  };
-  for (const event of ["change", "blur"]) box.addEventListener(event, typed);
-  box.addEventListener("keydown", ({ key }) => key === "Enter" && typed());
+  const typing = typed(box, wish);
   return {
     root: element("div", { className: "text" }, element("label", {}, label, box)),
     update(row, now) {
       [label.textContent, box.placeholder, box.disabled] = [row.label, row.hint ?? "", Boolean(row.disabled)];
       box.ariaLabel = row.label;
-      if (now !== undefined && document.activeElement !== box) box.value = sent = now;
+      if (now !== undefined && !typing()) box.value = now;
     },
   };
 }
