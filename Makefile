@@ -90,11 +90,17 @@ define virtual_environment
 @[ "$$($(@D)/bin/python --version 2>&1)" = "$$($(PYTHON) --version)" ] || $(PYTHON) -m venv --clear $(@D)
 endef
 
+# In this environment alone: installing the library elsewhere changes nobody's server.
+define enable_extension
+@mkdir -p $(@D)/etc/jupyter/jupyter_server_config.d
+@cp lib/batchlab_server/config.json $(@D)/etc/jupyter/jupyter_server_config.d/batchlab_server.json
+endef
+
 .venv/.ready: requirements.txt pyproject.toml
 	$(virtual_environment)
 	@echo "Installing the pinned packages into .venv: a few minutes, this once"
 	$(PY) $(PIP_INSTALL) -r requirements.txt
-	$(PY) -m jupyter server extension enable --sys-prefix batchlab_server >/dev/null 2>&1
+	$(enable_extension)
 	touch $@
 
 .venv/.ipykernel6: tests/ipykernel6.txt .venv/.ready
@@ -113,7 +119,7 @@ endef
 	$(virtual_environment)
 	@echo "Installing the pinned packages, PyTorch too, into .venv-bench: a few minutes, this once"
 	$(BENCH_PY) $(PIP_INSTALL) -r requirements.txt -e ".[bench]"
-	$(BENCH_PY) -m jupyter server extension enable --sys-prefix batchlab_server >/dev/null 2>&1
+	$(enable_extension)
 	touch $@
 
 .venv-pins/.ready:

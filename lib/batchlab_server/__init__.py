@@ -3,9 +3,9 @@
 By default the system holds small messages of a connection back until the page has acknowledged the one before (Nagle's
 algorithm, RFC 896), and the page's system waits up to 40 ms before it acknowledges (RFC 1122, 4.2.3.2). A picture that
 follows a few small messages, as after every key press on a slider, comes that much later. It is a package of its own,
-since the server needs none of what `batchlab` imports. `make lab` and Binder enable it in their own
-environment; elsewhere `jupyter server extension enable batchlab_server` does. BATCHLAB_NODELAY=off in the environment
-switches it off.
+since the server needs none of what `batchlab` imports. `make lab` and Binder enable it in their own environment, by
+copying `config.json` to etc/jupyter/jupyter_server_config.d; installing the library does not. BATCHLAB_NODELAY=off in
+the environment switches it off.
 """
 
 import os
