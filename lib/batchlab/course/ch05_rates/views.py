@@ -6,7 +6,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from ... import measure
 from ...live import NARROW, Still, View
-from ..plots import BEST, GREYS, STEPS, TRAINING, VALIDATION, median
+from ..plots import BEST, STEPS, TRAINING, VALIDATION, median
 from . import grids
 
 BOUNDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # between the colours of the map
@@ -162,7 +162,7 @@ def schedules(runs, unit="training loss (cross-entropy)"):
     )
     still = Still(f"Training loss against epochs and against updates, medians of the seeds. At the end {said}.")
     left, right = still.subplots(1, 2, sharey=True)
-    looks = zip((GREYS[3], TRAINING, VALIDATION, BEST), ("-", "-", (0, (4, 2)), ":"), (1.6, 4.0, 2.0, 2.0), strict=True)
+    looks = zip(("0.6", TRAINING, VALIDATION, BEST), ("-", "-", (0, (4, 2)), ":"), (1.6, 4.0, 2.0, 2.0), strict=True)
     for (name, (updates, losses)), (color, style, width) in zip(runs.items(), looks, strict=False):
         for axes, x in ((left, np.arange(len(updates))), (right, updates)):
             axes.plot(x, median(losses), color=color, linestyle=style, linewidth=width, label=name)
