@@ -1,7 +1,7 @@
 """Everything that a GPU has to answer, in one command of under eight minutes: `make gpu`, or
 
     python benchmarks/gpu.py                     all parts, as does -m benchmarks.gpu; nothing need be installed
-    python benchmarks/gpu.py --parts losses,speed --minutes 3 --name h100-again --folder /tmp/results
+    python benchmarks/gpu.py --parts losses,speed --minutes 3 --name h100-again --folder results
     python benchmarks/gpu.py --small             the rehearsal: the same on any CPU, small
 
 It needs this repository and a Python with jax (for CUDA), optax, scikit-learn, matplotlib and pytest. Without a GPU it
