@@ -174,6 +174,12 @@ class Reader:
         wait_until(lambda: re.search(r"\[\d+\]", prompt.inner_text()), "the cell does not end", 120)
         return cell.locator(".jp-OutputArea").inner_text()
 
+    def restart(self):
+        """Restart the kernel by the menu."""
+        self.page.click(".lm-MenuBar-itemLabel:text-is('Kernel')")
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Restart Kernel.$")).click()
+        self.page.click(".jp-Dialog .jp-mod-accept")
+
     def saved(self):
         """When the notebook was saved last."""
         return self._server.ask(f"contents/{self._notebook}?content=0")["last_modified"]

@@ -377,7 +377,7 @@ function render({ model, el }) {
     mine[name] = ++count;
     model.set("wishes", { ...model.get("wishes"), [name]: [value, count] });
     model.save_changes();
-    late ??= setTimeout(() => wait(0), 400);
+    if (!el.classList.contains("gone")) late ??= setTimeout(() => wait(0), 400);
   };
   const wait = (step) => {
     el.classList.add("waiting");
@@ -389,6 +389,7 @@ function render({ model, el }) {
   const answered = () => {
     const { heard = {} } = model.get("frame");
     if (Object.entries(mine).some(([name, at]) => (heard[name] ?? 0) < at)) return;
+    if (el.classList.contains("gone")) return;
     clearTimeout(late);
     late = null;
     el.classList.remove("waiting");
@@ -458,14 +459,17 @@ function render({ model, el }) {
     const cell = cells.findLast(({ top }) => y >= top);
     if (clicks && !locked && cell) wish("click", [x / cell.scale + cell.left, (y - cell.top) / cell.scale]);
   });
-  const gone = () => setTimeout(() => {  // when Jupyter has marked its view as disconnected
-    if (!el.closest(".jupyter-widgets-disconnected")) return;
+  const watchKernel = (_, status) => {  // its signal; a widget is told nothing when its kernel is restarted
+    if (!/restarting|terminating|dead/.test(status)) return;
+    clearTimeout(late);
+    el.classList.remove("waiting", "busy");
     state.textContent = "This picture stands still, since its kernel was restarted or stopped. Run the cell above again to bring it back.";
     state.hidden = false;
-    clearTimeout(late);
     el.classList.add("gone");
-  });
-  const watched = { "change:rows": showRows, "change:frame": takeFrame, "comm_live_update": gone, "comm:close": gone };
+  };
+  const kernel = model.widget_manager?.kernel?.statusChanged;
+  kernel?.connect?.(watchKernel);
+  const watched = { "change:rows": showRows, "change:frame": takeFrame };
   for (const [name, react] of Object.entries(watched)) model.on(name, react);
   const room = new ResizeObserver(() => showFrame());
   room.observe(el);
@@ -473,6 +477,7 @@ function render({ model, el }) {
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();
+    kernel?.disconnect?.(watchKernel);
   };
 }
 
@@ -524,7 +529,6 @@ export async function playBack(el, text) {
     on: (name, react) => (reacts[name] = react),
     off: () => {},
     send: () => {},
-    comm_live: true,
   };
   play(1);
   return render({ model, el });
