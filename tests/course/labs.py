@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+from batchlab.live.picture import DPI
+
 
 def has_its_own_words(check, mistakes, mistake):
     """A typical mistake is told in words that no other gets; `mistakes` are pairs of an answer and what it is told."""
@@ -43,3 +45,15 @@ async def rest(lab):
     while lab.busy:
         await asyncio.sleep(0.01)
     assert lab.error is None, lab.error
+
+
+def readable(picture, points=11):
+    """No text that is drawn is smaller than a back row can read where the page has the room, and none is cut off."""
+    for head, places in picture.stand() + picture.move():
+        if head[0] == "t":
+            _, _, text, font, angle, width = head
+            across, down = (width, 0) if angle == 0 else (0, width)
+            (x, y), pixels = places[0], float(font.split()[-1][:-2])
+            assert pixels * 72 / DPI >= points - 0.01, text
+            assert 0 <= x <= x + across <= picture.width, text
+            assert pixels / 2 <= y - down <= y <= picture.height, text

@@ -13,6 +13,7 @@ from batchlab.course import ch01_count
 from batchlab.course.ch01_count import lab as counting
 
 from ..live.page import Page, compilations, kernel, settled
+from . import labs
 
 # -------------------------------------------------------------------------------------------------------- the exercises
 
@@ -272,25 +273,13 @@ def test_frames_are_small(lab):
     assert max(lab.frame_bytes) <= 2_500
 
 
-def assert_texts_are_readable(picture):
-    """No text that is drawn has less than 10 points, and none is cut off."""
-    for head, points in picture.stand() + picture.move():
-        if head[0] == "t":
-            _, _, text, font, angle, width = head
-            across, down = (width, 0) if angle == 0 else (0, width)
-            (x, y), size = points[0], float(font.split()[-1][:-2])
-            assert size >= 13.88, text  # pixels
-            assert 0 <= x <= x + across <= picture.width, text
-            assert size / 2 <= y - down <= y <= picture.height, text
-
-
 def test_no_text_is_small_and_all_lie_in_the_picture(lab):
     for room in (900, 380, 300):
         lab._fit(room)
         for samples, batch_size, epochs in [(50, 6, 3), (100, 1, 8), (100, 99, 8), (1, 1, 1)]:
             lab.samples, lab.batch_size, lab.epochs = samples, batch_size, epochs
             lab.iteration = lab.total
-            assert_texts_are_readable(lab.picture)
+            labs.readable(lab.picture)
 
 
 def test_it_has_a_still_picture_with_words():

@@ -7,11 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from batchlab import quiz
+from batchlab.course import NOTEBOOKS
 from batchlab.course import ch03_overfit as ch03
+
+ROOT = Path(__file__).resolve().parents[2]
 
 QUESTION = "What happens to the validation loss?"
 OPTIONS = {
@@ -100,7 +104,7 @@ def test_nothing_gives_the_answer_away_before_it_is_committed(answer):
     bundle, _ = guess._repr_mimebundle_()
     assert sorted(guess.shown["options"]) == sorted(OPTIONS)
     listed = "".join(f"<li>{html.escape(text)}</li>" for text in guess.shown["options"])
-    assert bundle["text/plain"] == "Prediction 03.more_epochs: 3 options"
+    assert bundle["text/plain"] == f"Prediction “{QUESTION}”: 3 options"
     assert bundle["text/html"] == f"<p><b>Your prediction:</b> {QUESTION}</p><ul>{listed}</ul>"
     guess.commit(0)
     after, _ = guess._repr_mimebundle_()
@@ -131,10 +135,17 @@ def test_the_buttons_commit_freeze_and_open_again():
     assert not guess.shown["frozen"]
 
     reader.press("commit", "It falls.")
+    assert status(guess) == "You predicted: It falls.\nNow look: the picture is unlocked."
+    assert guess.shown["right"] is None
+    assert guess.shown["frozen"]
+    assert guess.shown["unexplained"]
+    assert not any(why in page(guess) for why in OPTIONS.values())
+    assert not lab.locked
+
+    reader.press("explain")
     assert status(guess) == "You predicted: It falls.\nNot so: Only the training loss does."
     assert guess.shown["right"] is False
-    assert guess.shown["frozen"]
-    assert not lab.locked
+    assert not guess.shown["unexplained"]
 
     reader.press("again")
     assert not guess.shown["frozen"]
@@ -143,6 +154,21 @@ def test_the_buttons_commit_freeze_and_open_again():
     assert "Right: Overfitting.\nYour first answer was: It falls." in status(guess)
     given = quiz.load().read()["predictions"]["03.more_epochs"]
     assert given == [{"answer": "It falls.", "right": False}, {"answer": "It falls & rises.", "right": True}]
+
+
+def test_after_a_restart_the_explanation_stands_at_once(restart):
+    ask(unlocks=Lab()).commit(0)
+    restart()
+    guess = ask(unlocks=Lab())
+    assert "Not so: Only the training loss does." in status(guess)
+    assert not guess.shown["unexplained"]
+
+
+def test_a_skipped_question_has_nothing_to_explain():
+    guess = ask(unlocks=Lab())
+    guess.skip()
+    assert "Now look" in status(guess)
+    assert not guess.shown["unexplained"]
 
 
 def test_wishes_that_arrive_together_count_in_their_order():
@@ -390,21 +416,32 @@ def test_reset_keeps_the_old_file(progress):
 
 
 def test_summary_counts_by_chapter():
-    assert repr(quiz.summary()) == "Nothing is recorded yet."
     ask("03.a").commit(0)
     ask("03.a").commit(1)
     ask("03.b").commit(1)
     ask("03.c").skip()
     ask("04.a").commit(2)
     quiz.exercise("03.early_stopping").check(ch03.early_stopping)
-    words = quiz.summary({"00": "Start <here>", "03": "Stop"})
-    assert repr(words) == (
-        "00 Start <here>: predicted 0, right 0, right at once 0, skipped 0, exercises right 0, finished no\n"
-        "03 Stop: predicted 2, right 2, right at once 1, skipped 1, exercises right 1, finished no\n"
-        "04: predicted 1, right 0, right at once 0, skipped 0, exercises right 0, finished no"
+    words = quiz.summary()
+    lines = repr(words).splitlines()
+    assert len(lines) == 12
+    assert lines[0] == (
+        "00 Start here: predicted 0, right 0, right at once 0, skipped 0, exercises right 0, finished no"
     )
-    assert "<td>00 Start &lt;here&gt;</td>" in words._repr_html_()
-    assert "<td>03 Stop</td><td>2</td><td>2</td><td>1</td><td>1</td><td>1</td><td>no</td>" in words._repr_html_()
+    assert lines[3].endswith(": predicted 2, right 2, right at once 1, skipped 1, exercises right 1, finished no")
+    assert lines[4].endswith(": predicted 1, right 0, right at once 0, skipped 0, exercises right 0, finished no")
+    linked = '<td><a href="03_stop_at_the_right_epoch.ipynb">03 Stop at the right epoch</a></td>'
+    assert f"{linked}<td>2</td><td>2</td><td>1</td><td>1</td><td>1</td><td>no</td>" in words._repr_html_()
+
+
+@pytest.mark.parametrize("chapter", [*NOTEBOOKS, "final"])
+def test_a_chapter_ends_with_a_link_to_the_next(chapter):
+    numbers = list(NOTEBOOKS)
+    following = numbers[numbers.index(chapter) + 1 :][:1] if chapter in NOTEBOOKS else []
+    words = quiz.chapter_done(chapter)
+    linked = re.findall(r'<a href="([^"]*)">', words._repr_html_())
+    assert linked == [NOTEBOOKS[number][1] for number in following]
+    assert all((ROOT / "notebooks" / name).exists() for name in linked)
 
 
 def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
@@ -820,7 +857,7 @@ def test_the_score_is_kept_in_words_and_says_what_to_read_again(progress):
     # Answers survive a new kernel; another attempt begins empty.
     assert quiz.Final().said.text == final.said.text
     assert quiz.Final(2).said.text == "0 of 10 right. 10 still open."
-    assert "final: predicted 10, right 8" in quiz.summary().text
+    assert "The final quiz: predicted 10, right 8" in quiz.summary().text
 
 
 def test_too_few_right_answers_do_not_finish_it(progress):

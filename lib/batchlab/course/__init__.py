@@ -8,21 +8,8 @@ from .. import process
 
 with process.imports():
     from . import plots, quiz
+    from .contents import NOTEBOOKS
 
 quiz.read(__file__, "final")
 
-__all__ = ["TITLES", "plots", "quiz"]
-
-TITLES = {
-    "01": "Count epochs, batches, iterations",
-    "02": "Descend three ways",
-    "03": "Stop at the right epoch",
-    "04": "Measure the gradient noise",
-    "05": "Match the rate to the batch",
-    "06": "Reach the same accuracy",
-    "07": "Fill the memory and the device",
-    "08": "Go by the sign: Rprop",
-    "09": "Escape a poor minimum",
-    "10": "Choose for your own data",
-    "final": "The final quiz",
-}
+__all__ = ["NOTEBOOKS", "plots", "quiz"]

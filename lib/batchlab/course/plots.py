@@ -46,6 +46,17 @@ def median(values):
     return np.median(values, axis=0) if values.ndim == 2 else values
 
 
+def spread(axes, x, values, label, colour, style="-", marker="o"):
+    """Draw a measurement with its spread: the median of several seeds, a band from the lowest to the highest.
+
+    values: (k, len(x)), a row a seed. The label stands at the right end, in the colour of the line.
+    """
+    middle = np.median(values, axis=0)
+    axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, middle, style, color=colour, marker=marker, markersize=5)
+    axes.annotate(label, (x[-1], middle[-1]), (6, 0), textcoords="offset points", color=colour, va="center")
+
+
 def thinned(x, y, most=180, across=None):
     """About 2 `most` points that draw the same picture: of each stretch of the axis the lowest and the highest.
 

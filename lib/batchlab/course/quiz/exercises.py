@@ -4,6 +4,7 @@ import html
 import inspect
 import traceback
 
+from ..contents import NOTEBOOKS, after, link
 from . import questions
 from .progress import Words, load
 
@@ -116,7 +117,7 @@ def exercise(key):
 
 
 def chapter_done(chapter):
-    """Record chapter "03" as finished, or say which of its predictions and exercises are still open."""
+    """Record chapter "03" as finished, or say what of it is still open; with a link to the next chapter."""
     questions.import_chapter(chapter)
     with load().change() as record:
         asked = sorted(key for key in questions.ASKED if key not in record["predictions"])
@@ -126,6 +127,11 @@ def chapter_done(chapter):
         left = [name for key, name in left if key.split(".")[0] == chapter != "final"]
         if not left:
             record["chapters"][chapter] = True
+    text = f"Chapter {chapter} is finished. {load().notice()}".strip()
     if left:
-        return Words(f"Chapter {chapter} is not finished. Still open: {', '.join(left)}. Then run this cell again.")
-    return Words(f"Chapter {chapter} is finished. {load().notice()}", right=True)
+        text = f"Still open in chapter {chapter}: {', '.join(left)}. Then run this cell again."
+    words, following = Words(text, right=None if left else True), after(chapter)
+    if following is None:
+        return words
+    markup = f"{words._repr_html_()}<p>Next: {link(following)}</p>"
+    return Words(f"{text}\nNext: {following} {NOTEBOOKS[following][0]}", words.right, markup)

@@ -19,8 +19,9 @@ HERE = pathlib.Path(__file__).parent
 class Prediction(anywidget.AnyWidget):
     """A question whose answer is committed, or skipped, before a picture unlocks.
 
-    What the reader wishes comes up in `wishes`, {"commit", "skip" or "again": [value, count]}; what the page shows goes
-    down in `shown`. Options stand in an order that is shuffled by the question's key.
+    Where it guards a picture, a commitment unlocks that and says "now look"; `explain` then says what was right. What
+    the reader wishes comes up in `wishes`, {"commit", "skip", "again" or "explain": [value, count]}; what the page
+    shows goes down in `shown`. Options stand in an order that is shuffled by the question's key.
 
     Args:
         question: a `Question`.
@@ -31,7 +32,7 @@ class Prediction(anywidget.AnyWidget):
     >>> guess = Prediction(Question("01.x", "Are 10 samples in batches of 3 four batches?", {"Yes.": "3 + 3 + 3 + 1.",
     ...                             "No.": "The last, smaller one counts."}, answer=0))  # fmt: skip
     >>> guess
-    Prediction 01.x: 2 options
+    Prediction “Are 10 samples in batches of 3 four batches?”: 2 options
     >>> guess.commit(0)
     You predicted: Yes.
     Right: 3 + 3 + 3 + 1.
@@ -48,16 +49,22 @@ class Prediction(anywidget.AnyWidget):
         super().__init__()
         self.observe(self._wished, "wishes")
         questions.ASKED[question.key] = question.name
+        self._looked = bool(question.answers())
         self._show()
         self.unlock(*(unlocks if isinstance(unlocks, (list, tuple)) else [unlocks]))
 
     def commit(self, choice):
-        """Commit option number `choice`, counted from 0, or a number; return what is said about it."""
+        """Commit option number `choice`, counted from 0, or a number; return what is said then."""
         return self._record(self.question.option(choice))
 
     def skip(self):
         """Go on without a prediction; it is shown as skipped."""
         return self._record(None)
+
+    def explain(self):
+        """Say whether the answer was right, and why."""
+        self._looked = True
+        return self._show()
 
     def answer_again(self):
         """Let the reader choose again; the first answer stays on record."""
@@ -80,7 +87,8 @@ class Prediction(anywidget.AnyWidget):
                 target()
 
     def _record(self, answer):
-        words = self._show(self.question.record(answer))
+        self._looked = self._looked or not self._targets
+        words = self._show(self.question.record(answer, self._looked))
         self._open(self._targets)
         return words
 
@@ -88,13 +96,15 @@ class Prediction(anywidget.AnyWidget):
         """Show the latest answer and what is said about it, controls frozen; without an answer, the open question."""
         answers = self.question.answers()
         self.state = self.question.standing()
-        words = self.question.words() if words is None else words
+        words = self.question.words(self._looked) if words is None else words
+        frozen = bool(answers) if frozen is None else frozen
         self.shown = {
             "heading": self.question.heading,
             "text": self.question.text,
             **self._field(),
             "answer": answers[-1] if answers else None,
-            "frozen": bool(answers) if frozen is None else frozen,
+            "frozen": frozen,
+            "unexplained": frozen and not self._looked and bool(self.question.judge(answers[-1])[1]),
             "said": words.text,
             "right": words.right,
         }
@@ -106,9 +116,8 @@ class Prediction(anywidget.AnyWidget):
         for name, (value, count) in sorted(new.items(), key=lambda item: item[1][1]):
             self._heard = max(self._heard, count)
             try:
-                {"commit": self._take, "skip": lambda _: self.skip(), "again": lambda _: self.answer_again()}[name](
-                    value
-                )
+                doing = {"commit": self._take, "skip": self.skip, "again": self.answer_again, "explain": self.explain}
+                doing[name](*([value] if name == "commit" else []))
             except Exception as error:
                 failure = f"This failed, and not through you. {type(error).__name__}: {error}"
                 self.shown = {**self.shown, "said": f"{self.shown['said']}\n{failure}".strip(), "right": False}
@@ -135,7 +144,7 @@ class Prediction(anywidget.AnyWidget):
         return list(self.question.options).index(value)
 
     def __repr__(self):
-        return f"Prediction {self.question.key}: {len(self.question.options)} options"
+        return f"Prediction “{self.question.name}”: {len(self.question.options)} options"
 
     def _repr_mimebundle_(self, **kwargs):
         """Add the question, never the right answer, as HTML for viewers without a kernel, such as GitHub."""
@@ -164,6 +173,7 @@ class NumberPrediction(Prediction):
 
     def reveal(self, measured):
         """Say how far the prediction is from the measured value. Before there is one, nothing is given away."""
+        self._looked = True
         words = self.question.reveal(measured)
         return self._show(words) if self.question.answers() else words
 
@@ -186,7 +196,7 @@ class NumberPrediction(Prediction):
         return f"<p><b>{asked.heading}:</b> {html.escape(asked.text)}</p><p>Answer: {number}</p>"
 
     def __repr__(self):
-        return f"NumberPrediction {self.question.key}: a number from {self.question.low} to {self.question.high}"
+        return f"Prediction “{self.question.name}”: a number from {self.question.low} to {self.question.high}"
 
 
 def ask(key, unlocks=()):

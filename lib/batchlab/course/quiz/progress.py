@@ -7,6 +7,8 @@ import os
 import pathlib
 import threading
 
+from ..contents import NOTEBOOKS, link
+
 
 class Words:
     """What is said to the reader: text in a terminal, a paragraph in a notebook; true only if it says "right".
@@ -137,18 +139,14 @@ def reset():
     return Words(f"Progress starts again from nothing. {load().notice()}")
 
 
-def summary(titles=None):
-    """Return what was predicted and coded, chapter by chapter.
-
-    Args:
-        titles: chapter -> title, such as {"03": "Stop at the right epoch"}; these chapters are always listed.
-    """
-    record, titles, rows = load().read(), titles or {}, []
-    for chapter in sorted({key.split(".")[0] for part in record.values() for key in part} | set(titles)):
+def summary():
+    """Return what was predicted and coded, chapter by chapter."""
+    record, rows = load().read(), []
+    for chapter in [*NOTEBOOKS, "final"]:
         given = [answers for key, answers in record["predictions"].items() if key.split(".")[0] == chapter]
         coded = [entry for key, entry in record["exercises"].items() if key.split(".")[0] == chapter]
         row = {
-            "chapter": f"{chapter} {titles.get(chapter, '')}".strip(),
+            "chapter": f"{chapter} {NOTEBOOKS[chapter][0]}" if chapter in NOTEBOOKS else "The final quiz",
             "predicted": sum(answers[-1]["answer"] is not None for answers in given),
             "right": sum(answers[-1]["right"] is True for answers in given),
             "right at once": sum(answers[0]["right"] is True for answers in given),
@@ -156,12 +154,13 @@ def summary(titles=None):
             "exercises right": sum(entry["done"] for entry in coded),
             "finished": "yes" if chapter in record["chapters"] else "no",
         }
-        rows.append(row)
+        rows.append((link(chapter) if chapter in NOTEBOOKS else row["chapter"], row))
     notice = load().notice()
-    if not rows:
-        return Words(f"Nothing is recorded yet. {notice}")
-    lines = [f"{row['chapter']}: " + ", ".join(f"{k} {v}" for k, v in list(row.items())[1:]) for row in rows]
-    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(v))}</td>" for v in row.values()) + "</tr>" for row in rows)
+    lines = [f"{row['chapter']}: " + ", ".join(f"{k} {v}" for k, v in list(row.items())[1:]) for _, row in rows]
+    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0][1])
+    body = "".join(
+        f"<tr><td>{name}</td>" + "".join(f"<td>{value}</td>" for value in list(row.values())[1:]) + "</tr>"
+        for name, row in rows
+    )
     markup = f"<table><caption>Your progress. {html.escape(notice)}</caption><tr>{head}</tr>{body}</table>"
     return Words("\n".join([*lines, notice]), markup=markup)

@@ -36,12 +36,12 @@ function render({ model, el }) {
   };
   const chosen = () => group.querySelector("input:checked")?.value ?? group.querySelector("input[type=text]")?.value ?? null;
   const commit = button("Commit", "commit", chosen), skip = button("Skip", "skip", () => true);
-  const again = button("Answer again", "again", () => true);
+  const again = button("Answer again", "again", () => true), explain = button("I have looked: explain", "explain", () => true);
   said.setAttribute("role", "status");
   said.setAttribute("aria-live", "polite");
   commit.classList.add("first");
   el.classList.add("batchlab-quiz");
-  el.append(group, element("div", { className: "buttons" }, commit, skip, again), said);
+  el.append(group, element("div", { className: "buttons" }, commit, skip, explain, again), said);
 
   let asks = null;
   const build = ({ options, low, high, unit }) => {
@@ -69,7 +69,9 @@ function render({ model, el }) {
       if (input.type === "radio" && shown.frozen) input.checked = input.value === answer;
       if (input.type === "text" && shown.frozen && answer !== null) input.value = answer;
     }
-    [commit.hidden, skip.hidden, again.hidden] = [shown.frozen, shown.frozen, !shown.frozen];
+    commit.hidden = skip.hidden = shown.frozen;
+    explain.hidden = !shown.unexplained;
+    again.hidden = !shown.frozen || shown.unexplained;
     said.textContent = shown.said;
     said.dataset.right = shown.right ?? "";
     said.hidden = !shown.said;
@@ -80,17 +82,23 @@ function render({ model, el }) {
   return () => model.off("change:shown", show);
 }
 
-// Without a kernel: `words` says, for each answer, what is said about it and whether it is right.
-export function playQuestion(el, shown, words, unlock = () => {}) {
+// Without a kernel: `words` says, for each answer, what is said about it and whether it is right. Where it guards a
+// picture, `unlock` opens that, and the explanation waits until the reader has looked.
+export function playQuestion(el, shown, words, unlock = null) {
   const state = { wishes: {}, shown: { ...shown, frozen: false, said: "", right: null } }, reacts = {};
+  let looked = !unlock;
   const answer = () => {
     const [kind, [value]] = Object.entries(state.wishes).sort(([, [, a]], [, [, b]]) => b - a)[0];
-    const known = kind === "skip" ? { said: "You skipped this one.", right: null } : words(value);
-    if (kind === "again") Object.assign(state.shown, { frozen: false, said: "Choose again." });
+    looked ||= kind === "explain";
+    const chosen = kind === "explain" ? state.shown.answer : value;
+    const known = kind === "skip" ? { said: "You skipped this one.", right: null } : words(chosen);
+    if (kind === "again") Object.assign(state.shown, { frozen: false, said: "Choose again.", right: null });
     else if (!known) Object.assign(state.shown, { said: "Choose one of the answers first, or skip." });
     else {
-      Object.assign(state.shown, known, { frozen: true, answer: kind === "skip" ? null : value });
-      unlock();
+      const unexplained = !looked && kind !== "skip";
+      const look = { said: `You predicted: ${value}\nNow look: the picture is unlocked.`, right: null };
+      Object.assign(state.shown, unexplained ? look : known, { unexplained, frozen: true, answer: kind === "skip" ? null : chosen });
+      unlock?.();
     }
     reacts["change:shown"]?.();
   };

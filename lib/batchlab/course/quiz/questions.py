@@ -1,7 +1,7 @@
 """What is asked: read from a text file beside its chapter, judged and explained. Plain Python, without a widget.
 
 The file `questions.toml` holds, for each question, its title, its text and its options, each with what is said to
-whoever chose it, and for each exercise its title and its hints. Another language is a second file beside it, such as
+who chose it, and for each exercise its title and its hints. Another language is a second file beside it, such as
 `questions.zh.toml`; what it does not hold is said in English.
 """
 
@@ -28,9 +28,10 @@ class Question:
     Args:
         key: the name under which the answer is kept, beginning with the chapter: "03.more_epochs".
         text: the question.
-        options: answer -> what is said to whoever chose it. Each wrong answer deserves its own explanation.
+        options: answer -> what is said to who chose it. Each wrong answer deserves its own explanation.
         answer: position of the right option, counted from 0, or several of them.
         title: what to call it in a list.
+        spoilers: regular expressions of what would give the answer away; a test looks for them above the question.
 
     >>> from batchlab.course import quiz
     >>> _ = quiz.progress_file("off")
@@ -49,8 +50,8 @@ class Question:
 
     heading, answered = "Your prediction", "You predicted"
 
-    def __init__(self, key, text, options, *, answer, title=""):
-        self.key, self.text, self.options, self.title = key, text, dict(options), title
+    def __init__(self, key, text, options, *, answer, title="", spoilers=()):
+        self.key, self.text, self.options, self.title, self.spoilers = key, text, dict(options), title, spoilers
         positions = {answer} if isinstance(answer, int) else set(answer)
         if not positions or not positions <= set(range(len(self.options))):
             raise ValueError(f"{key}: answer={answer} must be positions from 0 to {len(self.options) - 1}.")
@@ -73,13 +74,13 @@ class Question:
         given = [entry["answer"] for entry in load().read()["predictions"].get(self.key, [])]
         return [answer for answer in given if answer is None or self.fits(answer)]
 
-    def record(self, answer):
+    def record(self, answer, explained=True):
         """Put an answer on record, None for a skip; return what is said about it."""
         with load().change() as record:
             given = record["predictions"].setdefault(self.key, [])
             if not given or given[-1]["answer"] != answer:
                 given.append({"answer": answer, "right": self.judge(answer)[0]})
-        return self.words()
+        return self.words(explained)
 
     def standing(self):
         """How the latest answer stands: open, skipped, right, wrong, or given: a number not yet compared."""
@@ -90,13 +91,13 @@ class Question:
             return "skipped"
         return {True: "right", False: "wrong", None: "given"}[self.judge(answers[-1])[0]]
 
-    def words(self):
-        """What is said about the latest answer; nothing if there is none."""
+    def words(self, explained=True):
+        """What is said about the latest answer; nothing if there is none. Unless `explained`, only that it is given."""
         answers, notice = self.answers(), load().notice()
         if not answers:
             return Words(notice)
         first, latest = answers[0], answers[-1]
-        right, why = self.judge(latest)
+        right, why = self.judge(latest) if explained else (None, "Now look: the picture is unlocked.")
         lines = ["You skipped this one." if latest is None else f"{self.answered}: {self.spoken(latest)}", why]
         if first != latest:
             lines.append("At first you skipped." if first is None else f"Your first answer was: {self.spoken(first)}")
@@ -129,8 +130,8 @@ class NumberQuestion(Question):
     It counts as right if it differs by at most the fraction `within` of the measured value.
     """
 
-    def __init__(self, key, text, low, high, *, unit="", within=0.25, title=""):
-        self.key, self.text, self.title = key, text, title
+    def __init__(self, key, text, low, high, *, unit="", within=0.25, title="", spoilers=()):
+        self.key, self.text, self.title, self.spoilers = key, text, title, spoilers
         self.low, self.high, self.unit, self.within, self.measured = low, high, unit, within, None
         self.form = low, high
 
@@ -234,6 +235,7 @@ def _understood(path):
 
 def _question(key, entry):
     asked = {"text": _text(entry, "question", key), "title": _text(entry, "title", key, needed=False)}
+    asked["spoilers"] = _texts(entry, "spoilers", key)
     kind = entry.get("kind", "choice")
     if kind == "number":
         limits = {name: entry.get(name) for name in ("low", "high")}
@@ -257,10 +259,15 @@ def _question(key, entry):
 
 
 def _exercise_text(key, entry):
-    hints = entry.get("hints", [])
-    if not isinstance(hints, list) or not all(isinstance(hint, str) for hint in hints):
-        raise ValueError(f"the hints of {key} must be a list of texts")
-    return {"title": _text(entry, "title", key), "hints": tuple(" ".join(hint.split()) for hint in hints)}
+    return {"title": _text(entry, "title", key), "hints": _texts(entry, "hints", key)}
+
+
+def _texts(entry, name, key):
+    """A list of texts of an entry, each on one line."""
+    texts = entry.get(name, []) if isinstance(entry, dict) else None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"the {name} of {key} must be a list of texts")
+    return tuple(" ".join(text.split()) for text in texts)
 
 
 def _text(entry, name, whose, needed=True):
