@@ -298,7 +298,7 @@ def test_a_typed_number_is_restored_and_array_scalars_are_taken(restart):
 
 def test_a_number_shows_its_range_without_a_kernel():
     bundle, _ = number()._repr_mimebundle_()
-    assert bundle["text/plain"] == "NumberPrediction 03.best: a number from 1 to 500"
+    assert bundle["text/plain"] == "Prediction “Which epoch is best?”: a number from 1 to 500"
     assert "a number from 1 to 500 epochs" in bundle["text/html"]
 
 
@@ -452,7 +452,7 @@ def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
     assert not done
     guess.skip()
     quiz.exercise("03.early_stopping").check(lambda val_loss, patience: (0, 0))
-    assert "Still open: the exercise “Early stopping”." in repr(quiz.chapter_done("03"))
+    assert "Still open in chapter 03: the exercise “Early stopping”." in repr(quiz.chapter_done("03"))
     quiz.exercise("03.early_stopping").check(ch03.early_stopping)
     assert quiz.chapter_done("03")
     restart()
@@ -807,9 +807,10 @@ print(quiz.ask("04.hundredfold").question.title, "|", quiz.exercise("02.one_epoc
 print(quiz.chapter_done("03"))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, second = done.stdout.splitlines()
+    first, second, third = done.stdout.splitlines()
     assert first == "A hundred times the batch | One update rule for all three | ['02.one_epoch', '04.two_batch']"
-    assert second.startswith("Chapter 03 is not finished. Still open: the exercise “Early stopping”")
+    assert second.startswith("Still open in chapter 03: the exercise “Early stopping”")
+    assert third == "Next: 04 Measure the gradient noise"
 
 
 # ---- the final quiz --------------------------------------------------------------------------------------------------
