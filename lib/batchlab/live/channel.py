@@ -146,7 +146,7 @@ class Channel(anywidget.AnyWidget):
         message, alarm = (complaints, True) if complaints else self._message
         frame = {**self.frame, "count": count, "busy": self.busy, "values": values, "shows": self._shows}
         frame |= {"heard": dict(self._heard), "refused": {name: value for name, (value, _) in self._refused.items()}}
-        frame |= {"message": message, "alarm": alarm}
+        frame |= {"message": message, "alarm": alarm, "asks": self._turns.pace.asks}
         with self.hold_sync():
             if now:
                 moving = pack(now["moving"])

@@ -448,9 +448,9 @@ function render({ model, el }) {
     wish("width", wanted);
   };
   const takeFrame = () => {
-    const { count } = model.get("frame") ?? {};
+    const { count, asks } = model.get("frame") ?? {};
     showRows();
-    return showFrame().finally(() => model.send({ seen: count }));
+    return showFrame().finally(() => asks && model.send({ seen: count }));
   };
 
   canvas.addEventListener("click", (event) => {
