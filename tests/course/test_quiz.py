@@ -665,6 +665,14 @@ def test_a_question_keeps_judges_and_explains_an_answer_without_a_widget():
     assert asked.answers() == ["It falls.", "It falls & rises.", None]
 
 
+def test_a_number_can_have_its_own_explanation():
+    asked = quiz.NumberQuestion("03.count", "How many?", 1, 500, within=0, whys={24: "Count the last batch, too."})
+    asked.record(24)
+    assert "too low. Count the last batch, too." in asked.reveal(27).text
+    asked.record(27)
+    assert asked.reveal(27).text.splitlines()[1] == "Right: the measurement gives 27, as you said."
+
+
 def test_a_number_question_waits_for_its_measurement():
     asked = quiz.NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs")
     asked.record(90)
