@@ -3,5 +3,6 @@
 from . import exercise
 from .exercise import count_updates, epoch_batches
 from .lab import Counting, batches, watch
+from .update import LINE, START, Update, gradients, points
 
 __all__ = ["Counting", "batches", "count_updates", "epoch_batches", "exercise", "watch"]

@@ -1,18 +1,18 @@
-"""What the counting lab shows: the samples of an epoch as a grid, and the plan of all its batches."""
+"""What chapter 1 shows: one update, the samples of an epoch as a grid, the plan of all its batches, still pictures."""
 
 import numpy as np
-from matplotlib.patches import Patch, PathPatch
+from matplotlib.patches import FancyArrowPatch, Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from ...live import NARROW, View
+from ...live import NARROW, View, columns
 from .. import plots
 
 COLUMNS = 10  # of the grid of samples
 WAITING, USED, NOW, EDGE = "white", plots.REGIONS[1], plots.KEPT[1], "0.6"
 RAGGED = {"facecolor": "none", "hatch": "///", "edgecolor": EDGE}
 KEYS = {"waiting": WAITING, "used in this epoch": USED, "batch of this iteration": NOW}
-DIGIT = 11.0  # pixels of a digit of 10 points, bold, and some room
+DIGIT = 12.0  # pixels of a digit of 11 points, bold, and some room
 SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
 OUTLINE = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
 
@@ -109,9 +109,131 @@ def _boxes(axes, facecolor=WAITING, places=(), **look):
 
 
 def _number(axes, x, y, text=""):
-    return axes.text(x, y, text, ha="center", va="center_baseline", fontsize=10, color=plots.NOW)
+    return axes.text(x, y, text, ha="center", va="center_baseline", color=plots.NOW)
 
 
 def _heading(axes, x=0.0):
     """A moving title above the axes."""
     return axes.text(x, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
+
+
+# ---- one update ------------------------------------------------------------------------------------------------------
+
+PLANE = ((-1.6, 2.6), (-1.7, 2.5))  # slopes and intercepts that the plane shows
+SAMPLE, STEP = plots.KEPT[1], plots.TRAINING
+
+
+def in_plane(weights):
+    """Whether the plane shows these weights."""
+    return all(low <= weight <= high for weight, (low, high) in zip(weights, PLANE, strict=True))
+
+
+def signed(value):
+    """A number with two decimals and a minus as it is printed; never minus zero."""
+    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "\u2212")
+
+
+def update_views(figure, x, y, names, best):
+    """Line and place before the step, and its arrows: two views; `update(step, path, where)`.
+
+    Args:
+        figure: an empty figure.
+        x, y: (n,) the samples.
+        names: a letter for each.
+        best: slope and intercept at the lowest mean loss.
+    """
+    data, plane = columns(figure, (1, 1), left=(0.6, 0.75), right=(0.1, 0.15), top=0.42, bottom=1.3)
+    low, high = np.array([-2.2, 2.2])
+    data.set(xlim=(low, high), ylim=(-3.2, 4.2), xlabel="x", ylabel="y")
+    data.set_title("the line, and its errors in this batch")
+    _equally(plane, *PLANE)
+    plane.set(xlabel="slope", ylabel="intercept")
+    plane.set_title("thin: what each sample asks for; thick: the step")
+    data.plot(x, y, "o", color="white", markeredgecolor="0.4", markersize=8)
+    for name, *point in zip(names, x, y, strict=True):
+        data.annotate(name, point, (7, 5), textcoords="offset points", color="0.35")
+    plane.plot(*best, "*", color="black", markersize=13)
+    plane.annotate("lowest mean loss", best, (0, -9), textcoords="offset points", ha="center", va="top")
+    (errors,) = data.plot([], [], color=SAMPLE, linewidth=2)
+    (line,) = data.plot([], [], color=plots.NOW, linewidth=2)
+    (used,) = data.plot([], [], "o", color=SAMPLE, markeredgecolor="0.2", markersize=8)
+    (trail,) = plane.plot([], [], "-", color="0.6", linewidth=1, marker=".", markersize=6)
+    (here,) = plane.plot([], [], "o", color=plots.NOW, markersize=7)
+    place = data.text(0, -0.75 / _inches(data), "", transform=data.transAxes, va="top")
+    asks = [_arrow(plane, SAMPLE, 1.6) for _ in names]
+    marks = [plane.text(0, 0, name, ha="center", va="center", color="0.25", clip_on=True) for name in names]
+    step_arrow = _arrow(plane, STEP, 4)
+    rows = [plane.text(-0.09, -(0.62 + 0.24 * row) / _inches(plane), "", transform=plane.transAxes, va="top")
+            for row in range(3)]  # fmt: skip
+
+    def stand(step, path, where):
+        line.set_data([low, high], step.old[0] * np.array([low, high]) + step.old[1])
+        errors.set_data(*_errors(step, x, y))
+        used.set_data(x[step.batch], y[step.batch])
+        trail.set_data(*np.array(path[-200:]).T)
+        here.set_data(*step.old[:, None])
+        place.set_text(f"{where}: {', '.join(names[i] for i in step.batch)}")
+
+    def move(step, path, where):
+        tips = dict(zip(step.batch.tolist(), step.old + step.arrows, strict=True))
+        taken = []
+        for at, (arrow, mark) in enumerate(zip(asks, marks, strict=True)):
+            _point(arrow, step.old, tips.get(at, step.old))
+            _mark(mark, step.old, tips.get(at, step.old), taken)
+        _point(step_arrow, step.old, step.new)
+        for row, text in zip(rows, _sums(step), strict=True):
+            row.set_text(text)
+
+    return [View([errors, line, used, trail, here, place], stand), View([*asks, *marks, step_arrow, *rows], move)]
+
+
+def _sums(step):
+    """The formula of the update, and its numbers for both weights."""
+    yield "new weight = weight \u2212 rate \u00d7 mean gradient"
+    for name, new, old, mean in zip(("slope", "intercept"), step.new, step.old, step.mean, strict=True):
+        yield f"{name}: {signed(new)} = {signed(old)} \u2212 {step.rate:.3g} \u00d7 ({signed(mean)})"
+
+
+def _errors(step, x, y):
+    """The errors of a batch as vertical lines, interrupted between them."""
+    batch, gap = step.batch, np.full(len(step.batch), np.nan)
+    fitted = step.old[0] * x[batch] + step.old[1]
+    return np.stack([x[batch]] * 3, axis=1).ravel(), np.stack([y[batch], fitted, gap], axis=1).ravel()
+
+
+def _equally(axes, across, up):
+    """Show at least these limits, in one scale for both directions: lengths can be compared."""
+    middle, sides = np.mean([across, up], axis=1), np.ptp([across, up], axis=1)
+    half = np.array(axes.bbox.size) * max(sides / axes.bbox.size) / 2
+    axes.set(xlim=middle[0] + half[0] * np.array([-1, 1]), ylim=middle[1] + half[1] * np.array([-1, 1]))
+
+
+def _inches(axes):
+    """The height of axes in inches."""
+    return axes.bbox.height / axes.figure.dpi
+
+
+def _arrow(axes, colour, width):
+    arrow = FancyArrowPatch((0, 0), (1, 1), arrowstyle="-|>", mutation_scale=8 + 2.5 * width, shrinkA=0, shrinkB=0)
+    arrow.set(color=colour, linewidth=width)
+    return axes.add_patch(arrow)
+
+
+def _point(arrow, start, tip):
+    """Have an arrow point from start to tip; one too short to be seen is not drawn."""
+    arrow.set_visible(bool(np.hypot(*_pixels(arrow.axes, start, tip)) > 3))
+    arrow.set_positions(tuple(start), tuple(tip))
+
+
+def _pixels(axes, start, tip):
+    return axes.transData.transform(tip) - axes.transData.transform(start)
+
+
+def _mark(mark, start, tip, taken):
+    """A sample's letter beyond the tip of its arrow, unless that is short or another letter stands there."""
+    along = _pixels(mark.axes, start, tip)
+    length = np.hypot(*along)
+    place = mark.axes.transData.transform(start) + along * (1 + 10 / max(length, 1))
+    free = length > 25 and all(np.hypot(*(place - other)) > 13 for other in taken)
+    taken += [place] if free else []
+    mark.set(position=mark.axes.transData.inverted().transform(place), visible=bool(free))
