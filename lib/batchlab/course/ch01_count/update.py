@@ -17,21 +17,21 @@ from . import views
 from .lab import batches
 
 N, NAMES = 8, "abcdefgh"  # samples, named from left to right
-START = (-0.5, -1.0)  # slope and intercept
+START = (0.2, -1.2)  # slope and intercept
 LOST = 100.0  # weights beyond are not stepped any further
 
 LINE = Model(lambda key: jnp.array(START), lambda weights, x: weights[0] * x + weights[1])
 
 
 def points(seed=0):
-    """Eight samples near the line y = 0.8 x + 1, from left to right: a `Problem`.
+    """Eight samples near the line y = 0.8 x + 0.8, from left to right: a `Problem`.
 
     >>> points().x.shape
     (8, 1)
     """
     rng = np.random.default_rng(seed)
-    x = np.sort(rng.uniform(-2, 2, size=(N, 1)), axis=0)
-    y = 0.8 * x + 1 + 0.5 * rng.normal(size=x.shape)
+    x = np.linspace(-1.8, 1.8, N)[:, None] + rng.uniform(-0.15, 0.15, size=(N, 1))
+    y = 0.8 * x + 0.8 + 0.6 * rng.normal(size=x.shape)
     return Problem(x, y, x, y, name="eight points")
 
 
@@ -72,9 +72,9 @@ class Update(Live):
 
     size, narrow_height = (9.0, 4.9), 9.2
     batch_size = Whole("batch size", 1, N, 1, remedy=f"There are {N} samples.", hint=f"of {N} samples")
-    learning_rate = Number("learning rate", 0, 1, 0.1, slider=(0.01, 0.5), low_allowed=False)
+    learning_rate = Number("learning rate", 0, 1, 0.15, slider=(0.01, 0.5), low_allowed=False)
 
-    def __init__(self, batch_size=1, learning_rate=0.1, *, seed=0, controls=None, locked=False):
+    def __init__(self, batch_size=1, learning_rate=0.15, *, seed=0, controls=None, locked=False):
         self.seed = check_integer("seed", seed, 0)
         problem = points(self.seed)
         self.x, self.y = problem.x[:, 0].astype(float), problem.y[:, 0].astype(float)
@@ -147,17 +147,15 @@ class Update(Live):
 
     def words(self):
         """What the picture shows, in words."""
-        (slope, intercept), step = self.step.old, self.step
-        text = f"batch size {self.size_now}, update {len(self.path) - 1}: a line of slope {slope:.2f} and intercept "
-        text += f"{intercept:.2f} through {N} points; its mean loss is {self._loss():.3g}. "
+        step, signed = self.step, views.signed
+        text = f"batch size {self.size_now}, update {len(self.path) - 1}: a line of slope {signed(step.old[0])} and "
+        text += f"intercept {signed(step.old[1])} through {N} points; its mean loss is {self._loss():.3g}. "
         if self.locked:
             return text + "The samples' arrows are shown once you have predicted."
-        names = ", ".join(NAMES[i] for i in step.batch)
-        text += f"{self._place().capitalize()}: samples {names}. Their mean gradient is ({step.mean[0]:.2f}, "
-        text += f"{step.mean[1]:.2f}), so that the next update takes the slope to {step.new[0]:.2f} and the intercept "
-        return text + "to {:.2f}, a step of length {:.2f}; its arrows are {:.2f} long on average.".format(
-            step.new[1], *self._lengths()
-        )
+        text += f"{self._place().capitalize()}: samples {', '.join(NAMES[i] for i in step.batch)}. Their mean gradient "
+        text += f"is {signed(step.mean[0])} by the slope and {signed(step.mean[1])} by the intercept. The next update "
+        text += f"takes the slope to {signed(step.new[0])} and the intercept to {signed(step.new[1])}. "
+        return text + "The step is {:.2f} long, its arrows {:.2f} on average.".format(*self._lengths())
 
     def facts(self):
         """What is counted and measured."""
@@ -165,7 +163,7 @@ class Update(Live):
             return []
         count = len(self.path) - 1
         made = f"{count} update{'' if count == 1 else 's'} made"
-        lengths = "length of the step {:.2f}, of its arrows on average {:.2f}".format(*self._lengths())
+        lengths = "the step is {:.2f} long, its arrows {:.2f} on average".format(*self._lengths())
         return [made, f"mean loss of all {N} samples {self._loss():.3g}", lengths]
 
     def __repr__(self):

@@ -119,7 +119,7 @@ def _heading(axes, x=0.0):
 
 # ---- one update ------------------------------------------------------------------------------------------------------
 
-PLANE = ((-1.6, 2.6), (-1.7, 2.5))  # slopes and intercepts that the plane shows
+PLANE = ((-0.9, 2.3), (-1.7, 1.5))  # slopes and intercepts that the plane shows
 SAMPLE, STEP = plots.KEPT[1], plots.TRAINING
 
 
@@ -138,7 +138,8 @@ def update_views(figure, x, y, names, best):
 
     Args:
         figure: an empty figure.
-        x, y: (n,) the samples.
+        x: (n,) inputs of the samples.
+        y: (n,) their targets.
         names: a letter for each.
         best: slope and intercept at the lowest mean loss.
     """
@@ -148,23 +149,23 @@ def update_views(figure, x, y, names, best):
     data.set_title("the line, and its errors in this batch")
     _equally(plane, *PLANE)
     plane.set(xlabel="slope", ylabel="intercept")
-    plane.set_title("thin: what each sample asks for; thick: the step")
+    plane.set_title("each sample's arrow, and the step")
     data.plot(x, y, "o", color="white", markeredgecolor="0.4", markersize=8)
     for name, *point in zip(names, x, y, strict=True):
         data.annotate(name, point, (7, 5), textcoords="offset points", color="0.35")
     plane.plot(*best, "*", color="black", markersize=13)
-    plane.annotate("lowest mean loss", best, (0, -9), textcoords="offset points", ha="center", va="top")
     (errors,) = data.plot([], [], color=SAMPLE, linewidth=2)
     (line,) = data.plot([], [], color=plots.NOW, linewidth=2)
     (used,) = data.plot([], [], "o", color=SAMPLE, markeredgecolor="0.2", markersize=8)
     (trail,) = plane.plot([], [], "-", color="0.6", linewidth=1, marker=".", markersize=6)
+    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
+    lowest = plane.annotate("lowest mean loss", best, (0, 11), textcoords="offset points", ha="center", bbox=box)
     (here,) = plane.plot([], [], "o", color=plots.NOW, markersize=7)
-    place = data.text(0, -0.75 / _inches(data), "", transform=data.transAxes, va="top")
+    place = _below(data, 0)
+    step_arrow = _arrow(plane, STEP, 5)
     asks = [_arrow(plane, SAMPLE, 1.6) for _ in names]
-    marks = [plane.text(0, 0, name, ha="center", va="center", color="0.25", clip_on=True) for name in names]
-    step_arrow = _arrow(plane, STEP, 4)
-    rows = [plane.text(-0.09, -(0.62 + 0.24 * row) / _inches(plane), "", transform=plane.transAxes, va="top")
-            for row in range(3)]  # fmt: skip
+    marks = [plane.text(0, 0, name, ha="center", va="center", clip_on=True) for name in ("step", *names)]
+    rows = [_below(plane, row) for row in range(3)]
 
     def stand(step, path, where):
         line.set_data([low, high], step.old[0] * np.array([low, high]) + step.old[1])
@@ -175,23 +176,27 @@ def update_views(figure, x, y, names, best):
         place.set_text(f"{where}: {', '.join(names[i] for i in step.batch)}")
 
     def move(step, path, where):
-        tips = dict(zip(step.batch.tolist(), step.old + step.arrows, strict=True))
+        tips = np.tile(step.old, (1 + len(names), 1))
+        tips[0], tips[1 + step.batch] = step.new, step.old + step.arrows
         taken = []
-        for at, (arrow, mark) in enumerate(zip(asks, marks, strict=True)):
-            _point(arrow, step.old, tips.get(at, step.old))
-            _mark(mark, step.old, tips.get(at, step.old), taken)
-        _point(step_arrow, step.old, step.new)
+        for arrow, mark, tip in zip((step_arrow, *asks), marks, tips, strict=True):
+            _point(arrow, step.old, tip)
+            _mark(mark, step.old, tip, taken)
         for row, text in zip(rows, _sums(step), strict=True):
             row.set_text(text)
 
-    return [View([errors, line, used, trail, here, place], stand), View([*asks, *marks, step_arrow, *rows], move)]
+    return [
+        View([errors, line, used, trail, lowest, here, place], stand),
+        View([step_arrow, *asks, *marks, *rows], move),
+    ]
 
 
 def _sums(step):
     """The formula of the update, and its numbers for both weights."""
-    yield "new weight = weight \u2212 rate \u00d7 mean gradient"
+    yield "new = old \u2212 rate \u00d7 mean gradient"
     for name, new, old, mean in zip(("slope", "intercept"), step.new, step.old, step.mean, strict=True):
-        yield f"{name}: {signed(new)} = {signed(old)} \u2212 {step.rate:.3g} \u00d7 ({signed(mean)})"
+        factor = signed(mean) if signed(mean)[0].isdigit() else f"({signed(mean)})"
+        yield f"{name}: {signed(new)} = {signed(old)} \u2212 {step.rate:.3g} \u00d7 {factor}"
 
 
 def _errors(step, x, y):
@@ -208,20 +213,22 @@ def _equally(axes, across, up):
     axes.set(xlim=middle[0] + half[0] * np.array([-1, 1]), ylim=middle[1] + half[1] * np.array([-1, 1]))
 
 
-def _inches(axes):
-    """The height of axes in inches."""
-    return axes.bbox.height / axes.figure.dpi
+def _below(axes, row):
+    """A line of text below axes and their label, from the left end of the tick labels on."""
+    down = 62 + 24 * row
+    return axes.text(-36 / axes.bbox.width, -down / axes.bbox.height, "", transform=axes.transAxes, va="top")
 
 
 def _arrow(axes, colour, width):
-    arrow = FancyArrowPatch((0, 0), (1, 1), arrowstyle="-|>", mutation_scale=8 + 2.5 * width, shrinkA=0, shrinkB=0)
-    arrow.set(color=colour, linewidth=width)
+    arrow = FancyArrowPatch((0, 0), (1, 1), arrowstyle="-|>", shrinkA=0, shrinkB=0, color=colour, linewidth=width)
     return axes.add_patch(arrow)
 
 
 def _point(arrow, start, tip):
     """Have an arrow point from start to tip; one too short to be seen is not drawn."""
-    arrow.set_visible(bool(np.hypot(*_pixels(arrow.axes, start, tip)) > 3))
+    length = np.hypot(*_pixels(arrow.axes, start, tip))
+    arrow.set_visible(bool(length > 3))
+    arrow.set_mutation_scale(min(8 + 2.5 * arrow.get_linewidth(), 0.7 * length))
     arrow.set_positions(tuple(start), tuple(tip))
 
 
@@ -230,10 +237,10 @@ def _pixels(axes, start, tip):
 
 
 def _mark(mark, start, tip, taken):
-    """A sample's letter beyond the tip of its arrow, unless that is short or another letter stands there."""
+    """A word beyond the tip of an arrow, unless that is short or another word stands there."""
     along = _pixels(mark.axes, start, tip)
     length = np.hypot(*along)
-    place = mark.axes.transData.transform(start) + along * (1 + 10 / max(length, 1))
-    free = length > 25 and all(np.hypot(*(place - other)) > 13 for other in taken)
+    place = mark.axes.transData.transform(start) + along * (1 + (10 + 3 * len(mark.get_text())) / max(length, 1))
+    free = length > 25 and all(np.any(np.abs(place - other) > (22, 13)) for other in taken)
     taken += [place] if free else []
     mark.set(position=mark.axes.transData.inverted().transform(place), visible=bool(free))
