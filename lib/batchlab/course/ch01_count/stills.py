@@ -3,9 +3,11 @@
 import itertools
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.ticker import MaxNLocator
 
 from ...live import Still
+from ...live.picture import STYLE
 from .. import plots
 from .lab import batches
 from .update import START, N, gradients, points
@@ -24,6 +26,7 @@ def relative_lengths(weights, x, y):
     return np.array(ratios)
 
 
+@rc_context(STYLE)
 def step_lengths(draws=10):
     """The length of a step against the batch size, over several draws of the eight points, as a `Still`."""
     samples = [(problem.x[:, 0], problem.y[:, 0]) for problem in map(points, range(draws))]
@@ -39,10 +42,11 @@ def step_lengths(draws=10):
     plots.spread(axes, sizes, first, "at the start", plots.TRAINING)
     plots.spread(axes, sizes, last, "where the mean\nloss is lowest", plots.DARK[1], "--", "s")
     axes.set(xlabel="batch size", ylabel="step / average arrow", ylim=(-0.12, 1.2), xlim=(0.8, N + 0.2))
-    axes.set_title(f"What cancels, shortens the step (medians of {draws} draws of the points, band: all)", loc="left")
+    axes.set_title(f"What cancels, shortens the step (medians of {draws} draws of the points, band: all)")
     return still
 
 
+@rc_context(STYLE)
 def usage(shares, num_epochs):
     """Which samples each update used, from what `watch` observed, (updates, n), as a `Still`."""
     count, n = shares.shape
@@ -59,10 +63,11 @@ def usage(shares, num_epochs):
         axes.axhline(0.5 + (epoch + 1) * each, color="0.6", linewidth=1)
     axes.set(xlim=(0, n + 1), ylim=(count + 0.5, 0.5), xlabel="sample", ylabel="update")
     axes.yaxis.set_major_locator(MaxNLocator(9, integer=True))
-    axes.set_title("Which samples each update used: one mark a column in every epoch", loc="left")
+    axes.set_title("Which samples each update used: one mark a column in every epoch")
     return still
 
 
+@rc_context(STYLE)
 def staircase(n=50):
     """Updates in an epoch against the batch size, as a `Still`."""
     made = np.array([len(batches(1, n, size)) for size in range(1, n + 1)])
@@ -84,10 +89,11 @@ def staircase(n=50):
         axis.set_ticks([1, 2, 5, 10, 20, 50])
         axis.set_ticks([], minor=True)
         axis.set_major_formatter(plots.NUMBERS)
-    axes.set_title(f"An epoch of {n} samples, for every batch size", loc="left")
+    axes.set_title(f"An epoch of {n} samples, for every batch size")
     return still
 
 
+@rc_context(STYLE)
 def left_out(n=50, batch_size=6, num_epochs=30):
     """How often each sample is used where the ragged last batch is dropped, as a `Still`."""
     kept = n // batch_size * batch_size
@@ -109,10 +115,11 @@ def left_out(n=50, batch_size=6, num_epochs=30):
         "never shuffled", (kept, 0), (-6, 0), textcoords="offset points", color=plots.DARK[1], ha="right", va="center"
     )
     axes.set(xlabel="sample", ylabel=f"uses in {num_epochs} passes", ylim=(-2.5, num_epochs + 3))
-    axes.set_title(f"Without the last batch of {n - kept} a pass is not an epoch", loc="left")
+    axes.set_title(f"Without the last batch of {n - kept} a pass is not an epoch")
     return still
 
 
+@rc_context(STYLE)
 def losses_by_epoch(runs):
     """Validation losses against epochs, as a `Still`.
 

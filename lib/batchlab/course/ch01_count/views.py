@@ -237,10 +237,11 @@ def _pixels(axes, start, tip):
 
 
 def _mark(mark, start, tip, taken):
-    """A word beyond the tip of an arrow, unless that is short or another word stands there."""
+    """A word beyond the tip of an arrow, unless that is short or outside, or another word stands there."""
     along = _pixels(mark.axes, start, tip)
     length = np.hypot(*along)
     place = mark.axes.transData.transform(start) + along * (1 + (10 + 3 * len(mark.get_text())) / max(length, 1))
-    free = length > 25 and all(np.any(np.abs(place - other) > (22, 13)) for other in taken)
+    free = length > 25 and mark.axes.bbox.padded(-12).contains(*place)
+    free = free and all(np.any(np.abs(place - other) > (22, 13)) for other in taken)
     taken += [place] if free else []
     mark.set(position=mark.axes.transData.inverted().transform(place), visible=bool(free))
