@@ -1,6 +1,7 @@
 """Chapter 01: its picture counts what `fit` does, obeys the lab's rules, and its checks name each mistake."""
 
 import asyncio
+import json
 import re
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from matplotlib.text import Text
 
 import batchlab as bl
-from batchlab.course import ch01_count
+from batchlab.course import NOTEBOOKS, ch01_count
 from batchlab.course.ch01_count import lab as counting
 
 from ..live.page import Page, compilations, kernel, settled
@@ -295,12 +296,21 @@ def test_pytorch_makes_the_updates_of_the_course():
 
 
 def glossary():
-    """The terms of the glossary: {term: (Chinese, explanation, chapter)}."""
+    """The lines of the glossary: (term, its explanation, number and file of its chapter)."""
     text = (frameworks.FOLDER / "GLOSSARY.md").read_text(encoding="utf-8")
-    return {
-        term: rest
-        for term, *rest in re.findall(r"(?m)^\*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \((?:\[(\d\d)\].+?)\)$", text)
-    }
+    return re.findall(r"(?m)^- \*\*(.+?)\*\*(?: \(.+?\))?: (.+) \[(\d\d)\]\((.+)\)$", text)
+
+
+def test_the_glossary_is_in_order_and_each_term_is_used_in_its_chapter():
+    terms = [term for term, *_ in glossary()]
+    assert len(terms) > 40
+    assert terms == sorted(set(terms), key=str.lower)
+    for term, explanation, chapter, name in glossary():
+        assert NOTEBOOKS[chapter][1] == name
+        assert explanation.endswith(".")
+        cells = json.loads((frameworks.FOLDER / name).read_text(encoding="utf-8"))["cells"]
+        text = " ".join(" ".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        assert re.search(rf"\b{term}", " ".join(text.split()), re.IGNORECASE), (term, name)
 
 
 # --------------------------------------------------------------------------------------------------------- the counting
