@@ -265,6 +265,16 @@ def test_a_number_is_compared_with_the_measured_one(guessed, measured, verdict):
     assert quiz.load().read()["predictions"]["03.best"][-1]["right"] == bool(words)
 
 
+def test_a_number_that_guards_a_picture_is_explained_after_the_look_even_if_all_cells_were_run():
+    guess = number(unlocks=lambda: None)
+    guess.reveal(84)
+    guess.commit(90)
+    assert "Now look" in status(guess)
+    assert guess.shown["unexplained"]
+    guess.explain()
+    assert "the measurement gives 84 epochs" in status(guess)
+
+
 def test_a_number_is_not_revealed_before_it_is_predicted():
     guess = number()
     words = guess.reveal(123.75)
