@@ -42,7 +42,7 @@ def step_lengths(draws=10):
     plots.spread(axes, sizes, first, "at the start", plots.TRAINING)
     plots.spread(axes, sizes, last, "where the mean\nloss is lowest", plots.DARK[1], "--", "s")
     axes.set(xlabel="batch size", ylabel="step / average arrow", ylim=(-0.12, 1.2), xlim=(0.8, N + 0.2))
-    axes.set_title(f"What cancels, shortens the step (medians of {draws} draws of the points, band: all)")
+    axes.set_title(f"Arrows that disagree shorten the step (medians of {draws} draws of the points, band: all)")
     return still
 
 

@@ -11,7 +11,7 @@ from .. import plots
 COLUMNS = 10  # of the grid of samples
 WAITING, USED, NOW, EDGE = "white", plots.REGIONS[1], plots.KEPT[1], "0.6"
 RAGGED = {"facecolor": "none", "hatch": "///", "edgecolor": EDGE}
-KEYS = {"waiting": WAITING, "used in this epoch": USED, "batch of this iteration": NOW}
+KEYS = {"waiting": WAITING, "used": USED, "this batch": NOW}
 DIGIT = 12.0  # pixels of a digit of 11 points, bold, and some room
 SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
 OUTLINE = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
@@ -30,11 +30,9 @@ def sample_grid(axes, n, most):
     axes.set(xlim=(0, COLUMNS), ylim=(most / COLUMNS, 0), aspect="equal", anchor="NW")
     axes.set_axis_off()
     heading_text = _heading(axes)
-    wide = axes.figure.get_figwidth() >= NARROW
     keys = [Patch(facecolor=color, edgecolor=EDGE, label=name) for name, color in KEYS.items()]
-    keys.append(Patch(label="smaller last batch", **RAGGED))
     look = {"handlelength": 1, "handleheight": 1, "handletextpad": 0.5, "borderpad": 0, "borderaxespad": 0}
-    axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=2 if wide else 1, **look)
+    axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=3, **look)
 
     def update(used, at, before, heading):
         used_boxes.set_path(_squares(places[(used >= 0) & (used != at)]))
@@ -162,8 +160,8 @@ def update_views(figure, x, y, names, best):
     lowest = plane.annotate("lowest mean loss", best, (0, 11), textcoords="offset points", ha="center", bbox=box)
     (here,) = plane.plot([], [], "o", color=plots.NOW, markersize=7)
     place = _below(data, 0)
-    step_arrow = _arrow(plane, STEP, 5)
     asks = [_arrow(plane, SAMPLE, 1.6) for _ in names]
+    step_arrow = _arrow(plane, STEP, 4)
     marks = [plane.text(0, 0, name, ha="center", va="center", clip_on=True) for name in ("step", *names)]
     rows = [_below(plane, row) for row in range(3)]
 
@@ -178,16 +176,18 @@ def update_views(figure, x, y, names, best):
     def move(step, path, where):
         tips = np.tile(step.old, (1 + len(names), 1))
         tips[0], tips[1 + step.batch] = step.new, step.old + step.arrows
-        taken = []
+        taken = []  # by words, and by the thick arrow
         for arrow, mark, tip in zip((step_arrow, *asks), marks, tips, strict=True):
             _point(arrow, step.old, tip)
             _mark(mark, step.old, tip, taken)
+            if arrow is step_arrow and taken:
+                taken += list(plane.transData.transform([(step.old + tip) / 2, tip]))
         for row, text in zip(rows, _sums(step), strict=True):
             row.set_text(text)
 
     return [
         View([errors, line, used, trail, lowest, here, place], stand),
-        View([step_arrow, *asks, *marks, *rows], move),
+        View([*asks, step_arrow, *marks, *rows], move),
     ]
 
 
