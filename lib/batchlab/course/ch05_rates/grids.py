@@ -244,11 +244,17 @@ class BestRates(NamedTuple):
         """The power of B with which the rates grow from batch size `low` to `high`: a `measure.Estimate`.
 
         The slope of a straight line through the logarithms, for each draw; the mean of the draws, and its 95 % interval
-        (Student's t). With one draw there is no interval.
+        (Student's t).
         """
         among = (low <= self.batch_sizes) & (self.batch_sizes <= high)
         slopes = np.polyfit(np.log(self.batch_sizes[among]), np.log(self.rates[:, among].T), 1)[0]
-        return measure.Estimate(*_mean_and_interval(slopes))
+        half = stdtrit(len(slopes) - 1, 0.975) * slopes.std(ddof=1) / np.sqrt(len(slopes))
+        return measure.Estimate(*(float(slopes.mean() + shift) for shift in (0, -half, half)))
+
+    def times(self, low, high):
+        """How many times as high the best rate is at batch size `high` as at `low`: the median of the draws."""
+        at = self.batch_sizes.tolist()
+        return float(np.median(self.rates[:, at.index(high)] / self.rates[:, at.index(low)]))
 
     def law(self, corner=64):
         """The rate per sample below the corner, and the rate beyond it: medians of all draws."""
@@ -256,20 +262,18 @@ class BestRates(NamedTuple):
         return float(np.median((self.rates / self.batch_sizes)[:, below])), float(np.median(self.rates[:, beyond]))
 
 
-def _mean_and_interval(values):
-    n = len(values)
-    half = stdtrit(n - 1, 0.975) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
-    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+@functools.lru_cache(maxsize=8)
+def drawn(optimizer="SGD", draws=DRAWS, progress=True):
+    """Finished grids for several draws of the digits, one run a cell; each with its own digits, start and shuffles."""
+    made = [RateGrid(digits(draw), optimizer=optimizer, seeds=1, seed=draw) for draw in range(draws)]
+    with progress_bar(sum(grid.total for grid in made), " runs", progress) as bar:
+        for grid in made:
+            for _ in grid.work():
+                bar.update(sum(grid.finished for grid in made) - bar.n)
+    return made
 
 
-def best_rates(optimizer="SGD", budget="equal epochs", *, draws=DRAWS, progress=True):
-    """The best rate of each batch size for several draws of the digits, one run a cell: `BestRates`.
-
-    Each draw has its own digits, start and shuffles. The runs are kept, as those of every grid.
-    """
-    grids = [RateGrid(digits(draw), optimizer=optimizer, seeds=1, seed=draw) for draw in range(draws)]
-    with progress_bar(draws, " draws", progress) as bar:
-        for grid in grids:
-            grid.run(progress=False)
-            bar.update(1)
-    return BestRates(optimizer, grids[0].batch_sizes, np.array([grid.finer_best(budget) for grid in grids]))
+def best_rates(optimizer="SGD", budget="equal epochs", progress=True):
+    """The best rate of each batch size for several draws of the digits, see `drawn`: `BestRates`."""
+    made = drawn(optimizer, progress=progress)
+    return BestRates(optimizer, made[0].batch_sizes, np.array([grid.finer_best(budget) for grid in made]))

@@ -5,7 +5,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ...live import NARROW, Still, View
-from ..plots import BEST, DARK, KEPT, NOW, NUMBERS, STEPS, STYLES, TRAINING, VALIDATION, figures, median, spread
+from ..plots import DARK, KEPT, NOW, NUMBERS, STEPS, STYLES, TRAINING, VALIDATION, figures, median, spread
 from . import grids
 
 BOUNDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # between the colours of the map
@@ -22,7 +22,7 @@ def _wide(axes):
 
 def _range(grid):
     """The rates of the map, as powers of 2."""
-    return np.log2(grid.coarse[[0, -1]]) + (-1, 1)
+    return np.log2(grid.coarse[[0, -1]]) + np.array([-1, 1])
 
 
 def _heights(rates):
@@ -235,8 +235,8 @@ def powers(*measured, high=32):
     found = {best.optimizer: best.power(high=high) for best in measured}
     said = "; ".join(f"{name}: {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for name, e in found.items())
     still = Still(
-        f"Best rate against batch size, as a multiple of that at B = 1, {len(measured[0].rates)} draws. Power of B up to "
-        f"B = {high}, with its 95 % interval: {said}."
+        f"Best rate against batch size, as a multiple of that at B = 1, {len(measured[0].rates)} draws. Power of B up "
+        f"to B = {high}, with its 95 % interval: {said}."
     )
     axes = still.subplots()
     ends = []
@@ -282,7 +282,7 @@ def against_rate(rates, ends):
     """Losses at the end of runs against their learning rate, as a `Still`; ends: name -> (rates, seeds)."""
     shown = {name: np.minimum(losses, HIGH).T for name, losses in ends.items()}
     said = "; ".join(
-        f"{name}: {', '.join(f'{figures(loss)} at rate {rate:.3g}' for rate, loss in zip(rates, median(losses), strict=True))}"
+        f"{name}: {', '.join(figures(loss) for loss in median(losses))} at rates {', '.join(map(figures, rates))}"
         for name, losses in shown.items()
     )
     still = Still(f"Training loss at the end against learning rate, {len(next(iter(shown.values())))} seeds. {said}.")
@@ -322,6 +322,7 @@ def schedules(runs):
     left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     left.yaxis.set_major_formatter(NUMBERS)
     left.yaxis.set_minor_locator(NullLocator())
-    for (name, (updates, losses)), color in zip(runs.items(), (NOW, TRAINING, VALIDATION), strict=True):
-        _labels(right, updates[-1], [(median(losses)[-1], name, color)])
+    for (name, (updates, losses)), color, down in zip(runs.items(), (NOW, TRAINING, DARK[1]), (0, 0, 9), strict=True):
+        place = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+        right.annotate(name, (updates[-1], median(losses)[-1]), (6, -down), color=color, **place)
     return still
