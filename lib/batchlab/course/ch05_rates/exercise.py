@@ -20,7 +20,6 @@ def _wrong_ways(batch_size, sizes, rates):
     """What comes out of typical mistakes, and what is said about each."""
     (first, *_), (lowest, *_), last, highest = sizes, rates, sizes[-1], rates[-1]
     slope = np.polyfit(np.log(sizes), np.log(rates), 1)
-    per_sample = max(np.divide(rates, sizes))
     return [
         (lowest * batch_size / first, "this is in proportion to B without end. The measured rates stop growing."),
         (highest * batch_size / last, "this takes the proportion from the last pair, which is beyond the corner."),
@@ -33,7 +32,6 @@ def _wrong_ways(batch_size, sizes, rates):
          "the corner."),
         (np.mean(np.divide(rates, sizes)) * batch_size, "this averages rate / B over all pairs; beyond the corner that "
          "is too low."),
-        (max(per_sample * batch_size, highest), "of the two rates the lower one counts, not the higher one."),
     ]  # fmt: skip
 
 
