@@ -8,6 +8,6 @@ from .plans import descend, follow
 from .views import against_rate, one_rate, powers, rules, schedules
 
 __all__ = [
-    "BUDGETS", "OPTIMIZERS", "RateGrid", "RateMap", "against_rate", "best_rates", "descend", "digits", "drawn", "exercise",
-    "follow", "moons", "one_rate", "powers", "rules", "schedules",
+    "BUDGETS", "OPTIMIZERS", "RateGrid", "RateMap", "against_rate", "best_rates", "descend", "digits", "drawn",
+    "exercise", "follow", "moons", "one_rate", "powers", "rules", "schedules",
 ]  # fmt: skip
