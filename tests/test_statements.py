@@ -444,23 +444,23 @@ def test_s19_in_proportion_to_the_batch_for_sgd_and_momentum_and_less_for_adam(b
     assert beyond["SGD"].high < 0.4
     assert beyond["SGD"].low < 0.2
     assert beyond["momentum"].low > beyond["SGD"].high
-    per_sample, highest = best_rates["SGD"].law()
+    corner, _ = best_rates["SGD"].law()
     said = ", ".join(f"{name} ≈ {e.value:.2f} (≈ {e.low:.2f} to ≈ {e.high:.2f})" for name, e in power.items())
     verdict(
         "S19",
         "from B = 1 to 64 the best rate grows like B to the power, with its 95 % interval over five draws of the data: "
-        f"{said}; that of SGD in proportion up to B ≈ {highest / per_sample:.0f}, then no more",
+        f"{said}; that of SGD in proportion up to B ≈ {corner:.0f}, then no more",
     )
 
 
 def test_s19_a_sharp_corner_fits_and_neither_the_square_root_nor_the_formula(best_rates, sgd_grids):
     best = best_rates["SGD"]
     sizes, rates = best.batch_sizes, best.rates
-    per_sample, highest = best.law()
-    corner = off(np.minimum(per_sample * sizes, highest), rates)
-    assert corner < 1.6  # measured 1.3
+    corner, law = best.law()
+    sharp = off(law, rates)
+    assert sharp < 1.6  # measured 1.3
     assert off(np.median(rates / np.sqrt(sizes)) * np.sqrt(sizes), rates) > 3  # the square root; measured 3.8
-    assert off(per_sample * sizes, rates) > 4  # proportion without end; measured 7
+    assert off(law[0] * sizes, rates) > 4  # proportion without end; measured 7
     # The formula with the noise scale before training, or after an epoch: its corner is softer than the measured one.
     scales = []
     for draw, grid in enumerate(sgd_grids):
@@ -471,10 +471,10 @@ def test_s19_a_sharp_corner_fits_and_neither_the_square_root_nor_the_formula(bes
     middle = np.median(rates, axis=0)
     for scale in (before, after):
         rule = bl.measure.matched_rate(sizes, bl.measure.fitted_largest(sizes, middle, scale), scale)
-        assert off(rule, rates) > 1.2 * corner
+        assert off(rule, rates) > 1.2 * sharp
     # The corner lies at two to six times the noise scale before training, and the noise scale passes it in an epoch.
-    assert 2 * before < highest / per_sample < 6 * before
-    assert after > highest / per_sample
+    assert 2 * before < corner < 6 * before
+    assert after > corner
 
 
 def test_s19_the_edge_of_stability_grows_with_the_batch_too(sgd_grids):

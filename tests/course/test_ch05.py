@@ -423,7 +423,7 @@ def made_up(power, corner=64, draws=3):
     """Best rates that follow a power of B up to a corner, each draw at another height."""
     sizes = 2 ** np.arange(10)
     rates = np.minimum(sizes, corner) ** power * np.geomspace(0.1, 0.2, draws)[:, None]
-    return grids.BestRates(f"power {power}", sizes, rates)
+    return grids.BestRates(f"power {power}", "equal epochs", sizes, rates)
 
 
 def test_the_power_is_told_with_its_interval():
@@ -439,7 +439,9 @@ def test_the_power_is_told_with_its_interval():
 
 def test_the_law_is_read_off_below_and_beyond_the_corner():
     best = made_up(1.0)
-    assert best.law() == pytest.approx((np.median(best.rates[:, 0]), np.median(best.rates[:, -1])))
+    corner, law = best.law()
+    assert corner == pytest.approx(64)
+    np.testing.assert_allclose(law, np.median(best.rates, axis=0))
 
 
 def test_between_the_steps_of_the_grid_a_parabola_finds_the_best_rate():

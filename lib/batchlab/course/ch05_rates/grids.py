@@ -237,6 +237,7 @@ class BestRates(NamedTuple):
     """The best rates of an optimizer. Each row has data, start and shuffles of its own."""
 
     optimizer: str
+    budget: str  # of BUDGETS
     batch_sizes: np.ndarray  # (b,)
     rates: np.ndarray  # (draws, b)
 
@@ -256,10 +257,15 @@ class BestRates(NamedTuple):
         at = self.batch_sizes.tolist()
         return float(np.median(self.rates[:, at.index(high)] / self.rates[:, at.index(low)]))
 
-    def law(self, corner=64):
-        """The rate per sample below the corner, and the rate beyond it: medians of all draws."""
-        below, beyond = self.batch_sizes < corner, self.batch_sizes > corner
-        return float(np.median((self.rates / self.batch_sizes)[:, below])), float(np.median(self.rates[:, beyond]))
+    def law(self, around=64):
+        """The corner, and the rates (b,) of the law: in proportion to B up to the corner, then flat.
+
+        Both heights are medians over all draws: of rate / B below batch size `around`, and of the rate beyond it.
+        """
+        below, beyond = self.batch_sizes < around, self.batch_sizes > around
+        per_sample = np.median((self.rates / self.batch_sizes)[:, below])
+        corner = float(np.median(self.rates[:, beyond]) / per_sample)
+        return corner, per_sample * np.minimum(self.batch_sizes, corner)
 
 
 @functools.lru_cache(maxsize=8)
@@ -276,4 +282,4 @@ def drawn(optimizer="SGD", draws=DRAWS, progress=True):
 def best_rates(optimizer="SGD", budget="equal epochs", progress=True):
     """The best rate of each batch size for several draws of the digits, see `drawn`: `BestRates`."""
     made = drawn(optimizer, progress=progress)
-    return BestRates(optimizer, made[0].batch_sizes, np.array([grid.finer_best(budget) for grid in made]))
+    return BestRates(optimizer, budget, made[0].batch_sizes, np.array([grid.finer_best(budget) for grid in made]))

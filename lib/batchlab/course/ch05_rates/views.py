@@ -165,7 +165,7 @@ def curves_of_cell(axes, grid):
             words[which].set_visible(bool(len(longest)) and line.get_visible())
         if len(longest):
             ends = np.median(values[:, -1], axis=0)
-            words[0].set_y(max(ends[0] / apart, LOW * apart**1.8))
+            words[0].set_y(max(ends[0] / apart, LOW * apart**0.6))
             words[1].set_y(np.clip(ends[1] * apart, words[0].get_position()[1] * apart**1.2, HIGH / apart))
 
     return View([*bands, *lines, heading, guess, *words, said], update)
@@ -223,9 +223,8 @@ def rules(best, said):
     _batch_sizes(axes, sizes)
     ends = [(values[-1], f"{name}:\noff by up to {off[name]:.1f}×", color) for (name, values), color, _ in looks]
     _labels(axes, sizes[-1], ends)
-    axes.set(
-        ylabel="best learning rate", title=f"{best.optimizer}: the best of each batch size, {len(best.rates)} draws"
-    )
+    axes.set_ylabel("best learning rate")
+    axes.set_title(f"{best.optimizer}, {best.budget}, {len(best.rates)} draws of the data", loc="left")
     return still
 
 
@@ -234,9 +233,10 @@ def powers(*measured, high=32):
     sizes = measured[0].batch_sizes
     found = {best.optimizer: best.power(high=high) for best in measured}
     said = "; ".join(f"{name}: {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for name, e in found.items())
+    budget, count = measured[0].budget, len(measured[0].rates)
     still = Still(
-        f"Best rate against batch size, as a multiple of that at B = 1, {len(measured[0].rates)} draws. Power of B up "
-        f"to B = {high}, with its 95 % interval: {said}."
+        f"Best rate at {budget}, as a multiple of that at B = 1, {count} draws of the data. Power of B up to "
+        f"B = {high}, with its 95 % interval: {said}."
     )
     axes = still.subplots()
     ends = []
@@ -250,7 +250,10 @@ def powers(*measured, high=32):
         ends.append((median(relative)[-1], text, color))
     _batch_sizes(axes, sizes)
     _labels(axes, sizes[-1], ends)
-    axes.set(ylabel="best rate, as a multiple\nof that at B = 1", title=f"power of B, from B = 1 to {high}")
+    axes.set(
+        ylabel="best rate, as a multiple\nof that at B = 1",
+    )
+    axes.set_title(f"{budget}; power of B from B = 1 to {high}", loc="left")
     return still
 
 
@@ -273,7 +276,7 @@ def one_rate(grid, rate):
         for fixed, name, color, style, marker in looks:
             spread(axes, sizes, losses[budget, fixed], name, color, style, marker)
         _batch_sizes(axes, sizes[::3])
-        axes.set_title(f"{budget}: {at}")
+        axes.set_title(f"{budget}: {at}", loc="left")
     still.figure.axes[0].set_ylabel("training loss")
     return still
 
@@ -315,10 +318,12 @@ def schedules(runs):
         for axes, x in ((left, np.arange(len(updates))), (right, updates)):
             axes.plot(x, median(losses), color=color, linestyle=style, linewidth=width)
             axes.fill_between(x, losses.min(axis=0), losses.max(axis=0), color=color, alpha=0.15, linewidth=0)
-    left.set(xlabel="epochs", ylabel="training loss", yscale="log", title="at equal epochs")
+    left.set(xlabel="epochs", ylabel="training loss", yscale="log")
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_xlim(0, max(losses.shape[1] for _, losses in runs.values()) - 1)
-    right.set(xlabel="updates (iterations)", title="at equal updates")
+    right.set(xlabel="updates (iterations)")
+    left.set_title("at equal epochs", loc="left")
+    right.set_title("at equal updates", loc="left")
     left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     left.yaxis.set_major_formatter(NUMBERS)
     left.yaxis.set_minor_locator(NullLocator())
