@@ -472,6 +472,11 @@ def test_s19_a_sharp_corner_fits_and_neither_the_square_root_nor_the_formula(bes
     for scale in (before, after):
         rule = bl.measure.matched_rate(sizes, bl.measure.fitted_largest(sizes, middle, scale), scale)
         assert off(rule, rates) > 1.2 * sharp
+    # Without any fit, from what is measured before the first update, it holds within a factor of 2 up to B = 8.
+    for grid, measured, (scale, _) in zip(sgd_grids, rates, scales, strict=True):
+        params = grid.model.init(jax.random.key(int(grid.seeds[0])))
+        rule = bl.measure.matched_rate(sizes, bl.measure.largest_rate(grid.problem, grid.model, params), scale)
+        assert np.abs(np.log(rule / measured))[sizes <= 8].max() < np.log(2)
     # The corner lies at two to six times the noise scale before training, and the noise scale passes it in an epoch.
     assert 2 * before < corner < 6 * before
     assert after > corner

@@ -186,17 +186,14 @@ class RateGrid:
                 for epochs, curve in curves
             ]
             self._ends[cell] = np.array(values)
-            ends = self._ends[cell]  # a regression has no accuracy
-            self._medians[cell] = np.median(np.where(np.isnan(ends), np.inf, ends), axis=0)
+            losses = self._ends[cell][:, 0]
+            self._medians[cell] = float(np.median(np.where(np.isnan(losses), np.inf, losses)))
         return self._ends[cell]
 
-    def losses(self, batch_size, budget, metric="train_loss"):
-        """The rates of a batch size that have been run, and the median of a loss over the seeds: two lists."""
-        column, pairs = METRICS.index(metric), []
-        for rate in self.rates(batch_size):
-            if self.ends(batch_size, rate, budget) is not None:
-                pairs.append((rate, float(self._medians[batch_size, rate, budget][column])))
-        return [rate for rate, _ in pairs], [loss for _, loss in pairs]
+    def losses(self, batch_size, budget):
+        """The rates of a batch size that have been run, and the median training loss over the seeds: two lists."""
+        known = [rate for rate in self.rates(batch_size) if self.ends(batch_size, rate, budget) is not None]
+        return known, [self._medians[batch_size, rate, budget] for rate in known]
 
     def loss_at(self, batch_size, learning_rate, budget):
         """The training loss of each seed, at a rate that was run or at the best one if that is None: (seeds,)."""
