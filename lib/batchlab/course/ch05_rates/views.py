@@ -106,8 +106,11 @@ def lines_on_map(axes, grid):
         known = np.isfinite([line[0], share, best[1]]).all()
         if known:
             words[0].set_position((-0.4, line[:4].max() + 0.7))
-            leaves = np.searchsorted(straight, top - 1.2)  # where the line is about to leave the map
-            words[1].set_position((fine[min(leaves, len(fine) - 1)] - 0.25, top - 1.0))
+            leaves = min(
+                np.searchsorted(straight, top - 1.2), len(fine) - 1
+            )  # where the line is about to leave the map
+            height = max(straight[leaves] + 0.9, line[-4:].max() + 0.7)
+            words[1].set_position((fine[leaves] - 0.25, min(top - 1.0, height)))
             words[2].set_position((1.3, np.log2(best[1]) - 0.9))
         for word in words:
             word.set_visible(bool(known) and dots.get_visible())
@@ -130,7 +133,7 @@ def curves_of_cell(axes, grid):
     axes.axhline(grid.limit, color="0.6", linewidth=1)
     heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
     said = axes.text(0.97, 0.03, "", transform=axes.transAxes, ha="right", va="bottom")
-    guess = axes.text(0.98, grid.limit * 1.2, "guessing", ha="right", va="bottom", bbox=BOX)
+    guess = axes.text(0.02, grid.limit * 1.2, "guessing", va="bottom", bbox=BOX)
     for word in (guess, *words):
         word.set_transform(axes.get_yaxis_transform())
     axes.set(yscale="log", ylim=(LOW, HIGH))
@@ -165,7 +168,7 @@ def curves_of_cell(axes, grid):
             words[which].set_visible(bool(len(longest)) and line.get_visible())
         if len(longest):
             ends = np.median(values[:, -1], axis=0)
-            words[0].set_y(max(ends[0] / apart, LOW * apart**0.6))
+            words[0].set_y(np.clip(ends[0] / apart, LOW * apart**0.6, HIGH / apart**2.2))
             words[1].set_y(np.clip(ends[1] * apart, words[0].get_position()[1] * apart**1.2, HIGH / apart))
 
     return View([*bands, *lines, heading, guess, *words, said], update)
