@@ -32,7 +32,7 @@ notebook: .venv/.ready ## the same in Jupyter Notebook
 	$(PY) -m notebook $(AS_ROOT) --ServerApp.root_dir=notebooks --JupyterNotebookApp.default_url=/notebooks/$(START) $(JUPYTER_ARGS)
 
 .PHONY: test
-test: .venv/.ready .venv/.ipykernel6 .venv/.oldest ## check the style, then run every doctest, test and notebook
+test: .venv/.ready .venv/.ipykernel6 .venv/.oldest .venv/.site ## check the style, then run every doctest, test and notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
@@ -44,6 +44,10 @@ bench: .venv-bench/.ready ## measure speed, latency and memory against other lib
 .PHONY: gpu
 gpu: ## measure everything on a GPU, with a $(PYTHON) that has JAX for it; nothing is installed
 	$(PYTHON) benchmarks/gpu.py $(GPU_ARGS)
+
+.PHONY: site
+site: .venv/.site ## build the course as pages that move without a kernel, into build/site/html
+	PYTHONPATH=.venv/site $(PY) site/build.py build/site
 
 .PHONY: format
 format: .venv/.ready ## put code and notebooks in the agreed style
@@ -113,6 +117,11 @@ endef
 .venv/.oldest: tests/oldest.txt .venv/.ready
 	rm -rf .venv/oldest
 	$(PY) $(PIP_INSTALL) --no-deps --target .venv/oldest -r tests/oldest.txt
+	touch $@
+
+.venv/.site: site/requirements.txt .venv/.ready
+	rm -rf .venv/site
+	$(PY) $(PIP_INSTALL) --no-deps --target .venv/site -r site/requirements.txt
 	touch $@
 
 .venv-bench/.ready: requirements.txt pyproject.toml
