@@ -265,6 +265,16 @@ def test_a_number_is_compared_with_the_measured_one(guessed, measured, verdict):
     assert quiz.load().read()["predictions"]["03.best"][-1]["right"] == bool(words)
 
 
+def test_a_number_that_guards_a_picture_is_explained_after_the_look_even_if_all_cells_were_run():
+    guess = number(unlocks=lambda: None)
+    guess.reveal(84)
+    guess.commit(90)
+    assert "Now look" in status(guess)
+    assert guess.shown["unexplained"]
+    guess.explain()
+    assert "the measurement gives 84 epochs" in status(guess)
+
+
 def test_a_number_is_not_revealed_before_it_is_predicted():
     guess = number()
     words = guess.reveal(123.75)
@@ -663,6 +673,14 @@ def test_a_question_keeps_judges_and_explains_an_answer_without_a_widget():
     assert repr(asked.record(None)) == "You skipped this one.\nYour first answer was: It falls."
     assert asked.standing() == "skipped"
     assert asked.answers() == ["It falls.", "It falls & rises.", None]
+
+
+def test_a_number_can_have_its_own_explanation():
+    asked = quiz.NumberQuestion("03.count", "How many?", 1, 500, within=0, whys={24: "Count the last batch, too."})
+    asked.record(24)
+    assert "too low. Count the last batch, too." in asked.reveal(27).text
+    asked.record(27)
+    assert asked.reveal(27).text.splitlines()[1] == "Right: the measurement gives 27, as you said."
 
 
 def test_a_number_question_waits_for_its_measurement():

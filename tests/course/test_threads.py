@@ -38,6 +38,7 @@ def escape_lab(**settings):
 
 
 LABS = [
+    pytest.param(ch01_count.Update, id="01 update"),
     pytest.param(ch01_count.Counting, id="01"),
     pytest.param(ch02_descend.Descents, id="02"),
     pytest.param(lambda **settings: bl.Lab(epochs=40, **settings), id="03"),
