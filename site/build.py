@@ -106,6 +106,8 @@ def page_of(path):
             if number in shown:
                 cell.metadata.tags = ["hide-input"]
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown[number]})]
+            elif ".reveal(" in cell.source:  # the question says it
+                cell.outputs = [output for output in cell.outputs if "image/png" in str(output)]
             if EXERCISE.search(cell.source):
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": NEEDS_KERNEL})]
         else:

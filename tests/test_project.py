@@ -50,15 +50,17 @@ NOTEBOOKS = tracked("notebooks/*.ipynb")  # a reader's own are nobody's business
 # ---------------------------------------------------------------------------------------------------- dependencies
 
 
+def listed(name):
+    return [Requirement(line) for line in lines_of((ROOT / name).read_text()) if line != "-e ."]
+
+
 def pins():
-    lines = lines_of((ROOT / "requirements.txt").read_text())
-    return [Requirement(line) for line in lines if line != "-e ."]
+    return listed("requirements.txt") + listed("tests/requirements.txt")
 
 
 def ranges():
     extras = PYPROJECT["project"]["optional-dependencies"]
-    listed = PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"]
-    return [Requirement(text) for text in listed]
+    return [Requirement(text) for text in PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"]]
 
 
 @pytest.mark.parametrize("wanted", ranges(), ids=lambda wanted: wanted.name)
@@ -86,6 +88,12 @@ def test_the_library_itself_is_installed_last():
     assert lines_of((ROOT / "requirements.txt").read_text())[-1] == "-e ."
 
 
+def test_readers_install_nothing_that_only_tests_need():
+    names = {canonicalize_name(pin.name) for pin in listed("requirements.txt")}
+    assert not names & {"pytest", "playwright", "ruff", "nbval", "coverage", "sphinx"}
+    assert not names & {canonicalize_name(pin.name) for pin in listed("tests/requirements.txt")}
+
+
 def test_slow_jaxlib_is_excluded():
     assert not next(wanted for wanted in ranges() if wanted.name == "jaxlib").specifier.contains("0.11.1")
     assert "0.11.1" not in [next(iter(pin.specifier)).version for pin in pins() if pin.name == "jaxlib"]
@@ -109,8 +117,18 @@ def test_binder_installs_what_make_lab_installs():
 
     # repo2docker prefers a conda environment, a Pipfile or a Dockerfile where it finds one.
     assert {path.name for path in (ROOT / "binder").iterdir()} == {"requirements.txt", "runtime.txt", "postBuild"}
-    assert lines_of((ROOT / "binder/requirements.txt").read_text()) == ["-r ../requirements.txt"]
-    assert "install" not in " ".join(lines_of((ROOT / "binder/postBuild").read_text()))
+    assert [*lines_of((ROOT / "binder/requirements.txt").read_text()), "-e ."] == lines_of(
+        (ROOT / "requirements.txt").read_text()
+    )
+    installs = [line for line in lines_of((ROOT / "binder/postBuild").read_text()) if "install" in line]
+    assert installs == ["pip install --quiet --no-cache-dir --no-deps -e ."]
+
+
+def test_binder_keeps_the_environment_from_build_to_build():
+    """repo2docker installs before it copies the repository only if no line refers to a file of it."""
+    for line in lines_of((ROOT / "binder/requirements.txt").read_text()):
+        assert not line.startswith("-"), line
+        assert "/" not in line, line
 
 
 def test_binder_has_the_oldest_python_that_is_supported():
