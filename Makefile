@@ -67,6 +67,10 @@ film: .venv/.test ## film the lab in a browser for the README
 verdicts: .venv/.test ## test the twenty statements and write what is measured into the README
 	$(PY) -m pytest tests/test_statements.py --write-verdicts
 
+.PHONY: badges
+badges: .venv/.ready ## write the repository's ADDRESS wherever a notebook is opened from it
+	$(PY) tests/badges.py $(ADDRESS)
+
 .PHONY: pins
 pins: .venv-pins/.ready ## resolve the ranges of pyproject.toml into requirements.txt afresh
 	$(UV_COMPILE) --upgrade --annotation-style line --output-file requirements.txt pyproject.toml

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from . import verdicts
+from . import badges, verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -134,6 +135,18 @@ def test_binder_keeps_the_environment_from_build_to_build():
 def test_binder_has_the_oldest_python_that_is_supported():
     assert (ROOT / "binder/runtime.txt").read_text().strip() == "python-3.11"
     assert PYPROJECT["project"]["requires-python"] == ">=3.11"
+
+
+@pytest.mark.parametrize("path", badges.files(), ids=lambda path: path.name)
+def test_badges_and_installing_have_the_address_of_the_project(path):
+    assert path.read_text(encoding="utf-8") == badges.written(path), "run make badges"
+
+
+def test_an_address_of_another_kind_is_refused():
+    command = [sys.executable, ROOT / "tests/badges.py", "git@github.com:OWNER/NAME.git"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "ADDRESS is 'git@github.com:OWNER/NAME.git'; it must be like" in done.stderr
+    assert git("status", "--porcelain", "README.md").stdout in ("", " M README.md\n")
 
 
 # ------------------------------------------------------------------------------------------------------- the files
