@@ -30,10 +30,11 @@ from batchlab.course.quiz import Final, NumberQuestion, Prediction  # noqa: E402
 from batchlab.live import Live, export  # noqa: E402
 
 LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|\.reveal\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
-DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(")  # they speak of a file that a page does not have
+DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
+BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
 EXERCISE = re.compile(r"quiz\.exercise\(")
-NEEDS_KERNEL = """<p class="needs-kernel">To write and check your own lines you need a running notebook: see <a
-href="index.html#with-a-kernel">how to start one</a>.</p>"""
+NEEDS_KERNEL = """<p class="needs-kernel">To write and check your own lines you need a running notebook: <a
+href="{binder}">start this one on Binder</a>, or see <a href="index.html#with-a-kernel">how to start one yourself</a>.</p>"""
 
 
 def build(folder, chapters):
@@ -42,7 +43,7 @@ def build(folder, chapters):
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HERE, pages, ignore=shutil.ignore_patterns("build.py", "__pycache__"))
     write_script(pages / "static")
-    (pages / "images").mkdir()
+    shutil.copytree(ROOT / "notebooks/images", pages / "images", ignore=shutil.ignore_patterns("*.gif"))
     for number in chapters:
         _, name = NOTEBOOKS[number]
         nbformat.write(page_of(ROOT / "notebooks" / name), pages / name)
@@ -109,7 +110,8 @@ def page_of(path):
             elif ".reveal(" in cell.source:  # the question says it
                 cell.outputs = [output for output in cell.outputs if "image/png" in str(output)]
             if EXERCISE.search(cell.source):
-                cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": NEEDS_KERNEL})]
+                text = NEEDS_KERNEL.format(binder=html.escape(BINDER.search(notebook.cells[0].source)[1], quote=True))
+                cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
         else:
             cell.source = re.sub(r"</?(details|summary)>", lambda tag: f"\n{tag.group()}\n", cell.source)
         cells.append(cell)
@@ -131,7 +133,8 @@ def still(output):
 
 def run_live(cells):
     """Run the live cells and what they stand on; {number of the cell: HTML}."""
-    trees = {n: ast.parse(cell.source) for n, cell in enumerate(cells) if cell.cell_type == "code"}
+    run = {n: cell.source for n, cell in enumerate(cells) if cell.cell_type == "code" and "%pip" not in cell.source}
+    trees = {n: ast.parse(source) for n, source in run.items()}
     live = [number for number in trees if LIVE.search(cells[number].source)]
     needed = set(live)
     for number in live:
