@@ -38,6 +38,14 @@ test: .venv/.test .venv/.ipykernel6 .venv/.oldest .venv/.site ## check the style
 	$(PY) -m ruff check .
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
 
+COLAB_TEST = OPENBLAS_NUM_THREADS=1 .venv-colab/bin/python -W ignore::DeprecationWarning -m pytest -p no:cacheprovider -q \
+    -W ignore::DeprecationWarning --numprocesses 2
+
+.PHONY: colab
+colab: .venv-colab/.ready ## run the tests and the notebooks with the packages that Colab has
+	$(COLAB_TEST) -o addopts="--import-mode=importlib" tests/test_colab.py tests/library tests/live tests/course
+	PYTHONPATH=tests/colab TQDM_DISABLE=1 BATCHLAB_PROGRESS=off $(COLAB_TEST) notebooks
+
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH_PY) -m benchmarks
@@ -85,7 +93,7 @@ pins: .venv-pins/.ready ## resolve the ranges of pyproject.toml into requirement
 
 .PHONY: clean
 clean: ## remove what the other targets made; a reader's progress stays
-	rm -rf .venv .venv-bench .venv-pins .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-bench .venv-colab .venv-pins .pytest_cache .ruff_cache build dist
 	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # A stamp is written last, so a set-up that broke off goes on where it was.
@@ -144,6 +152,11 @@ endef
 	@echo "Installing the pinned packages, PyTorch too, into .venv-bench: a few minutes, this once"
 	$(BENCH_PY) $(PIP_INSTALL) -r requirements.txt -e ".[bench]"
 	$(enable_extension)
+	touch $@
+
+.venv-colab/.ready: tests/colab.txt pyproject.toml
+	$(virtual_environment)
+	.venv-colab/bin/python $(PIP_INSTALL) -r tests/colab.txt -e .
 	touch $@
 
 .venv-pins/.ready:
