@@ -517,3 +517,16 @@ def test_a_click_into_the_map_chooses_a_cell(server, chromium_open):
         reader.press("batch size", "ArrowRight")  # keys go on from there
         reader.hears("batch size 2, learning rate ")
         assert reader.trouble() == []
+
+
+def test_a_chapter_is_closed_and_its_kernel_with_it(server, chromium_open):
+    notebook = browser.put_notebook(("import batchlab as bl\nbl.quiz.chapter_done('03')",), server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        assert "Still open in chapter 03" in reader.run_cell(0)
+        link = reader.page.get_by_role("link", name="04 Measure the gradient noise")
+        assert link.get_attribute("href") is not None
+        kernel = server.kernel(notebook)["id"]
+        reader.push("Close this chapter: shut its kernel down")
+        closed = lambda: kernel not in [running["id"] for running in server.ask("kernels")]  # noqa: E731
+        browser.wait_until(closed, "the kernel still runs")
+        assert "its memory is free" in reader.page.locator(".batchlab-quiz").inner_text()

@@ -48,6 +48,10 @@ class Control(traitlets.TraitType):
         value = self.looks[name]
         return value(lab) if callable(value) else value
 
+    def along(self, lab, count):
+        """About so many of its values, from one end to the other."""
+        raise TypeError(f"{self.look(lab, 'label')} has no positions.")
+
     def row(self, lab):
         """What the page needs to know of the control now; what is empty is left out."""
         looks = {name: self.look(lab, name) for name in self.looks}
@@ -81,6 +85,17 @@ class Number(Control):
         label, low, high, remedy = self._allowed(lab)
         return check_number(label, value, low, high, low_allowed=self._low_allowed, remedy=remedy)
 
+    def along(self, lab, count):
+        """Numbers at equal distances on the slider, the present one among them."""
+        row, now = self.row(lab), getattr(lab, self.name)
+        low, high, log = row["low"], row["high"], row.get("log")
+        to, back = (math.log1p, math.expm1) if log and low == 0 else (math.log, math.exp) if log else (float, float)
+        places = [back(to(low) + (to(high) - to(low)) * i / max(count - 1, 1)) for i in range(count)]
+        return sorted({now, *(self.validate(lab, self._rounded(min(max(p, low), high))) for p in places)})
+
+    def _rounded(self, number):
+        return float(f"{number:.3g}")
+
     def row(self, lab):
         """The limits in the row are the slider's; JSON has no infinity."""
         row, value = super().row(lab), getattr(lab, self.name)
@@ -95,6 +110,9 @@ class Whole(Number):
     """
 
     kind = "whole"
+
+    def _rounded(self, number):
+        return round(number)
 
     def validate(self, lab, value):
         """The value as an int in its range, or an error in words."""
@@ -116,6 +134,11 @@ class Steps(Control):
         check_number(self.look(lab, "label"), value, 0, low_allowed=min(steps) <= 0)
         return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
 
+    def along(self, lab, count):
+        """Steps at equal distances in the list."""
+        steps = list(self.look(lab, "steps"))
+        return [steps[i] for i in sorted({round(i * (len(steps) - 1) / max(count - 1, 1)) for i in range(count)})]
+
 
 class Menu(Control):
     """One of a few names."""
@@ -132,6 +155,10 @@ class Menu(Control):
         if value not in options:
             raise ValueError(f"there is no {self.look(lab, 'label')} {value!r}; choose one of {', '.join(options)}.")
         return value
+
+    def along(self, lab, count):
+        """All of its names."""
+        return list(self.look(lab, "options"))
 
     def row(self, lab):
         """The options as a list."""
@@ -151,6 +178,10 @@ class Tick(Control):
         if not isinstance(value, bool):
             raise TypeError(f"{self.look(lab, 'label')} is {value!r}; it must be True or False.")
         return value
+
+    def along(self, lab, count):
+        """Off and on."""
+        return [False, True]
 
 
 class Words(Control):

@@ -483,7 +483,8 @@ function render({ model, el }) {
 
 // ---- 5. Without a kernel --------------------------------------------------------------------------------------------
 
-// A recording of `export.py` stands in for the kernel: it answers a wish with the frame of that position.
+// A recording of `export.py` stands in for the kernel: it answers a wish with the frame of that position. Of a lab that
+// was locked its first frame is shown with the controls off, until `unlock()`.
 export async function playBack(el, text) {
   const { head, bytes } = await unpack(text);
   let at = 0;
@@ -496,7 +497,7 @@ export async function playBack(el, text) {
   const isNumber = ({ values }) => typeof values[0] === "number";
   const ordered = (values) => [...values].sort((one, other) => one - other);
   const list = head.rows.map((row) => (isNumber(row) ? { ...row, kind: "steps", values: ordered(row.values) } : row));
-  const state = { wishes: {}, rows: { list } }, reacts = {}, values = {}, heard = {};
+  const state = { wishes: {}, rows: { list, locked: Boolean(head.locked) } }, reacts = {}, values = {}, heard = {};
   const nearest = (all, wished) => all.reduce((one, other) => (Math.abs(other - wished) < Math.abs(one - wished) ? other : one));
   const play = (count) => {
     const refused = {};
@@ -515,7 +516,11 @@ export async function playBack(el, text) {
       place = place * all.length + all.indexOf(values[name]);
     }
     state.wishes = {};
-    const [standing, moving, words, facts, message, alarm] = head.frames[place], shown = { ...values };
+    while (!head.frames[place]) place--;  // not every step exists at every batch size: the last one that does
+    const last = head.rows.at(-1);
+    values[last.name] = last.values[place % last.values.length];
+    const [standing, moving, words, facts, message, alarm] = state.rows.locked ? head.locked : head.frames[place];
+    const shown = { ...values };
     for (const number of [standing, moving]) known.set(`layer ${number}`, Promise.resolve(head.layers[number].map((i) => strokes[i]())));
     state.standing = { count: standing, strokes: `layer ${standing}`, ...head.size };
     state.frame = { count, standing, strokes: `layer ${moving}`, words, facts, values: shown, shows: shown, heard, refused };
@@ -531,7 +536,14 @@ export async function playBack(el, text) {
     send: () => {},
   };
   play(1);
-  return render({ model, el });
+  render({ model, el });
+  return {
+    unlock() {
+      state.rows = { list, locked: false };
+      reacts["change:rows"]();
+      play(state.frame.count + 1);
+    },
+  };
 }
 
 export default { render };

@@ -114,7 +114,7 @@ class Counting(Live):
     'batch size 6, epoch 1, iteration 9: this batch is the 9th of'
     """
 
-    size, narrow_height = (9.0, 4.2), 8.2
+    size, narrow_height, recorded = (9.0, 4.2), 8.2, (("batch_size", 12), ("iteration", 28))
     samples = Whole("samples N", 1, MOST_SAMPLES, 50, remedy="The grid has room for them.")
     batch_size = Whole(
         "batch size",

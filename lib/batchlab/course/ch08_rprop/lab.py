@@ -76,7 +76,7 @@ class SignLab(Live):
     'batch size 100, epoch 200:'
     """
 
-    size, narrow_height = (9.0, 3.7), 10.0
+    size, narrow_height, recorded = (9.0, 3.7), 10.0, (("rule", 3), ("batch_size", 8), ("epoch", 20))
     batch_size = Whole(
         "batch size",
         1,
