@@ -232,8 +232,8 @@ def digits(n=400, label_noise=0.3, seed=0, n_val=500):
 DATASETS = {"noisy sine": noisy_sine, "two moons": two_moons, "digits": digits}
 NOISE = {"noisy sine": 0.3, "two moons": 0.35, "digits": 0.3}  # what the makers take, too
 
-# Settings of `fit` under which a model first underfits and in the end overfits. They differ in nothing but the length of
-# the run, so that what differs between the runs is due to the data. OWN is for the reader's own data.
+# Settings of `fit` under which a model first underfits and in the end overfits. Only the length of the run differs, so
+# what differs between the runs is due to the data. OWN is for the reader's own data.
 ALIKE = {"hidden": (32, 32), "batch_size": 3, "learning_rate": 0.05}
 DEFAULTS = {
     "noisy sine": {**ALIKE, "num_epochs": 3000},

@@ -334,7 +334,7 @@ def test_many_samples_are_drawn_small(axes, kind, n, size):
     y = x if kind == "regression" else np.eye(2)[np.arange(n) % 2]
     problem = Problem(x, y, x[:9], y[:9], kind=kind, classes=("a", "b") if kind == "classification" else ())
     views.fit_view(axes, problem, linear)
-    names = {"training samples"} if kind == "regression" else {"a", "b"}
+    names = {"training"} if kind == "regression" else {"a", "b"}
     assert names <= {one.get_label() for one in axes.get_lines()}
     assert {one.get_markersize() for one in axes.get_lines() if one.get_label() in names} == {size}
 
@@ -518,25 +518,6 @@ def test_kept_runs_are_thin_curves_with_a_label(axes, curves, axis):
         np.testing.assert_allclose(one.get_ydata(), values)
     assert [text.get_text() for text in views.kept_legend(axes).get_texts()] == ["kept: B = 4", "kept: B = 1"]
     assert len(set(plots.KEPT)) == len(plots.KEPT)
-
-
-def test_the_best_epochs_of_several_problems_stand_still_with_words():
-    runs = {
-        "first": SimpleNamespace(best_epoch=np.array([3, 5, 40])),
-        "second": SimpleNamespace(best_epoch=np.array([0, 7, 9])),
-    }
-    still = views.best_epochs(runs)
-    bundle, metadata = still._repr_mimebundle_()
-    alt = metadata["image/png"]["alt"]
-    assert "first: median 5, from 3 to 40" in alt
-    assert "second: median 7, from 0 to 9" in alt
-    assert bundle["image/png"].startswith(b"\x89PNG")
-    assert bundle["text/plain"] == repr(still)
-    (axes,) = still.figure.axes
-    drawn = [one.get_xdata() for one in axes.get_lines() if one.get_marker() == "o"]
-    np.testing.assert_array_equal(drawn[0], [3, 5, 40])
-    np.testing.assert_array_equal(drawn[1], [1, 7, 9])  # a logarithmic axis has no place for 0
-    assert views.best_epochs(runs)._repr_mimebundle_()[0] == bundle
 
 
 def test_pyplot_stays_out_of_it():

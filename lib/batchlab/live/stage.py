@@ -33,13 +33,13 @@ class Live(Channel):
     Args:
         controls: the labels of those controls to be shown; None shows all.
         locked: begin with the controls off, for a prediction to unlock.
-        focus: bring the page here and its first slider under the keys, wherever "Run All" has led to.
+        focus: the name of a control; the page is brought here, wherever "Run All" has led to, and its keys to that.
         settings: values of controls, set in the order in which they are declared.
     """
 
     frame_seconds = FRAME_SECONDS
 
-    def __init__(self, *, controls=None, locked=False, focus=False, **settings):
+    def __init__(self, *, controls=None, locked=False, focus="", **settings):
         _check_names(declared(type(self)), controls, settings)
         super().__init__(controls)
         with self._turns.within():

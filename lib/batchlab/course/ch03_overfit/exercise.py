@@ -68,7 +68,7 @@ def check_early_stopping(answer):
         raise quiz.Wrong(f"{case} {(int(best), int(stopped))}; right is {right}. Look: {advice}")
 
 
-# ---- the experiment: the rate that brings the best epoch back ----------------------------------------------------------
+# ---- the experiment: the rate that brings the best epoch back --------------------------------------------------------
 
 RATE, SMALL, LARGE = data.ALIKE["learning_rate"], data.ALIKE["batch_size"], 6
 CLOSE, SAME = 0.25, 0.02  # how far apart the best epochs may lie; how exactly a measured number must be told

@@ -21,8 +21,8 @@ BAND = 5  # seeds in a band
 LOST = 10  # times the loss at the start: a run that diverges is not drawn beyond
 FAR = 50  # deviations, beyond which no standardised data are expected: a few hundred samples reach 3 or 4
 LAST_SEED = 2**31 - 1 - BAND
-# The draw of each dataset that is shown first: of draws 0 to 9, each in its default run, the one with the sixth-earliest
-# best epoch. So the picture shows neither a lucky draw nor an unlucky one.
+# The draw of each dataset that is shown first: of the default runs on draws 0 to 9, that with the sixth-earliest best
+# epoch. So the picture shows neither a lucky draw nor an unlucky one.
 DRAWS = {"noisy sine": 7, "two moons": 5, "digits": 2}
 
 
@@ -47,7 +47,7 @@ class Lab(Live):
         optimizer: an optax factory that takes a learning rate.
         controls: the labels of the controls to show; None shows all.
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
-        focus: bring the page here, see `Live`.
+        focus: the control that gets the keys, see `Live`.
         start: begin at this epoch, and train no further than the slider asks; None trains all epochs at once.
         settings: where the controls begin: batch_size, learning_rate, epochs, seed, noise, data_seed.
 
@@ -96,7 +96,7 @@ class Lab(Live):
         optimizer=optax.sgd,
         controls=None,
         locked=False,
-        focus=False,
+        focus="",
         start=None,
         **settings,
     ):
@@ -277,7 +277,7 @@ class Lab(Live):
         """
         axis, run, axes, logarithmic = self.against, self.run, self._axes, self.logarithmic
         target = run.num_epochs if self.lost_at() is not None else max(self._target(), self.horizon, run.num_epochs)
-        reach = plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
+        reach = target if axis == "epochs" else plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
         old_axis, _, old_right, low, high = self._limits or (axis, logarithmic, 0.0, math.inf, 0.0)
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
@@ -333,7 +333,7 @@ class Lab(Live):
         elif views.overfits(run):
             said = f"overfitting. The validation loss is {val[epoch] / val[best]:.2f} times its lowest."
         else:
-            said = "the validation loss has not clearly risen since its lowest."
+            said = "no clear rise of the validation loss so far."
         return f"batch size {run.batch_size}, epoch {epoch}: {said}"
 
     def facts(self):

@@ -36,10 +36,10 @@ def turn(draws):
     best, first, last = draws.interval()
     ends = [np.median(loss / draws.lowest) for loss in (draws.val_loss[:, 1], draws.val_loss[:, -LAST:].mean(axis=1))]
     still = Still(
-        "Both losses of ten draws of the noisy sine, as multiples of the lowest validation loss of each draw. The training "
-        "loss falls to the end. The median "
-        f"validation loss is {ends[0]:.1f} times the lowest after one epoch and {ends[1]:.1f} times at the end; the best "
-        f"epoch is {best:.0f} in the median, from {first} to {last} in eight of ten draws.",
+        "Both losses of ten draws of the noisy sine, as multiples of the lowest validation loss of each draw. The "
+        "training loss falls to the end. The median validation loss is "
+        f"{ends[0]:.1f} times the lowest after one epoch and {ends[1]:.1f} times at the end; the best epoch is "
+        f"{best:.0f} in the median, from {first} to {last} in eight of ten draws.",
         height=3.2,
     )
     axes = still.subplots()
@@ -51,7 +51,9 @@ def turn(draws):
         spread(axes, epochs, np.sort(means, axis=0)[1:-1], label, colour, style, marker="")
     axes.axvline(best, color=BEST, linewidth=1.4)
     axes.annotate(f" best epoch, median {best:.0f}", (best, 0.9), color=DARK[0], xycoords=("data", "axes fraction"))
-    axes.set(xscale="log", xlim=(1, epochs[-1]), ylim=(0, 4), xlabel="epochs", ylabel="times the lowest\nvalidation loss")
+    axes.set(
+        xscale="log", xlim=(1, epochs[-1]), ylim=(0, 4), xlabel="epochs", ylabel="times the lowest\nvalidation loss"
+    )
     axes.xaxis.set_major_formatter(NUMBERS)
     axes.set_title("The validation loss falls, then rises; the training loss falls on", loc="left")
     axes.grid()
@@ -135,7 +137,9 @@ def best_epochs(runs):
         height=1.3 + 0.5 * len(runs),
     )
     both = still.subplots(1, 2, sharey=True)
-    for axes, title in zip(both, (f"best epoch (dotted: {common}, the best for all)", "the same, in updates"), strict=True):
+    for axes, title in zip(
+        both, (f"best epoch (dotted: {common}, the best for all)", "the same, in updates"), strict=True
+    ):
         for row, (one, color) in enumerate(zip(runs.values(), COLOURS, strict=False)):
             best = np.maximum(one.best_epoch, 1) * (1 if axes is both[0] else one.iterations_per_epoch)
             axes.plot(best, np.full(len(best), row), "o", color=color, alpha=0.5)

@@ -209,16 +209,20 @@ def near_lowest(run, margin=1.05):
 def overfits(run, margin=1.05):
     """Whether the validation loss has risen by more than 5 % since its best epoch, and by more than it wobbles.
 
-    Medians over a fortieth of the run are compared, at the end and around the best epoch, since a noisy loss is lowest
-    in some lucky epoch, and everything after that one looks like a rise. In a run of 80 epochs or more the rise must be
-    four times its standard error, where the deviation of single epochs is told from the bends between neighbours.
+    Medians over a fortieth of the run are compared, around the best epoch and at the end (there over five epochs, if so
+    many have passed), since a noisy loss is lowest in some lucky epoch, and everything after it looks like a rise.
+    Less than three epochs are none. In a run of ten or more the rise must be four times its standard error, where the
+    deviation of single epochs is told from the bends between neighbours.
     """
     loss, best = median(run.val_loss), best_epoch(run)
     bends = np.abs(np.diff(loss[np.isfinite(loss)], n=2))
     loss = np.where(np.isfinite(loss), loss, np.inf)
     width = max(1, len(loss) // 40)
-    deviation = np.median(bends) / 1.65 if width > 1 and len(bends) else 0.0  # of Gaussian noise: 0.674 * sqrt(6)
-    end, lowest = loss[-width:], loss[max(0, best - width) : best + width + 1]
+    deviation = np.median(bends) / 1.65 if len(bends) >= 8 else 0.0  # of Gaussian noise: 0.674 * sqrt(6)
+    since = len(loss) - 1 - best
+    if since < 3:
+        return False
+    end, lowest = loss[-max(width, min(5, since)) :], loss[max(0, best - width) : best + width + 1]
     error = 1.25 * deviation * np.sqrt(1 / len(end) + 1 / len(lowest))  # of the difference of two medians
     rise = np.median(end) - np.median(lowest) if np.isfinite(np.median(lowest)) else 0.0
     return bool(rise > max((margin - 1) * np.median(lowest), 4 * error))
