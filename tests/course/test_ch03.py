@@ -2,25 +2,32 @@
 
 import asyncio
 import contextlib
+import copy
 import io
 import random
 import re
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 import batchlab as bl
 from batchlab import quiz
-from batchlab.course import plots
+from batchlab.course import ch03_overfit, plots
+from batchlab.course.ch03_overfit import exercise, views
 from batchlab.course.ch03_overfit import lab as live
-from batchlab.course.ch03_overfit import views
 
 from ..live.page import Page, settled
 from ..live.test_stage import until, waiting
+from . import frameworks, labs
 
 EPOCHS = 60
 SINE = bl.data.DEFAULTS["noisy sine"]
@@ -1177,3 +1184,169 @@ def test_every_slider_dragged_in_both_directions_leaves_no_error_and_words_that_
         assert_shows(lab, lab.run, 30)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", bl.data.DATASETS)
+def test_the_picture_can_be_read_at_every_width(name):
+    lab = bl.Lab(name, epochs=100)
+    for pixels in (900, 420, 380):
+        lab._fit(pixels)
+        for epochs in (0, 5, 100):
+            lab.epochs = epochs
+            lab.wait()
+            labs.readable(lab.picture)
+
+
+# -------------------------------------------------------------------------------------------- what ten draws say
+
+
+def test_ten_draws_are_runs_of_fit_and_are_not_trained_again(monkeypatch):
+    drawn = ch03_overfit.ten_draws("noisy sine", n=8, noise=0.1, num_epochs=20)
+    assert drawn.val_loss.shape == drawn.train_loss.shape == (10, 21)
+    run = bl.fit(bl.data.noisy_sine(n=8, noise=0.1, seed=4), seed=4, **SINE | {"num_epochs": 20})
+    np.testing.assert_array_equal(drawn.val_loss[4], run.val_loss)
+    np.testing.assert_array_equal(drawn.train_loss[4], run.train_loss)
+    assert (drawn.best_epoch[4], drawn.iterations_per_epoch) == (run.best_epoch, 3)
+    monkeypatch.setattr(ch03_overfit.draws, "fit", None)
+    assert ch03_overfit.ten_draws("noisy sine", num_epochs=20, noise=0.1, n=8) is drawn
+
+
+def test_the_interval_of_a_median_leaves_out_one_draw_on_either_side():
+    losses = np.ones((10, 100))
+    losses[range(10), [3, 90, 10, 20, 30, 40, 50, 60, 70, 80]] = 0.5
+    assert ch03_overfit.draws.Draws(losses, losses, 4).interval() == (45, 10, 80)
+
+
+def test_one_number_for_all_is_the_best_compromise():
+    falling, rising = np.linspace(2, 1, 11), np.linspace(1, 2, 11)
+    runs = {"a": ch03_overfit.draws.Draws(None, np.array([falling] * 10), 1)}
+    assert ch03_overfit.one_for_all(runs) == (10, 1.0)
+    runs["b"] = ch03_overfit.draws.Draws(None, np.array([rising] * 10), 1)
+    assert ch03_overfit.one_for_all(runs) == (5, 1.5)
+
+
+@pytest.fixture(scope="module")
+def short():
+    """Ten draws of a short run, for pictures."""
+    return ch03_overfit.ten_draws("noisy sine", n=8, num_epochs=200)
+
+
+STILLS = {
+    "turn": (lambda short: ch03_overfit.turn(short), "times the lowest after one epoch"),
+    "condition": (lambda short: ch03_overfit.condition({0.3: short, 0.4: short}, {8: short, 9: short}), "8 0."),
+    "batch": (lambda short: ch03_overfit.against_batch({3: short, 4: short}), "B = 4: "),
+    "datasets": (lambda short: ch03_overfit.best_epochs({"one": short, "other": short}), "other: median "),
+    "patience": (lambda short: ch03_overfit.patience(short, (1, 10, 100)), "10: "),
+}
+
+
+@pytest.mark.parametrize("name", STILLS)
+def test_what_was_measured_stands_in_a_picture_with_words_of_a_readable_size(short, name):
+    make_still, told = STILLS[name]
+    still = make_still(short)
+    shown, alt = labs.static_picture(still)
+    assert shown == repr(still)
+    assert told in alt
+    texts = [text for text in still.figure.findobj(Text) if text.get_text() and text.get_visible()]
+    assert min(text.get_fontsize() for text in texts) >= 11
+    picture = np.asarray(Image.open(io.BytesIO(still._repr_mimebundle_()[0]["image/png"])).convert("RGB"))
+    for edge in (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:]):
+        assert (edge == 255).all(), "cut off"
+
+
+def test_a_patience_of_thirty_finds_the_best_of_most_runs_and_a_few_epochs_do_not():
+    losses = ch03_overfit.ten_draws("noisy sine").val_loss
+
+    def cost(patience):
+        found = [ch03_overfit.early_stopping(loss, patience)[0] for loss in losses]
+        return losses[range(10), found] / losses.min(axis=1)
+
+    assert np.median(cost(3)) > 1.3
+    assert (cost(30) < 1.1).sum() >= 6
+    assert (cost(100) < 1.1).sum() >= 8
+
+
+# -------------------------------------------------------------------------------------------------- the experiment
+
+
+def handed_in(rate=0.1, small=None, large=None):
+    """An answer to the experiment; what is not given is measured."""
+    small = np.median(exercise._measured(3, 0.05)[0]) if small is None else small
+    return rate, small, np.median(exercise._measured(6, rate)[0]) if large is None else large
+
+
+EXPERIMENTS = {
+    "the rate as it was": (lambda: handed_in(0.05), "is the rate of B = 3"),
+    "the rate halved": (lambda: handed_in(0.025), "A lower rate takes more epochs, not fewer."),
+    "too small a step": (lambda: handed_in(0.06), "at the rate 0.06 the best epoch"),
+    "a rate that diverges": (lambda: handed_in(0.4), "diverge. Look at `diverged_at`."),
+    "updates, not epochs": (lambda: handed_in(small=4 * handed_in()[1]), "counts updates, 4 an epoch"),
+    "one seed": (lambda: handed_in(small=exercise._measured(3, 0.05)[0].max()), "is the best epoch of one seed"),
+    "a loss": (lambda: handed_in(small=0.13), "is a loss"),
+    "not measured": (lambda: handed_in(large=1234), "ten seeds do not give 1234"),
+    "one number": (lambda: 0.1, "hand in three numbers"),
+    "no rate": (lambda: (150, *handed_in()[1:]), "the first number must be the learning rate"),
+}
+
+
+@pytest.fixture
+def experiment():
+    quiz.progress_file("off")
+    yield quiz.exercise("03.same_turn").check
+    quiz.progress_file("off")
+
+
+def test_twice_the_rate_for_twice_the_batch_passes(experiment):
+    assert experiment(handed_in())
+    names = {"bl": bl, "np": np, "lab": SimpleNamespace(problem=sine())}
+    exec(quiz.exercise("03.same_turn").code, names)
+    assert experiment(names["answer"])
+
+
+@pytest.mark.parametrize("mistake", EXPERIMENTS)
+def test_a_wrong_experiment_is_told_what_is_wrong(experiment, mistake):
+    told = {name: (make_answer(), words) for name, (make_answer, words) in EXPERIMENTS.items()}
+    labs.has_its_own_words(experiment, told, mistake)
+
+
+# ------------------------------------------------------------------------------------------- in other frameworks
+
+
+def full_batch():
+    """A full-batch run, so that shuffles play no part, and what early stopping finds in it."""
+    problem = sine()
+    run = bl.fit(problem, batch_size=N, num_epochs=3000, learning_rate=0.05)
+    return problem, run, ch03_overfit.early_stopping(run.val_loss, 100)
+
+
+def test_early_stopping_in_optax_stops_where_the_course_does():
+    problem, run, (best, stopped) = full_batch()
+    loss = jax.jit(lambda params, x, y: jnp.mean((run.model.predict(params, x) - y) ** 2))
+    names = {"jax": jax, "optax": optax, "loss": loss, "params": run.params_at(0)}
+    names |= {"batches": lambda: [(problem.x, problem.y)], "x_val": problem.x_val, "y_val": problem.y_val}
+    found = frameworks.run("03", "Optax", **names)
+    assert found["best_loss"] == pytest.approx(run.val_loss[best], abs=1e-5)
+    assert found["epoch"] - found["best_epoch"] == stopped - best == 100
+    assert found["best_epoch"] == pytest.approx(best, rel=0.02)  # the curve is flat there, and each rounds its own way
+    ours = run.model.predict(run.params_at(best), problem.x_val)
+    np.testing.assert_allclose(run.model.predict(found["best"], problem.x_val), ours, atol=2e-3)
+
+
+def test_early_stopping_in_pytorch_stops_where_the_course_does():
+    torch = pytest.importorskip("torch")
+    problem, run, (best, stopped) = full_batch()
+    layers = [torch.nn.Linear(*weight.shape) for weight, _ in run.params_at(0)]
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(layers, run.params_at(0), strict=True):
+            layer.weight.copy_(torch.tensor(weight.T))
+            layer.bias.copy_(torch.tensor(bias))
+    model = torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1], torch.nn.Tanh(), layers[2])
+    x, y, x_val, y_val = (torch.tensor(np.array(a)) for a in (problem.x, problem.y, problem.x_val, problem.y_val))
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=N)
+    names = {"torch": torch, "copy": copy, "model": model, "loader": loader, "x_val": x_val, "y_val": y_val}
+    found = frameworks.run("03", "PyTorch", mse=torch.nn.functional.mse_loss, **names)
+    assert found["best_loss"] == pytest.approx(run.val_loss[best], abs=1e-5)
+    assert found["epoch"] - found["best_epoch"] == stopped - best == 100
+    assert found["best_epoch"] == pytest.approx(best, rel=0.02)  # the curve is flat there, and each rounds its own way
+    with torch.no_grad():
+        assert torch.nn.functional.mse_loss(model(x_val), y_val).item() == pytest.approx(found["best_loss"], abs=1e-6)

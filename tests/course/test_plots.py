@@ -113,8 +113,8 @@ def test_the_curve_is_the_prediction_across_all_validation_samples(axes):
         np.testing.assert_allclose(np.ravel(y), slope * np.ravel(x), rtol=1e-6)
         assert (np.min(x), np.max(x)) == (problem.x_val.min(), problem.x_val.max())
     labels = {text.get_text() for text in axes.get_legend().get_texts()}
-    assert labels == {"training samples", "validation", "fit"}
-    for label, x, y in (("training samples", problem.x, problem.y), ("validation", problem.x_val, problem.y_val)):
+    assert labels == {"training", "validation", "fit"}
+    for label, x, y in (("training", problem.x, problem.y), ("validation", problem.x_val, problem.y_val)):
         (dots,) = (line for line in axes.get_lines() if line.get_label() == label)
         np.testing.assert_array_equal(np.ravel(dots.get_xdata()), x[:, 0])
         np.testing.assert_array_equal(np.ravel(dots.get_ydata()), y[:, 0])

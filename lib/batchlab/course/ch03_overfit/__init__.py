@@ -4,7 +4,7 @@ from . import exercise
 from .draws import ten_draws
 from .exercise import early_stopping
 from .lab import Lab
-from .stills import against_batch, best_epochs, condition, patience, turn
+from .stills import against_batch, best_epochs, condition, one_for_all, patience, rise, turn
 
 __all__ = [
     "Lab",
@@ -13,7 +13,9 @@ __all__ = [
     "condition",
     "early_stopping",
     "exercise",
+    "one_for_all",
     "patience",
+    "rise",
     "ten_draws",
     "turn",
 ]

@@ -240,7 +240,7 @@ class Lab(Live):
 
     def draw(self, figure):
         """The fit on the left, the losses on the right."""
-        left, self._axes = columns(figure, (1, 1.4), left=(0.5, 0.6), top=0.38, bottom=0.5)
+        left, self._axes = columns(figure, (1, 1.4), left=(0.5, 0.6), right=(0.15, 0.22), top=0.38, bottom=0.5)
         self._left = views.fit_view(left, self.problem, self._predict)
         self._right = views.loss_curves(self._axes, self.problem)
         views.keep_labels(left)  # names of classes, numbers in units of their own

@@ -50,7 +50,7 @@ def turn(draws):
         epochs, means = _stretches(losses / draws.lowest[:, None])
         spread(axes, epochs, np.sort(means, axis=0)[1:-1], label, colour, style, marker="")
     axes.axvline(best, color=BEST, linewidth=1.4)
-    axes.annotate(f" best epoch, median {best:.0f}", (best, 0.9), color=DARK[0], xycoords=("data", "axes fraction"))
+    axes.annotate(f" best epoch, median {best:.0f}", (best, 3.6), color=DARK[0], fontsize=11)
     axes.set(
         xscale="log", xlim=(1, epochs[-1]), ylim=(0, 4), xlabel="epochs", ylabel="times the lowest\nvalidation loss"
     )
@@ -106,7 +106,7 @@ def against_batch(by_size):
     ):
         spread(axes, sizes, np.sort(values, axis=0)[1:-1], "", colour)
         for size, value in zip(sizes, np.median(values, axis=0), strict=True):
-            axes.annotate(f"{value:.0f}", (size, value), (0, 7), textcoords="offset points", ha="center")
+            axes.annotate(f"{value:.0f}", (size, value), (0, 7), textcoords="offset points", ha="center", fontsize=11)
         axes.set(yscale="log", xlabel="batch size")
         axes.set_title(title, loc="left")
         axes.yaxis.set_major_formatter(NUMBERS)
