@@ -165,7 +165,7 @@ def test_misread_images_are_shown_with_what_they_are_and_what_they_were_read_as(
     heading, labels = texts(view)[-1], [text for text in texts(view)[:-1] if text]
     assert heading == f"2 of {len(problem.x_val)} misread after 7 epochs"
     truth = problem.y_val.argmax(axis=1)
-    assert labels == [f"class {truth[i]} read as class {(truth[i] + 1) % 3}" for i in (4, 9)]
+    assert labels == [f"class {truth[i]} as class {(truth[i] + 1) % 3}" for i in (4, 9)]
     shown = axes.get_images()[0].get_array()
     np.testing.assert_allclose(shown[:2, :3], problem.x_val[4].reshape(2, 3), rtol=1e-6)
     np.testing.assert_allclose(shown[:2, 6:9], problem.x_val[9].reshape(2, 3), rtol=1e-6)

@@ -265,6 +265,16 @@ def test_a_number_is_compared_with_the_measured_one(guessed, measured, verdict):
     assert quiz.load().read()["predictions"]["03.best"][-1]["right"] == bool(words)
 
 
+def test_a_number_whose_picture_is_still_locked_is_explained_after_the_look():
+    lab = Lab()
+    guess = number()
+    guess.unlock(lab)
+    guess.reveal(84)  # "Run All" comes here before the reader has answered
+    assert "84" not in repr(guess.commit(90))
+    assert not lab.locked
+    assert "84 epochs" in repr(guess.explain())
+
+
 def test_a_number_is_not_revealed_before_it_is_predicted():
     guess = number()
     words = guess.reveal(123.75)

@@ -108,6 +108,7 @@ def against_batch(by_size):
         for size, value in zip(sizes, np.median(values, axis=0), strict=True):
             axes.annotate(f"{value:.0f}", (size, value), (0, 7), textcoords="offset points", ha="center", fontsize=11)
         axes.set(yscale="log", xlabel="batch size")
+        axes.margins(x=0.1)
         axes.set_title(title, loc="left")
         axes.yaxis.set_major_formatter(NUMBERS)
         _logarithmic(axes, sizes)

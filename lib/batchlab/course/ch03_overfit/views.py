@@ -155,7 +155,7 @@ def misread_images(axes, problem, predict):
             which = misread[at]
             top, left = divmod(at, columns)[0] * (height + gap), divmod(at, columns)[1] * (width + gap)
             canvas[top : top + height, left : left + width] = pictures[which]
-            label.set_text(f"{names[truth[which]]} read as {names[read[which]]}")
+            label.set_text(f"{names[truth[which]]} as {names[read[which]]}")
         image.set_data(canvas)
         heading.set_text(f"{len(misread)} of {len(truth)} misread after {epoch} epochs")
 
