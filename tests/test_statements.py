@@ -15,6 +15,7 @@ import batchlab as bl
 from batchlab.course import (
     ch01_count,
     ch02_descend,
+    ch03_overfit,
     ch04_noise,
     ch05_rates,
     ch06_targets,
@@ -27,58 +28,83 @@ from batchlab.course import (
 
 
 @pytest.fixture(scope="module")
-def default_runs():
-    """Every dataset's default run under ten seeds, which change data, start and shuffles together."""
-    return {
-        name: [bl.fit(bl.data.load(name, seed=seed), seed=seed, **bl.data.DEFAULTS[name]) for seed in range(10)]
-        for name in bl.data.DATASETS
-    }
+def ten():
+    """Ten draws of the data, starts and shuffles for every dataset under its default settings: the chapter's own."""
+    return {name: ch03_overfit.ten_draws(name) for name in bl.data.DATASETS}
 
 
 @pytest.mark.parametrize("name", list(bl.data.DATASETS))
-def test_s05_with_more_epochs_from_underfitting_to_overfitting(default_runs, name):
-    runs = default_runs[name]
-    lowest = np.array([run.val_loss.min() for run in runs])
+def test_s05_with_more_epochs_from_underfitting_to_overfitting(ten, name):
+    draws = ten[name]
     # Underfitting: after one epoch the validation loss is above its lowest value, in the median by a tenth.
-    assert np.median([run.val_loss[1] for run in runs] / lowest) > 1.1
+    assert np.median(draws.val_loss[:, 1] / draws.lowest) > 1.1
     # Overfitting: at the end it is at least 1.5 times that value again, in the median.
-    assert np.median([run.val_loss[-1] for run in runs] / lowest) >= 1.5
+    assert np.median(draws.val_loss[:, -1] / draws.lowest) >= 1.5
     # The turn lies neither at the start nor at the end: in the median between 2 % and 80 % of the epochs.
-    share = np.median([run.best_epoch / run.num_epochs for run in runs])
-    assert 0.02 < share < 0.8
+    num_epochs = draws.val_loss.shape[1] - 1
+    assert 0.02 < np.median(draws.best_epoch / num_epochs) < 0.8
     # Meanwhile the training loss has gone on falling, in the median to less than 0.8 of what it was at the turn.
-    assert np.median([run.train_loss[-1] / run.train_loss[run.best_epoch] for run in runs]) < 0.8
+    at_best = np.take_along_axis(draws.train_loss, draws.best_epoch[:, None], axis=1)[:, 0]
+    assert np.median(draws.train_loss[:, -1] / at_best) < 0.8
 
 
-def test_s05_not_with_plenty_of_data(default_runs, verdict):
-    # The other side of the condition: 256 samples of the same sine leave little to overfit. The chapter's run.
-    run = bl.fit(
-        bl.data.noisy_sine(n=256), seeds=5, hidden=(32, 32), batch_size=64, learning_rate=0.05, num_epochs=3000
-    )
-    plenty = np.median(run.val_loss[:, -1] / run.val_loss.min(axis=1))
-    assert plenty < 1.2
-    rise = {
-        name: np.median([run.val_loss[-1] / run.val_loss.min() for run in runs]) for name, runs in default_runs.items()
-    }
-    each = ", ".join(f"≈ {np.median(ratios):.1f} ({name})" for name, ratios in rise.items())
+def test_s05_not_without_noise_and_not_with_plenty_of_data(ten, verdict):
+    # The other side of the condition. One thing is changed at a time, and nothing else.
+    noisy = ch03_overfit.rise(ten["noisy sine"])
+    clean = ch03_overfit.rise(ch03_overfit.ten_draws("noisy sine", noise=0))
+    few, many = (ch03_overfit.rise(ch03_overfit.ten_draws("noisy sine", n=n, num_epochs=1000)) for n in (12, 96))
+    # In nine of ten draws, as a pair: without noise, or with eight times the samples, it rises less.
+    assert (clean < noisy).sum() >= 9
+    assert (many < few).sum() >= 8
+    assert np.median(clean) < 0.1 * np.median(noisy)
+    assert np.median(many) < 0.5 * np.median(few)
+    last = ", ".join(f"≈ {np.median(draws.val_loss[:, -1] / draws.lowest):.1f} ({name})" for name, draws in ten.items())
     verdict(
         "S5",
-        f"final validation loss {each} times its lowest, medians of ten seeds; "
-        f"with 256 samples of the sine ≈ {plenty:.2f}",
+        f"final validation loss {last} times its lowest, medians of ten draws; the sine's rises by "
+        f"≈ {np.median(noisy):.2f} with noise 0.3, by ≈ {np.median(clean):.3f} without noise; within 1,000 epochs by "
+        f"≈ {np.median(few):.2f} with 12 samples, by ≈ {np.median(many):.2f} with 96",
     )
 
 
-def test_s06_no_number_of_epochs_is_right_for_every_dataset(default_runs, verdict):
-    best = {name: np.array([run.best_epoch for run in runs]) for name, runs in default_runs.items()}
-    medians = sorted(np.median(epochs) for epochs in best.values())
-    # Three datasets, one of them real: neighbouring medians differ at least by half.
-    assert all(later > 1.5 * sooner for sooner, later in itertools.pairwise(medians))
-    # And it matters: stopping the sine where the digits are best leaves it far from its best.
-    digits = int(np.median(best["digits"]))
-    cost = [run.val_loss[digits] / run.val_loss.min() for run in default_runs["noisy sine"]]
-    assert np.median(cost) > 1.15
-    each = ", ".join(f"≈ {np.median(epochs):.0f} ({name})" for name, epochs in best.items())
-    verdict("S6", f"lowest validation loss after {each} epochs, medians of ten seeds")
+def test_s06_no_number_of_epochs_is_right_for_every_dataset(ten, verdict):
+    # Network, batch size and rate are the same, so only the data differ.
+    assert len({(*s["hidden"], s["batch_size"], s["learning_rate"]) for s in bl.data.DEFAULTS.values()}) == 1
+    sooner = sorted((draws.interval() for draws in ten.values()), key=lambda interval: interval[0])
+    # Three datasets, one of them real: the 98 % intervals of the median best epochs do not overlap.
+    assert all(one[2] < other[1] for one, other in itertools.pairwise(sooner))
+    # And it matters: whatever number is chosen for all, one of them stays far above its lowest loss.
+    common, cost = ch03_overfit.one_for_all(ten)
+    assert cost > 1.3
+    each = ", ".join(
+        f"≈ {draws.interval()[0]:.0f} ({name}; ≈ {draws.interval()[1]} to ≈ {draws.interval()[2]})"
+        for name, draws in ten.items()
+    )
+    verdict(
+        "S6",
+        f"same network, batch size and rate: lowest validation loss after {each} epochs, median and spread of eight of "
+        f"ten draws; the best single number, ≈ {common}, leaves one at ≈ {cost:.1f} times its lowest",
+    )
+
+
+def test_s06_the_number_of_updates_in_an_epoch_is_not_all_of_it(ten):
+    # Counted in updates the three overlap: most of the difference is that their epochs are not equally long.
+    updates = [np.array(draws.interval()) * draws.iterations_per_epoch for draws in ten.values()]
+    assert max(low for _, low, _ in updates) < min(high for *_, high in updates)
+    # But with as many samples, and so as many updates in an epoch, moons and digits still differ.
+    few = ch03_overfit.ten_draws("digits", n=100)
+    assert few.iterations_per_epoch == ten["two moons"].iterations_per_epoch
+    assert few.interval()[2] < ten["two moons"].interval()[1]
+    # And 400 digits need as many epochs as 100, so four times the updates.
+    assert 0.5 < few.interval()[0] / ten["digits"].interval()[0] < 2
+
+
+def test_s06_a_larger_batch_moves_the_best_epoch_and_hardly_its_updates(ten):
+    # One rate, one thing changed. At B = 12 the best epoch comes later than at B = 3 in nine of ten draws.
+    small, full = ten["noisy sine"], ch03_overfit.ten_draws("noisy sine", batch_size=12)
+    assert (full.best_epoch > small.best_epoch).sum() >= 9
+    # In the median 2.5 to 10 times later: 4 is in proportion; the distractors are 1 and 1/4.
+    assert 2.5 < np.median(full.best_epoch) / np.median(small.best_epoch) < 10
 
 
 # ---- chapter 01 ------------------------------------------------------------------------------------------------------

@@ -187,10 +187,10 @@ class Reader:
     # ---- hands
 
     def slider(self, label):
-        return self.page.get_by_role("slider", name=label, exact=True).filter(visible=True)
+        return self.page.get_by_role("slider", name=label, exact=True).filter(visible=True).first
 
     def box(self, label):
-        return self.page.get_by_label(f"{label}, typed", exact=True).filter(visible=True)
+        return self.page.get_by_label(f"{label}, typed", exact=True).filter(visible=True).first
 
     def menu(self, label):
         return self.page.get_by_role("combobox", name=label, exact=True).filter(visible=True)

@@ -20,7 +20,7 @@ class Channel(anywidget.AnyWidget):
     """
 
     size, narrow_height = (9.0, 3.6), 6.4
-    _turns = None
+    _turns, _focus = None, ""
     _esm = traitlets.Unicode((HERE / "live.js").read_text(encoding="utf-8")).tag(sync=True)
     _css = traitlets.Unicode((HERE / "live.css").read_text(encoding="utf-8")).tag(sync=True)
     wishes = traitlets.Dict(help="from the page: {control: [newest value, count]}").tag(sync=True, echo_update=False)
@@ -177,7 +177,8 @@ class Channel(anywidget.AnyWidget):
 
     def _rows(self):
         rows = [control.row(self) for control in self.controls.values()]
-        return {"list": rows, "locked": self.locked, "clicks": type(self).clicked is not Channel.clicked}
+        clicks = type(self).clicked is not Channel.clicked
+        return {"list": rows, "locked": self.locked, "clicks": clicks} | ({"focus": self._focus} if self._focus else {})
 
     def _values(self):
         """The values of the controls; a button has none."""

@@ -474,6 +474,11 @@ function render({ model, el }) {
   const room = new ResizeObserver(() => showFrame());
   room.observe(el);
   takeFrame();
+  const { focus } = model.get("rows") ?? {};
+  if (focus) setTimeout(() => {  // when the notebook has gone to its last cell
+    el.scrollIntoView({ block: "end" });
+    controls.get(focus).root.querySelector("input").focus({ preventScroll: true });
+  }, 1000);
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();
