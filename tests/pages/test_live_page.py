@@ -9,15 +9,15 @@ import pytest
 import batchlab as bl
 from batchlab.live import export
 
+from ..course import every_lab
 from ..live.toy import Toy
 from . import browser, fidelity, figures
 
 pytestmark = pytest.mark.browser
 MOST, MOST_ALONE = 0.03, 0.007  # shares of pixels that may differ, and that may have nothing like them within a pixel
-# A chapter's picture is one line here.
 LABS = {
-    **{name: lambda name=name: bl.Lab(name, epochs=100) for name in bl.data.DATASETS},
-    "noisy sine, narrow": lambda: narrowed(bl.Lab(epochs=20)),
+    **{f"03, {name}": lambda name=name: bl.Lab(name, epochs=100) for name in bl.data.DATASETS},
+    **{f"chapter {name}": make for name, make in every_lab.LABS.items()},
 }
 FIGURES = {name: lambda make=make: figures.Gallery(make) for name, make in figures.FIGURES.items()}
 
@@ -33,11 +33,25 @@ def chromium_open(chromium):
         yield opened
 
 
-@pytest.mark.parametrize("make", [*FIGURES.values(), *LABS.values()], ids=[*FIGURES, *LABS])
-def test_the_page_shows_what_agg_paints(make, chromium_open, tmp_path):
-    differ, alone = fidelity.compare(make(), chromium_open, tmp_path)
-    assert differ < MOST, f"see {tmp_path}"
-    assert alone < MOST_ALONE, f"see {tmp_path}"
+def assert_the_same(lab, chromium, folder):
+    folder.mkdir(exist_ok=True)
+    differ, alone = fidelity.compare(lab, chromium, folder)
+    print(f"{differ:.2%} of the pixels differ, {alone:.2%} have nothing like them near by")
+    assert differ < MOST, f"see {folder}"
+    assert alone < MOST_ALONE, f"see {folder}"
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_the_page_shows_the_figures_that_agg_paints(make, chromium_open, tmp_path):
+    assert_the_same(make(), chromium_open, tmp_path)
+
+
+@pytest.mark.parametrize("make", LABS.values(), ids=LABS)
+def test_the_page_shows_what_agg_paints_of_a_lab_wide_and_narrow(make, chromium_open, tmp_path):
+    lab = make()
+    assert_the_same(lab, chromium_open, tmp_path / "wide")
+    assert_the_same(narrowed(lab), chromium_open, tmp_path / "narrow")
+    lab.close()
 
 
 def test_pictures_that_differ_are_told_apart():
