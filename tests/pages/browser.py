@@ -168,9 +168,10 @@ class Reader:
     def run_cell(self, number):
         """Run one code cell, counted from 0; the text that it prints."""
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-        cell.locator(".jp-InputArea-prompt").click()
-        self.page.keyboard.press("Control+Enter")
         prompt = cell.locator(".jp-InputArea-prompt")
+        prompt.click()
+        prompt.evaluate("(one) => (one.textContent = '')")  # an earlier number is not this one's
+        self.page.keyboard.press("Control+Enter")
         wait_until(lambda: re.search(r"\[\d+\]", prompt.inner_text()), "the cell does not end", 120)
         return cell.locator(".jp-OutputArea").inner_text()
 
