@@ -23,6 +23,7 @@ SWITCHES = (
     "--disable-sync",
     "--no-first-run",
 )
+OVERRIDES = pathlib.Path(__file__).parents[2] / "lib/batchlab_server/overrides.json"
 # Notebook 7 raises this when any notebook is opened, whatever is in it.
 NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 
@@ -53,6 +54,11 @@ class Server:
         settings.mkdir(parents=True)
         quiet = {"fetchNews": "false", "checkForUpdates": False}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+        for name, values in json.loads(OVERRIDES.read_text()).items():  # what make lab sets for all
+            package, plugin = name.split(":")
+            place = scratch / "config/lab/user-settings" / package / f"{plugin}.jupyterlab-settings"
+            place.parent.mkdir(parents=True)
+            place.write_text(json.dumps(values))
         with socket.socket() as probe:
             probe.bind(("localhost", 0))
             port = probe.getsockname()[1]

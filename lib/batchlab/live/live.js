@@ -447,8 +447,9 @@ function render({ model, el }) {
     asked = wanted;
     wish("width", wanted);
   };
-  const takeFrame = () => {
+  const takeFrame = (news) => {
     const { count } = model.get("frame") ?? {};
+    if (news) el.classList.remove("gone");  // a kernel has sent it
     showRows();
     return showFrame().finally(() => model.send({ seen: count }));
   };
@@ -459,14 +460,16 @@ function render({ model, el }) {
     const cell = cells.findLast(({ top }) => y >= top);
     if (clicks && !locked && cell) wish("click", [x / cell.scale + cell.left, (y - cell.top) / cell.scale]);
   });
-  const watchKernel = (_, status) => {  // its signal; a widget is told nothing when its kernel is restarted
-    if (!/restarting|terminating|dead/.test(status)) return;
+  const standStill = () => {
     clearTimeout(late);
     el.classList.remove("waiting", "busy");
     state.textContent = "This picture stands still, since its kernel was restarted or stopped. Run the cell above again to bring it back.";
     state.hidden = false;
     el.classList.add("gone");
   };
+  // The kernel's signal; a widget is told nothing when its kernel is restarted. One that was saved in a notebook has no
+  // line to a kernel from the beginning: ipywidgets marks it so.
+  const watchKernel = (_, status) => /restarting|terminating|dead/.test(status) && standStill();
   const kernel = model.widget_manager?.kernel?.statusChanged;
   kernel?.connect?.(watchKernel);
   const watched = { "change:rows": showRows, "change:frame": takeFrame };
@@ -474,6 +477,7 @@ function render({ model, el }) {
   const room = new ResizeObserver(() => showFrame());
   room.observe(el);
   takeFrame();
+  if (el.closest(".jupyter-widgets-disconnected")) standStill();
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();
