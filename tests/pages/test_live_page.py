@@ -335,6 +335,39 @@ def test_on_a_narrow_page_the_panels_stand_below_each_other(chromium_open, path)
     assert opened.errors == []
 
 
+@pytest.mark.parametrize("width", [320, 420, 520])
+def test_on_a_narrow_page_a_number_stands_beside_its_slider_and_the_focus_is_seen(width, chromium_open, path):
+    context = chromium_open.new_context(viewport={"width": width, "height": 800})
+    opened = Page(context, path)
+    slider, box = (one.bounding_box() for one in (opened.control("batch size"), opened.box("batch size")))
+    assert slider["y"] <= box["y"] + box["height"] / 2 <= slider["y"] + slider["height"]
+    assert slider["x"] + slider["width"] <= box["x"]
+    assert slider["width"] >= 60
+    rooms = """(one) => { const { left, right } = one.getBoundingClientRect(), ring = 3;
+        const edges = one.closest('.batchlab').getBoundingClientRect();
+        return [left - ring - edges.left, edges.right - right - ring]; }"""  # JupyterLab cuts off what stands outside
+    for control in opened.page.locator("input, select, button").filter(visible=True).all():
+        assert min(control.evaluate(rooms)) >= 0, control.evaluate("(one) => one.outerHTML")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+    assert opened.errors == []
+
+
+def test_in_the_dark_the_picture_is_a_white_card(chromium_open, path):
+    edges = """(one) => { const { paddingLeft, paddingBottom, borderTopLeftRadius } = getComputedStyle(one);
+        return [paddingLeft, paddingBottom, borderTopLeftRadius].map(parseFloat); }"""
+    for width in (420, 1100):
+        context = chromium_open.new_context(color_scheme="dark", viewport={"width": width, "height": 800})
+        opened = Page(context, path)
+        frame, canvas = opened.page.locator(".frame"), opened.page.locator(".picture").bounding_box()
+        assert min(frame.evaluate(edges)) >= 6
+        around = frame.bounding_box()
+        assert around["width"] - canvas["width"] == pytest.approx(16, abs=1)  # nothing is cut off
+        assert around["height"] - canvas["height"] == pytest.approx(16, abs=1)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+        context.close()
+
+
 def test_the_picture_has_the_screen_s_own_resolution(chromium_open, path):
     for ratio in (1, 2, 3):
         context = chromium_open.new_context(viewport={"width": 800, "height": 600}, device_scale_factor=ratio)

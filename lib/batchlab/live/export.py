@@ -8,11 +8,9 @@ import html
 import itertools
 import json
 import math
-import os
 import pathlib
 
-from tqdm.auto import tqdm
-
+from ..progress import progress_bar
 from .controls import ERRORS, Steps
 from .recorder import deflated, encode
 
@@ -73,10 +71,9 @@ def record(lab, positions, *, progress=True):
     """The recording of an `export` as text: deflated JSON and points, in base64."""
     positions = _checked(lab, positions)
     places = list(itertools.product(*positions.values()))
-    silent = not progress or "TQDM_DISABLE" in os.environ
     strokes, layers, frames, rows = _Table(), _Table(), [], None
     start = {name: getattr(lab, name) for name in positions}
-    with lab.aside(), tqdm(total=len(places), unit=" frames", delay=1, leave=False, disable=silent) as bar:
+    with lab.aside(), progress_bar(len(places), " frames", progress) as bar:
         for place in places:
             seen = reach(lab, dict(zip(positions, place, strict=True)))
             rows = rows or [lab.controls[name].row(lab) for name in positions]

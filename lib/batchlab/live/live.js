@@ -363,7 +363,7 @@ function render({ model, el }) {
   let cells = [], painted = 0, late = null, settled = null, asked = null;
   const rows = element("fieldset", { className: "rows" });
   const message = element("div", { className: "message", hidden: true });
-  const canvas = element("canvas", { className: "picture" });
+  const canvas = element("canvas", { className: "picture" }), card = element("div", { className: "frame" }, canvas);
   const said = element("div", { className: "words" }), facts = element("div", { className: "facts" });
   const state = element("div", { className: "state", hidden: true });
   canvas.setAttribute("role", "img");
@@ -371,7 +371,7 @@ function render({ model, el }) {
   said.setAttribute("aria-live", "polite");
   rows.setAttribute("aria-label", "controls");
   el.classList.add("batchlab");
-  el.append(rows, message, element("div", { className: "frame" }, canvas), said, facts, state);
+  el.append(rows, message, card, said, facts, state);
 
   const wish = (name, value) => {
     mine[name] = ++count;
@@ -427,7 +427,8 @@ function render({ model, el }) {
     const layers = await Promise.all([layer(standing.strokes), layer(frame.strokes)]);
     if (frame.count < painted) return;  // a later one was quicker
     painted = frame.count;
-    const room = Math.min(el.clientWidth || standing.width, 1200);
+    const edges = 2 * parseFloat(getComputedStyle(card).paddingLeft || 0);
+    const room = Math.min(el.clientWidth ? el.clientWidth - edges : standing.width, 1200);
     askForWidth(standing, room);
     cells = paintPicture(canvas, standing, layers, room);
     [canvas.dataset.frame, canvas.dataset.shows] = [frame.count, JSON.stringify(frame.shows)];
