@@ -113,13 +113,14 @@ define virtual_environment
 @[ "$$($(@D)/bin/python --version 2>&1)" = "$$($(PYTHON) --version)" ] || $(PYTHON) -m venv --clear $(@D)
 endef
 
-# In this environment alone: installing the library elsewhere changes nobody's server.
+# In this environment alone: installing the library elsewhere changes nobody's server, nor what a notebook keeps.
 define enable_extension
-@mkdir -p $(@D)/etc/jupyter/jupyter_server_config.d
+@mkdir -p $(@D)/etc/jupyter/jupyter_server_config.d $(@D)/share/jupyter/lab/settings
 @cp lib/batchlab_server/config.json $(@D)/etc/jupyter/jupyter_server_config.d/batchlab_server.json
+@cp lib/batchlab_server/overrides.json $(@D)/share/jupyter/lab/settings/overrides.json
 endef
 
-.venv/.ready: requirements.txt pyproject.toml
+.venv/.ready: requirements.txt pyproject.toml lib/batchlab_server/overrides.json
 	$(virtual_environment)
 	@echo "Installing the pinned packages into .venv: a few minutes, this once"
 	$(PY) $(PIP_INSTALL) -r requirements.txt

@@ -529,3 +529,32 @@ def test_a_chapter_is_closed_and_its_kernel_with_it(server, chromium_open):
         closed = lambda: kernel not in [running["id"] for running in server.ask("kernels")]  # noqa: E731
         browser.wait_until(closed, "the kernel still runs")
         assert "its memory is free" in reader.page.locator(".batchlab-quiz").inner_text()
+
+
+def test_a_saved_notebook_shows_its_pictures_and_questions_without_a_kernel(server, chromium_open):
+    """With the setting that `make lab` brings along; without it ipywidgets says "model not found"."""
+    cells = (BROKEN, "import batchlab as bl\nbl.quiz.ask('03.more_epochs')")
+    notebook = browser.put_notebook(cells, server.folder, "python3")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.run_all()
+        reader.hears("batch size: the number is 1", 60)
+        reader.type("number", "3")
+        reader.hears("batch size: the number is 3")
+        assert reader.page.get_by_role("radio").first.is_enabled()
+        saved = reader.saved()
+        reader.page.keyboard.press("Control+s")
+        browser.wait_until(lambda: reader.saved() > saved, "it is not saved")
+    with browser.Reader(chromium_open, server, notebook) as reader:
+        reader.hears("batch size: the number is 3", 60)
+        assert reader.shows() == {"number": 3}
+        state = reader.page.locator(".batchlab .state").filter(visible=True)
+        assert "Run the cell above again to bring it back." in state.inner_text()
+        reader.press("number", "ArrowRight")  # nobody hears it
+        assert reader.page.get_by_role("radio").first.is_disabled()
+        assert "To answer, run the cell above again." in reader.page.locator(".batchlab-quiz .said").inner_text()
+        reader.run_cell(0)
+        reader.hears("batch size: the number is 1", 60)
+        reader.press("number", "ArrowRight")
+        reader.hears("batch size: the number is 2")
+        assert not state.count()
+        assert reader.trouble() == []

@@ -12,6 +12,7 @@ since it may depend on the data; it is asked anew for every frame.
 """
 
 import math
+import numbers
 
 import traitlets
 
@@ -121,23 +122,39 @@ class Whole(Number):
 
 
 class Steps(Control):
-    """One of a list of numbers, increasing: an arrow key goes to the next, a typed one becomes the nearest by ratio."""
+    """One of a list of numbers, increasing: an arrow key goes to the next, a typed one becomes the nearest by ratio.
+
+    What lies outside of them by more than a step is refused, with `remedy` in the error.
+    """
 
     kind = "steps"
 
-    def __init__(self, label, steps, default, **looks):
+    def __init__(self, label, steps, default, *, remedy="The nearest of its steps is taken.", **looks):
         super().__init__(label, default, steps=steps, **looks)
+        self._remedy = remedy
 
     def validate(self, lab, value):
-        """The nearest of the numbers."""
+        """The nearest of the numbers, or an error in words."""
         steps = [float(step) if isinstance(step, float) else int(step) for step in self.look(lab, "steps")]
-        check_number(self.look(lab, "label"), value, 0, low_allowed=min(steps) <= 0)
+        low, high = min(steps), max(steps)
+        beyond = (low - _distance(steps, low), high + _distance(steps, high))
+        if isinstance(value, numbers.Real) and beyond[0] <= value <= beyond[1]:
+            value = min(max(value, low), high)
+        check_number(self.look(lab, "label"), value, low, high, remedy=self._remedy)
         return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
 
     def along(self, lab, count):
         """Steps at equal distances in the list."""
         steps = list(self.look(lab, "steps"))
         return [steps[i] for i in sorted({round(i * (len(steps) - 1) / max(count - 1, 1)) for i in range(count)})]
+
+
+def _distance(steps, end):
+    """How far outside of an end of the steps is a step away."""
+    nearest = min((abs(step - end), step) for step in [*steps, math.inf] if step != end)[1]
+    if math.isinf(nearest):
+        return 0.0
+    return abs(end * end / nearest - end) if min(end, nearest) > 0 else abs(nearest - end)
 
 
 class Menu(Control):

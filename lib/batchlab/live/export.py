@@ -8,11 +8,9 @@ import html
 import itertools
 import json
 import math
-import os
 import pathlib
 
-from tqdm.auto import tqdm
-
+from ..progress import progress_bar
 from .controls import ERRORS, Steps
 from .recorder import deflated, encode
 
@@ -73,7 +71,6 @@ def record(lab, positions, *, progress=True):
     """The recording of an `export` as text: deflated JSON and points, in base64."""
     optional, positions = not positions, _checked(lab, positions or usual(lab))
     places = list(itertools.product(*positions.values()))
-    silent = not progress or "TQDM_DISABLE" in os.environ
     strokes, layers, frames, rows = _Table(), _Table(), [], None
     start, locked = {name: getattr(lab, name) for name in positions}, lab.locked
 
@@ -89,7 +86,7 @@ def record(lab, positions, *, progress=True):
                 raise
             return None
 
-    with lab.aside(), tqdm(total=len(places), unit=" frames", delay=1, leave=False, disable=silent) as bar:
+    with lab.aside(), progress_bar(len(places), " frames", progress) as bar:
         before = frame(lab.outcome()) if locked else None
         try:
             lab.locked = False

@@ -363,7 +363,7 @@ function render({ model, el }) {
   let cells = [], painted = 0, late = null, settled = null, asked = null;
   const rows = element("fieldset", { className: "rows" });
   const message = element("div", { className: "message", hidden: true });
-  const canvas = element("canvas", { className: "picture" });
+  const canvas = element("canvas", { className: "picture" }), card = element("div", { className: "frame" }, canvas);
   const said = element("div", { className: "words" }), facts = element("div", { className: "facts" });
   const state = element("div", { className: "state", hidden: true });
   canvas.setAttribute("role", "img");
@@ -371,7 +371,7 @@ function render({ model, el }) {
   said.setAttribute("aria-live", "polite");
   rows.setAttribute("aria-label", "controls");
   el.classList.add("batchlab");
-  el.append(rows, message, element("div", { className: "frame" }, canvas), said, facts, state);
+  el.append(rows, message, card, said, facts, state);
 
   const wish = (name, value) => {
     mine[name] = ++count;
@@ -427,7 +427,8 @@ function render({ model, el }) {
     const layers = await Promise.all([layer(standing.strokes), layer(frame.strokes)]);
     if (frame.count < painted) return;  // a later one was quicker
     painted = frame.count;
-    const room = Math.min(el.clientWidth || standing.width, 1200);
+    const edges = 2 * parseFloat(getComputedStyle(card).paddingLeft || 0);
+    const room = Math.min(el.clientWidth ? el.clientWidth - edges : standing.width, 1200);
     askForWidth(standing, room);
     cells = paintPicture(canvas, standing, layers, room);
     [canvas.dataset.frame, canvas.dataset.shows] = [frame.count, JSON.stringify(frame.shows)];
@@ -447,8 +448,9 @@ function render({ model, el }) {
     asked = wanted;
     wish("width", wanted);
   };
-  const takeFrame = () => {
+  const takeFrame = (news) => {
     const { count, asks } = model.get("frame") ?? {};
+    if (news) el.classList.remove("gone");  // a kernel has sent it
     showRows();
     return showFrame().finally(() => asks && model.send({ seen: count }));
   };
@@ -459,14 +461,16 @@ function render({ model, el }) {
     const cell = cells.findLast(({ top }) => y >= top);
     if (clicks && !locked && cell) wish("click", [x / cell.scale + cell.left, (y - cell.top) / cell.scale]);
   });
-  const watchKernel = (_, status) => {  // its signal; a widget is told nothing when its kernel is restarted
-    if (!/restarting|terminating|dead/.test(status)) return;
+  const standStill = () => {
     clearTimeout(late);
     el.classList.remove("waiting", "busy");
     state.textContent = "This picture stands still, since its kernel was restarted or stopped. Run the cell above again to bring it back.";
     state.hidden = false;
     el.classList.add("gone");
   };
+  // The kernel's signal; a widget is told nothing when its kernel is restarted. One that was saved in a notebook has no
+  // line to a kernel from the beginning: ipywidgets marks it so.
+  const watchKernel = (_, status) => /restarting|terminating|dead/.test(status) && standStill();
   const kernel = model.widget_manager?.kernel?.statusChanged;
   kernel?.connect?.(watchKernel);
   const watched = { "change:rows": showRows, "change:frame": takeFrame };
@@ -479,6 +483,7 @@ function render({ model, el }) {
     el.scrollIntoView({ block: "end" });
     controls.get(focus).root.querySelector("input").focus({ preventScroll: true });
   }, 1000);
+  if (el.closest(".jupyter-widgets-disconnected")) standStill();
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();

@@ -79,6 +79,12 @@ function render({ model, el }) {
   };
   model.on("change:shown", show);
   show();
+  if (el.closest(".jupyter-widgets-disconnected")) {  // saved in a notebook: no kernel hears an answer
+    group.disabled = true;
+    for (const one of [commit, skip, explain, again]) one.hidden = true;
+    said.textContent = `${said.textContent}\nTo answer, run the cell above again.`.trim();
+    said.hidden = false;
+  }
   return () => model.off("change:shown", show);
 }
 
