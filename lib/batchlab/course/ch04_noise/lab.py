@@ -187,7 +187,7 @@ class NoiseLab(GradientLab):
         outside = int(np.sum(np.abs(self.points - [1, 0]).max(axis=1) > views.REACH))
         text = (
             f"batch size {self.batch_size}: distance from the full gradient {self.distance:.3g} |G| (root mean square "
-            f"of {DOTS} batches), median cosine {np.median(self.cosine):.2f} (nine in ten from {low:.2f} to {high:.2f})."
+            f"of {DOTS} batches), median cosine {np.median(self.cosine):.2f} (nine in ten: {low:.2f} to {high:.2f})."
         )
         if outside:
             text += f" {outside} of {DOTS} batches lie outside the first panel."

@@ -33,15 +33,25 @@ def direction(draws=300):
     ]
     still = Still(f"Two panels against the batch size. {SPREAD}. {'; '.join(said)}.")
     panels = still.subplots(1, 2)
-    for axes, part, title in zip(panels, (0, 1), ("median cosine with G", "batches that point away from G, %"), strict=True):
+    for axes, part, title in zip(
+        panels, (0, 1), ("median cosine with G", "batches that point away from G, %"), strict=True
+    ):
         for name, colour, marker in zip(NAMES, COLOURS, MARKERS, strict=True):
             plots.spread(axes, sizes, measured[name][part], "", colour, marker=marker)
         _sizes(axes, 256)
         axes.set_title(title)
-    panels[0].set_ylim(0, 1.05)
+    panels[0].set_ylim(top=1.05)
     panels[1].set_ylim(0, 55)
     for name, colour, marker, row in zip(NAMES, COLOURS, ("●", "■", "▲"), range(3), strict=True):
-        panels[1].text(0.98, 0.95 - 0.11 * row, f"{marker} {name}", color=colour, ha="right", va="top", transform=panels[1].transAxes)
+        panels[1].text(
+            0.98,
+            0.95 - 0.11 * row,
+            f"{marker} {name}",
+            color=colour,
+            ha="right",
+            va="top",
+            transform=panels[1].transAxes,
+        )
     return still
 
 
@@ -94,9 +104,13 @@ def decrease(seeds=runs.SEEDS):
                 x = np.median([one.batch_sizes / getattr(one, unit) for one in made], axis=0)
                 axes.errorbar(x, middle, ends, fmt=marker, color=colour, markersize=5, elinewidth=1)
             at = shares[:, runs.TIMES.index(1)]
-            said.append(f"{name}, {'late' if late else 'early'}: {np.median(at):.0f} % ({at.min():.0f} to {at.max():.0f})")
-    panels[0].text(0.02, 0.95, f"early: epoch {runs.EARLY}", color=plots.TRAINING, va="top", transform=panels[0].transAxes)
-    panels[0].text(0.98, 0.05, "late: last epoch", color=plots.DARK[1], ha="right", transform=panels[0].transAxes)
+            said.append(
+                f"{name}, {'late' if late else 'early'}: {np.median(at):.0f} % ({at.min():.0f} to {at.max():.0f})"
+            )
+    panels[0].text(
+        0.02, 0.95, f"early: epoch {runs.EARLY}", color=plots.TRAINING, va="top", transform=panels[0].transAxes
+    )
+    panels[0].text(0.02, 0.86, "late: last epoch", color=plots.DARK[1], va="top", transform=panels[0].transAxes)
     panels[1].text(0.02, 0.95, "● noisy sine\n■ two moons\n▲ digits", va="top", transform=panels[1].transAxes)
     panels[1].text(1.3, 30, "line: 1/(1 + scale/B)", color="0.3")
     still.alt = (
@@ -118,16 +132,16 @@ def along_the_run():
         said.append(f"{name}: from {np.median(scales[:, 0]):.0f} to {np.median(scales[:, -1]):.0f}")
     still.alt = f"The noise scale against the epoch, both logarithmic. {SPREAD}. Medians, {'; '.join(said)}."
     views.epochs(axes, 200)
-    axes.set(yscale="log", xlim=(0, 700), ylabel="noise scale tr Σ / |G|²")
-    axes.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
+    axes.set(yscale="log", xlim=(0, 700), ylim=(2, 3000), ylabel="noise scale tr Σ / |G|²")
+    axes.set_yticks([10, 100, 1000], ["10", "100", "1,000"])
     axes.minorticks_off()
     axes.grid(axis="y")
     return still
 
 
-def two_batches(name="digits", pairs=20, tries=40):
+def two_batches(name="digits", pairs=5, tries=40):
     """Estimates of the noise scale from a few pairs of batches of 8 and N / 2 along a run, as a `Still`."""
-    n, epochs, top = runs.RUNS[name].n, (0, 5, 10, 20, 50), 1e5
+    n, epochs, top = runs.RUNS[name].n, (0, 10, 20, 30, 40, 50), 1e4
     tables, lost = runs.inner_products(name, epochs)[0], []
     still = Still("")
     axes = still.subplots()
@@ -140,9 +154,14 @@ def two_batches(name="digits", pairs=20, tries=40):
         lost.append(values.count(top))
         axes.plot(epoch + np.linspace(-0.8, 0.8, tries), values, "o", color=plots.TRAINING, markersize=4, alpha=0.6)
     axes.plot(epochs, [measure.noise_scale(inner) for inner in tables], color=plots.BEST, linewidth=2)
-    axes.set(yscale="log", xlabel="epoch", ylabel="noise scale", ylim=(20, 1.3 * top))
+    axes.set(yscale="log", xlabel="epoch", ylabel="noise scale", ylim=(20, 1.5 * top))
+    axes.set_yticks([100, 1000, top], ["100", "1,000", "no signal found"])
+    axes.minorticks_off()
+    look = {"ha": "right", "transform": axes.transAxes}
+    axes.text(0.98, 0.14, f"a dot: {pairs} pairs of batches of 8 and {n // 2}", color=plots.TRAINING, **look)
+    axes.text(0.98, 0.04, "line: from all per-sample gradients", color=plots.DARK[0], **look)
     still.alt = (
-        f"{tries} estimates of the noise scale at each of five epochs of the {name}, from {pairs} pairs of batches each, "
+        f"{tries} estimates of the noise scale at six epochs of the {name}, from {pairs} pairs of batches each, "
         f"beside the value from all samples. At the last epoch {lost[-1]} of {tries} find no signal."
     )
     return still

@@ -27,7 +27,9 @@ class Task(NamedTuple):
     def run(self, name, seed=0, num_epochs=None):
         """The `History` of a draw, to its end or for fewer epochs."""
         problem = data.load(name, n=self.n, seed=seed)
-        return fit(problem, seed=seed, num_epochs=self.num_epochs if num_epochs is None else num_epochs, **self.settings)
+        return fit(
+            problem, seed=seed, num_epochs=self.num_epochs if num_epochs is None else num_epochs, **self.settings
+        )
 
 
 RUNS = {
@@ -87,7 +89,7 @@ def steps(run, epoch, seed=0):
     """
     x, y, params = run.problem.x, run.problem.y, run.params_at(epoch)
     losses, curvature = _programs(run.model, run.problem.kind)
-    flat, grads = ravel_pytree(params)[0], measure.per_sample_gradients(run.problem, run.model, params)
+    flat, grads = np.asarray(ravel_pytree(params)[0]), measure.per_sample_gradients(run.problem, run.model, params)
     full = grads.mean(axis=0, keepdims=True)
     scale = float(np.sum((grads - full) ** 2) / len(grads) / np.sum(full**2))
 
@@ -95,7 +97,7 @@ def steps(run, epoch, seed=0):
         """The rate that brings the mean loss lowest, and that mean."""
         points = (flat - rates[:, None, None] * grads).reshape(-1, flat.size)
         pieces = [points[i : i + PIECE] for i in range(0, len(points), PIECE)]
-        values = [losses(np.pad(p, ((0, PIECE - len(p)), (0, 0))), x, y)[: len(p)] for p in map(np.asarray, pieces)]
+        values = [losses(np.pad(p, ((0, PIECE - len(p)), (0, 0))), x, y)[: len(p)] for p in pieces]
         means = np.concatenate(values).reshape(len(rates), -1).mean(axis=1)
         return rates[np.nanargmin(means)], np.nanmin(means)
 
