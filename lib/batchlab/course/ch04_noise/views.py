@@ -1,6 +1,7 @@
 """What the labs of this chapter show: a cloud of batch gradients, their distance against B, and signal and noise."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from ...live import View
 from .. import plots
@@ -20,10 +21,11 @@ def cloud(axes, centre, reach, unit=", in units of |G|"):
     look = {"transform": axes.transAxes, "bbox": BOX}
     star = axes.text(0.97, 0.97, "★ full gradient G", color=plots.DARK[0], ha="right", va="top", **look)
     saying = axes.text(0.03, 0.03, "", **look)
-    title = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize="large")
+    title = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize=11.5)
     width, height = axes.bbox.size
     across = reach * width / height  # so that angles are seen as they are
     axes.set(xlim=(centre - across, centre + across), ylim=(-reach, reach))
+    axes.xaxis.set_major_locator(MaxNLocator(5, prune="upper"))
     axes.set_xlabel(f"part along G{unit}")
     axes.set_ylabel("part across G", labelpad=0)
 
@@ -59,7 +61,7 @@ def distances(axes, n, scale):
     without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, **look)[0]
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     axes.set(xscale="log", yscale="log", xlim=(0.95, n * 1.15), ylim=(low, high), xlabel="batch size B")
-    axes.set_title("distance |g − G|, in units of |G|", fontsize="large")
+    axes.set_title("distance |g − G|, in units of |G|")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(plots.NUMBERS)
     axes.minorticks_off()
@@ -85,7 +87,7 @@ def signal_and_noise(axes, num_epochs):
     ]
     epochs(axes, num_epochs)
     axes.set(yscale="log", ylim=(3e-4, 1e3))
-    axes.set_title("the gap is the noise scale tr Σ / |G|²", fontsize="large")
+    axes.set_title("the gap is the noise scale")
     axes.minorticks_off()
     axes.set_yticks([1e-2, 1, 100], ["0.01", "1", "100"])
 
