@@ -111,7 +111,7 @@ class GradientLab(Live):
     def panels(self, figure, widths=(1, 1.3)):
         """Two axes side by side."""
         wide = figure.get_figwidth() >= NARROW
-        return columns(figure, widths, left=(0.6, 0.75), right=0.15, top=0.55, bottom=0.5 if wide else 0.6)
+        return columns(figure, widths, left=(0.6, 0.75), right=0.15, top=0.4, bottom=0.5 if wide else 0.6)
 
     def __repr__(self):
         return f"{type(self).__name__}: {self._first}"
