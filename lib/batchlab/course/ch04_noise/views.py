@@ -49,19 +49,19 @@ def distances(axes, n, scale):
     low, high, first = 3e-2, 4e1, np.sqrt(scale)
     fine = np.unique(np.concatenate([np.geomspace(1, n / 2, 30), n - np.geomspace(1e-3, n / 2, 40)]))
     axes.axhline(1, color="0.6", linewidth=1)
-    axes.text(1.1, 0.9, "as long as G itself", color="0.35", va="top")
+    axes.text(n, 1.05, "length of G", color="0.35", ha="right", va="bottom")
     axes.plot([1, n], [first, first / np.sqrt(n)], color=WITH, linewidth=1.3, linestyle=(0, (5, 2)))
     axes.plot(fine, first * without_replacement(fine, n), color=WITHOUT, linewidth=1.3)
     look = {"ha": "right", "transform": axes.transAxes}
-    axes.text(0.98, 0.97, "any sample may come twice: ■", color=plots.DARK[1], va="top", **look)
-    axes.text(0.98, 0.88, "no sample twice, as in an epoch: ●", color=WITHOUT, va="top", **look)
+    axes.text(0.98, 0.97, "a sample may come twice ■", color=plots.DARK[1], va="top", **look)
+    axes.text(0.98, 0.88, "none twice, as in an epoch ●", color=WITHOUT, va="top", **look)
     axes.text(0.9, 0.03, "exactly 0 at B = N  ↓", color=WITHOUT, **look)
     look = {"linestyle": "none", "markeredgewidth": 0}
     with_dots = axes.plot([], [], "s", color=WITH, markersize=4, **look)[0]
     without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, **look)[0]
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     axes.set(xscale="log", yscale="log", xlim=(0.95, n * 1.15), ylim=(low, high), xlabel="batch size B")
-    axes.set_title("distance |g − G|, in units of |G|")
+    axes.set_title("distance |g − G| / |G|")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(plots.NUMBERS)
     axes.minorticks_off()

@@ -173,7 +173,7 @@ class NumberPrediction(Prediction):
 
     def reveal(self, measured):
         """Say how far the prediction is from the measured value. Before there is one, nothing is given away."""
-        self._looked = self._looked or bool(self.question.answers())
+        self._looked = self._looked or bool(self.question.answers())  # a run of all cells has not looked yet
         words = self.question.reveal(measured)
         return self._show(words) if self.question.answers() else words
 
