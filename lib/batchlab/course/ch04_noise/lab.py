@@ -131,7 +131,7 @@ class NoiseLab(GradientLab):
 
     >>> lab = NoiseLab("noisy sine")
     >>> lab.batch_size = 400
-    >>> lab.words()[:52]
+    >>> lab.words()[:53]
     'batch size 400: distance from the full gradient 0 |G|'
     """
 
