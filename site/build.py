@@ -34,7 +34,8 @@ DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  #
 BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
 EXERCISE = re.compile(r"quiz\.exercise\(")
 NEEDS_KERNEL = """<p class="needs-kernel">To write and check your own lines you need a running notebook: <a
-href="{binder}">start this one on Binder</a>, or see <a href="index.html#with-a-kernel">how to start one yourself</a>.</p>"""
+href="{binder}">start this one on Binder</a>, or see
+<a href="index.html#with-a-kernel">how to start one yourself</a>.</p>"""
 
 
 def build(folder, chapters):

@@ -27,9 +27,11 @@ def target_lab(**settings):
 # The name of each is its chapter's number; a picture takes `locked` and `controls`, and its own settings.
 LABS = {
     "01": lambda **settings: ch01_count.Counting(**{"iteration": 11, **settings}),
+    "01 update": ch01_count.Update,
     "02": ch02_descend.Descents,
     "03": lambda **settings: bl.Lab(epochs=40, **settings),
     "04": lambda **settings: ch04_noise.NoiseLab("noisy sine", **settings),
+    "04 run": lambda **settings: ch04_noise.RunLab("noisy sine", **settings),
     "05": rate_map,
     "06": target_lab,
     "07": ch07_devices.StepLab,
