@@ -15,15 +15,14 @@ def quickest(noise_scale, saturation):
 def _wrong_ways(noise, knee):
     """What comes out of typical mistakes, and what is said about each."""
     return [
-        (noise, "this is the noise scale. It is the fair bargain of iterations against samples, and seconds are neither."),
-        (knee, "this is the knee. It is where a step begins to cost more, but fewer samples may still need more steps."),
-        (noise * knee, "this is their product, which has the unit samples squared. Is there a root to take?"),
+        (noise, "this is the noise scale: a fair bargain of iterations against samples, but not of seconds."),
+        (knee, "this is the knee, where a step begins to cost more. How many steps does it take there?"),
+        (noise * knee, "this is their product, in samples squared. Is there a root to take?"),
         ((noise + knee) / 2, "this is the mean of the two. Write down the seconds as a function of B, and derive."),
-        (noise + knee, "this is the sum of the two. Multiply the two brackets: only two of the four terms depend on B."),
+        (noise + knee, "this is the sum. Multiply the two brackets: only two of the four terms depend on B."),
         (math.sqrt(knee / noise), "this is the root of a ratio, a number without a unit; B counts samples."),
-        (math.sqrt(noise / knee), "this is the root of a ratio, a number without a unit; a batch is a number of samples."),
-        (min(noise, knee), "this is the smaller of the two. Between them one price falls while the other rises."),
-        (2 * noise * knee / (noise + knee), "this is the harmonic mean. The derivative of B/knee + noise/B is zero elsewhere."),
+        (math.sqrt(noise / knee), "this is the root of a ratio; a ratio has no unit, a batch is a number of samples."),
+        (2 * noise * knee / (noise + knee), "this is the harmonic mean. Where does B/knee + noise/B have slope 0?"),
     ]  # fmt: skip
 
 
@@ -50,6 +49,8 @@ AT_FIXED, AT_BEST = (5.0, 16.0), (1.8, 7.0)
 
 
 ADAM = """
+import optax
+
 race = bl.measure.sweep(ch06_targets.digits(), optimizer=optax.adam, batch_sizes=[16, 256],
                         learning_rates=[0.008, 0.016, 0.032, 0.064, 0.128], num_epochs=[8, 60], seeds=4,
                         target={"val_accuracy": 0.94}, checks=16, hidden=(32,))
@@ -66,21 +67,31 @@ def check_adam(answer):
     try:
         fixed, best = (float(number) for number in answer)
     except (TypeError, ValueError):
-        raise quiz.Wrong(f"the answer is {answer!r}. Hand in two numbers: at the fixed rate, at the best rates.") from None
-    for value, what in ((fixed, "the first"), (best, "the second")):
+        raise quiz.Wrong(f"the answer is {answer!r}. Hand in two numbers: at the fixed rate, at the best.") from None
+    for value, what in ((fixed, "first"), (best, "second")):
         if not 0 < value < math.inf:
-            raise quiz.Wrong(f"{what} number is {value:g}. A median is infinite if half of the runs do not arrive: give "
-                             "them more epochs.")  # fmt: skip
+            raise quiz.Wrong(
+                f"the {what} number is {value:g}. A median is infinite if half of the runs do not arrive: give them "
+                "more epochs."
+            )
         if value < 1:
-            raise quiz.Wrong(f"{what} number is {value:.3g}, below 1. Epochs of B = 256 divided by epochs of B = 16, and "
-                             "epochs, not iterations.")  # fmt: skip
+            raise quiz.Wrong(
+                f"the {what} number is {value:.3g}, below 1. Divide the epochs of B = 256 by those of B = 16, and take "
+                "epochs, not iterations."
+            )
     if fixed < best:
-        raise quiz.Wrong("the first number, at the fixed rate, is the smaller one. The best of several rates, one of "
-                         "them the fixed one, cannot need more epochs at B = 256.")  # fmt: skip
+        raise quiz.Wrong(
+            "the first number, at the fixed rate, is the smaller one. Are the two in the right order? The fixed rate "
+            "suits small batches."
+        )
     if not AT_FIXED[0] <= fixed <= AT_FIXED[1]:
         sgd = " This is what SGD gives: pass optimizer=optax.adam." if 16 < fixed < 28 else ""
-        raise quiz.Wrong(f"at the fixed rate 0.008 you found {fixed:.3g} times the epochs; Adam's race here gives "
-                         f"another number.{sgd} Are both batch sizes at 0.008, and medians over the seeds?")  # fmt: skip
+        raise quiz.Wrong(
+            f"at the fixed rate 0.008 you found {fixed:.3g} times the epochs; Adam's race gives another number.{sgd} "
+            "Are both batch sizes at 0.008, and medians over the seeds?"
+        )
     if not AT_BEST[0] <= best <= AT_BEST[1]:
-        raise quiz.Wrong(f"with the best rates you found {best:.3g} times the epochs. Take for each batch size the rate "
-                         "of its lowest median, and let the grid reach from 0.008 to 0.128.")  # fmt: skip
+        raise quiz.Wrong(
+            f"with the best rates you found {best:.3g} times the epochs. Take for each batch size the rate of its "
+            "lowest median, and let the rates reach from 0.008 to 0.128."
+        )

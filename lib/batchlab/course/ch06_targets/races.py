@@ -1,4 +1,4 @@
-"""The runs of chapter 6: the sweep of the picture, shorter ones over several draws of the data, and how far weights go."""
+"""The runs of chapter 6: the sweep of the picture, shorter ones over several draws of the data, how far weights go."""
 
 import functools
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 
 from ... import data, measure, models
 from ...descent import fit
@@ -110,7 +111,7 @@ def race(sweep, fixed=FIXED):
 
 @functools.lru_cache(maxsize=1)
 def races(draws=DRAWS, progress=True):
-    """The `Race` of each of several draws of the data: six batch sizes, each with the fixed rate and those around its best."""
+    """The `Race` of each of several draws of the data: six batch sizes, the fixed rate and those around the best."""
     rates = np.array([[RATES[place] for place in places] for places in FEWER.values()])
     sweeps = [digits_sweep(draw, batch_sizes=tuple(FEWER), learning_rates=rates) for draw in range(draws)]
     with progress_bar(sum(sweep.total for sweep in sweeps), " runs", progress) as bar:
@@ -123,27 +124,45 @@ def races(draws=DRAWS, progress=True):
 # ---- how far the weights go in an epoch ------------------------------------------------------------------------------
 
 OPTIMIZERS = {"SGD": optax.sgd(FIXED), "momentum": optax.sgd(0.016, momentum=0.9), "Adam": optax.adam(0.008)}
-TRAVELLED = (8, 40, 200, 1000)  # batch sizes, which divide 1,000
+TRAVELLED = (8, 40, 200, 1000)  # batch sizes: multiples of the first, which divide 1,000
 
 
-def travel(optimizer, sizes=TRAVELLED, seeds=SEEDS, draw=0):
-    """How far the weights go in the first epoch: length of their path, and distance from start to end, (2, seeds, b)."""
-    problem = digits(draw)
-    model = models.mlp((64, *HIDDEN, 10))
-    loss = models.loss_of(model, problem.kind)
+def _length(tree):
+    return jnp.linalg.norm(ravel_pytree(tree)[0])
 
-    def step(carry, batch):
-        params, state = carry
-        grads = jax.grad(lambda params: loss(params, *batch).mean())(params)
-        updates, state = optimizer.update(grads, state, params)
-        return (optax.apply_updates(params, updates), state), optax.tree.norm(updates)
 
-    @functools.partial(jax.jit, static_argnums=2)
-    def epoch(key, order, size):
-        start = model.init(key)
-        batches = [jnp.asarray(array)[order].reshape(-1, size, array.shape[1]) for array in (problem.x, problem.y)]
-        (end, _), lengths = jax.lax.scan(step, (start, optimizer.init(start)), batches)
-        return lengths.sum(), optax.tree.norm(jax.tree.map(jnp.subtract, end, start))
+def travel(optimizer, seeds=SEEDS, draw=0):
+    """How far the weights go in the first epoch: length of their path, and distance from start to end, (2, seeds, b).
 
-    runs = [[epoch(jax.random.key(seed), shuffles(seed, 0, 1000)[0], size) for size in sizes] for seed in range(seeds)]
-    return np.moveaxis(np.array(runs, np.float64), 2, 0)
+    One program for all of TRAVELLED: gradients of 8 samples are added up, and make an update when a batch is complete.
+    """
+    problem, model = digits(draw), models.mlp((64, *HIDDEN, 10))
+    loss, smallest = models.loss_of(model, problem.kind), TRAVELLED[0]
+
+    def step(carry, piece, pieces):
+        params, state, total, length = carry
+        grads = jax.grad(lambda params: loss(params, *piece[:2]).mean())(params)
+        total = jax.tree.map(lambda total, grad: total + grad / pieces, total, grads)
+        updates, moved = optimizer.update(total, state, params)
+        after = (
+            optax.apply_updates(params, updates),
+            moved,
+            jax.tree.map(jnp.zeros_like, total),
+            length + _length(updates),
+        )
+        complete = (piece[2] + 1) % pieces == 0
+        return jax.tree.map(functools.partial(jnp.where, complete), after, (params, state, total, length)), None
+
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(0, 0, None))
+    @functools.partial(jax.vmap, in_axes=(None, None, 0))
+    def epoch(seed, order, pieces):
+        start = model.init(jax.random.key(seed))
+        x, y = (jnp.asarray(array)[order].reshape(-1, smallest, array.shape[1]) for array in (problem.x, problem.y))
+        carry = start, optimizer.init(start), jax.tree.map(jnp.zeros_like, start), 0.0
+        (end, *_, length), _ = jax.lax.scan(functools.partial(step, pieces=pieces), carry, (x, y, jnp.arange(len(x))))
+        return jnp.stack([length, _length(jax.tree.map(jnp.subtract, end, start))])
+
+    orders = np.stack([shuffles(seed, 0, len(problem.x))[0] for seed in range(seeds)])
+    found = epoch(np.arange(seeds), orders, np.array(TRAVELLED) // smallest)
+    return np.moveaxis(np.asarray(found, np.float64), 2, 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...live import NARROW, Still, View, columns
+from ...live import Still, View, columns
 from ..plots import BEST, DARK, KEPT, NOW, NUMBERS, STYLES, TRAINING, VALIDATION, spread, thinned
 from .races import FIXED, TRAVELLED
 
@@ -85,11 +85,13 @@ def runs_to_target(axes, sizes, counted, limits, target):
     (ends,) = axes.plot([], [], "o", color="0.3", markersize=4)
     heading = _heading(axes)
     axes.axhline(target, color=BEST, linewidth=1)
-    axes.text(0.99, target + 0.015, f"target {target:g}", transform=axes.get_yaxis_transform(), color=DARK[0], ha="right")
+    axes.text(
+        0.99, target + 0.015, f"target {target:g}", transform=axes.get_yaxis_transform(), color=DARK[0], ha="right"
+    )
     axes.set(xscale="log", xlim=limits, ylim=(0, 1.08), xlabel=counted)
     _numbers(axes.xaxis)
-    names = [f"B = {sizes[0]}", f"B = {sizes[-1]}", "", "the same, fixed rate"]
-    legend = axes.legend(lines, names, loc="lower right", borderaxespad=0.1, labelspacing=0.2)
+    names = [f"B = {sizes[0]}", f"B = {sizes[-1]}", "B as chosen", "same, fixed rate"]
+    axes.legend(lines, names, loc="lower right", borderaxespad=0.1, labelspacing=0.2)
 
     def update(curves, batch_size):
         last = []
@@ -98,20 +100,20 @@ def runs_to_target(axes, sizes, counted, limits, target):
             line.set_data(*(thinned(x, y, most=MOST_POINTS, across=np.log(x)) if len(x) else (x, y)))
             last += [(x[-1], y[-1])] if len(x) and y[-1] >= target else []
         ends.set_data([x for x, _ in last], [y for _, y in last])
-        legend.get_texts()[2].set_text(f"B = {batch_size} (now)")
-        heading.set_text("validation accuracy,\neach B at its best rate")
+        heading.set_text(f"validation accuracy, best rates\nchosen: B = {batch_size}")
 
-    return View([*lines, ends, legend, heading], update)
+    return View([*lines, ends, heading], update)
 
 
 # ---- the statements --------------------------------------------------------------------------------------------------
 
 
 def accuracy_at_equal_budgets(races):
-    """Validation accuracy of three batch sizes at their best rates, against epochs and against iterations: a `Still`."""
+    """Validation accuracy of three batch sizes, against epochs and against iterations: a `Still`."""
     sweeps = [race.longer() for race in races]
-    look = dict(zip(sweeps[0].batch_sizes.tolist(), (TRAINING, DARK[0], VALIDATION), strict=True))
-    axis_of = {"epochs": np.geomspace(0.05, 40, 40), "iterations": np.geomspace(1, 400, 40)}
+    looks = (TRAINING, "-"), (DARK[0], "--"), (VALIDATION, "-.")
+    look = dict(zip(sweeps[0].batch_sizes.tolist(), looks, strict=True))
+    axis_of = {"epochs": np.geomspace(0.05, 20, 40), "iterations": np.geomspace(1, 400, 40)}
     drawn, at = {}, {("epochs", 1): {}, ("iterations", 4): {}}
     for size in look:
         for counted, x in axis_of.items():
@@ -126,16 +128,17 @@ def accuracy_at_equal_budgets(races):
                         if what == counted:
                             found.setdefault(size, []).append(np.interp(budget, places * unit, values))
             drawn[counted, size] = x, np.array(rows)
-    said = [f"after {budget} {what}: " + ", ".join(f"{np.median(v):.2f} at B = {size}" for size, v in found.items())
+    said = [f"at {budget} {what}: " + ", ".join(f"{np.median(v):.2f} at B = {size}" for size, v in found.items())
             for (what, budget), found in at.items()]  # fmt: skip
     still = Still(f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}.", height=3.7)
     for axes, (counted, x) in zip(still.subplots(1, 2, sharey=True), axis_of.items(), strict=True):
         for (of, size), (_, rows) in drawn.items():
             known = np.isfinite(rows).all(axis=0)
             if of == counted:
-                spread(axes, x[known], rows[:, known], f"B = {size}", look[size], marker="")
-        axes.set(xscale="log", xlim=(x[0], 5 * x[-1]), ylim=(0, 1), xlabel=counted)
-        axes.set_title(f"equal {counted}")
+                spread(axes, x[known], rows[:, known], "", look[size][0], look[size][1], marker="")
+        axes.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=counted)
+        axes.set_title(f"equal {counted}", loc="left")
+        axes.legend(axes.lines, [f"B = {size}" for size in look], loc="lower right", frameon=False, handlelength=2.5)
         _numbers(axes.xaxis)
     still.figure.axes[0].set_ylabel("validation accuracy")
     return still
@@ -150,19 +153,23 @@ def travelled(found):
     ratios = {name: np.median(values, axis=1) for name, values in found.items()}
     ratios = {name: values[:, 0] / values[:, -1] for name, values in ratios.items()}
     said = [f"{name}: path {a:.0f} times, distance {b:.0f} times" for name, (a, b) in ratios.items()]
-    still = Still(f"What B = {sizes[0]} moves in an epoch, compared with B = {sizes[-1]}. {'; '.join(said)}.", height=3.7)
+    still = Still(
+        f"What B = {sizes[0]} moves in an epoch, compared with B = {sizes[-1]}. {'; '.join(said)}.", height=3.7
+    )
     for row, (axes, name) in enumerate(zip(still.subplots(1, 2, sharey=True), names, strict=True)):
-        for (optimizer, values), colour, style in zip(found.items(), (TRAINING, VALIDATION, DARK[0]), ("-", "--", "-."), strict=True):
+        for (optimizer, values), colour, style in zip(
+            found.items(), (TRAINING, VALIDATION, DARK[0]), ("-", "--", "-."), strict=True
+        ):
             label = f"{optimizer}: {ratios[optimizer][row]:.0f}-fold"
             spread(axes, sizes, values[row], label, colour, style)
-        axes.set(xscale="log", yscale="log", xlim=(6, 20_000), xlabel="batch size B", xticks=sizes)
-        axes.set_title(name)
+        axes.set(xscale="log", yscale="log", xlim=(6, 40_000), xlabel="batch size B", xticks=sizes)
+        axes.set_title(name, loc="left")
         _numbers(axes.xaxis)
     return still
 
 
 def epochs_over_draws(races):
-    """Epochs to the target against B over several draws of the data, with the best rates and at the fixed one: a `Still`."""
+    """Epochs to the target against B over several draws, with the best rates and at the fixed one: a `Still`."""
     sizes, best, fixed = races[0].sizes, *(_of_all(races, name) for name in ("best", "fixed"))
     arrived = np.isfinite(fixed).mean(axis=0) > 0.5
     medians = np.median(best, axis=0), np.median(fixed, axis=0)
@@ -175,9 +182,18 @@ def epochs_over_draws(races):
     spread(axes, sizes[arrived], np.minimum(fixed, 2 * most)[:, arrived], f"fixed rate {FIXED}", DARK[1], "--", "s")
     for size in sizes[~arrived]:
         axes.plot(size, 1.5 * most, "^", color=DARK[1])
-        axes.annotate("most runs do not arrive", (size, 1.5 * most), (10, 0), textcoords="offset points", va="center", color=DARK[1])
-    axes.set(xscale="log", yscale="log", xlim=(0.8, 8000), xlabel="batch size B", ylabel="epochs to the target", xticks=sizes)
-    axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them")
+        axes.annotate(
+            "most runs do not arrive",
+            (size, 1.5 * most),
+            (10, 0),
+            textcoords="offset points",
+            va="center",
+            color=DARK[1],
+        )
+    axes.set(
+        xscale="log", yscale="log", xlim=(0.8, 8000), xlabel="batch size B", ylabel="epochs to the target", xticks=sizes
+    )
+    axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them", loc="left")
     _numbers(axes.xaxis, axes.yaxis)
     return still
 
@@ -190,8 +206,8 @@ def law_and_noise(races):
     fitted = [law.noise_scale.value for law in laws]
     off = [race.steps / law.iterations(race.sizes) - 1 for race, law in zip(races, laws, strict=True)]
     said = "; ".join(f"{name}: {', '.join(f'{value:.0f}' for value in values)}" for name, values in along.items())
-    still = Still(f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. Right: B_noise of each "
-                  f"draw, fitted: {', '.join(f'{value:.0f}' for value in fitted)}; {said}.", height=3.8)  # fmt: skip
+    still = Still(f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. Right: B_noise of "
+                  f"each draw, fitted: {', '.join(f'{value:.0f}' for value in fitted)}; {said}.")  # fmt: skip
     left, right = still.subplots(1, 2)
     ratio = np.geomspace(0.003, 30, 60)
     left.plot(ratio, 1 + 1 / ratio, color=NOW, linewidth=1.2)
@@ -200,17 +216,19 @@ def law_and_noise(races):
     left.annotate("$1 + B_{noise}/B$", (0.02, 51), (8, 4), textcoords="offset points")
     left.axhline(1, color="0.6", linewidth=1, linestyle=":")
     left.set(xscale="log", yscale="log", xlabel="B / fitted $B_{noise}$", ylabel="iterations / $S_{min}$")
-    left.set_title("one curve for six draws of the data")
+    left.set_title("one curve for all draws of the data", loc="left")
     rows = np.arange(len(races))
     low, high = (np.array([law.noise_scale[at] for law in laws]) for at in (1, 2))
     right.hlines(rows, low, high, color=TRAINING, linewidth=2)
     right.plot(fitted, rows, "o", color=TRAINING, label="fitted to the race, 95 %")
     for (name, values), marker, colour in zip(along.items(), "Ds", (VALIDATION, KEPT[3]), strict=True):
         right.plot(values, rows, marker, color=colour, label=name)
-    right.set(xscale="log", xlim=(30, 700), xlabel="noise scale", ylim=(len(races) + 2.2, -0.6), xticks=[50, 100, 200, 400])
+    right.set(
+        xscale="log", xlim=(30, 700), xlabel="noise scale", ylim=(len(races) + 2.2, -0.6), xticks=[50, 100, 200, 400]
+    )
     right.set_yticks(rows, [f"draw {row + 1}" for row in rows])
-    right.legend(loc="lower left", labelspacing=0.2)
-    right.set_title("from the race, and from gradients")
+    right.legend(loc="lower left", labelspacing=0.2, frameon=False)
+    right.set_title("from the race, and from gradients", loc="left")
     _numbers(left.xaxis, left.yaxis, right.xaxis)
     return still
 
