@@ -43,8 +43,10 @@ def costs_of_target(axes, n, counted, limits):
             for colour, size in zip(colours, (9, 5), strict=True)]  # fmt: skip
     stars = [axes.plot([], [], "*", color=colour, markersize=14, markeredgecolor="black", zorder=5)[0]
              for colour in colours]  # fmt: skip
-    names = [axes.text(1, 1, name, color=colour, va=va, ha="right", bbox=BOX)
-             for name, colour, va in (("best rate", TRAINING, "top"), ("fixed rate", DARK[1], "bottom"))]  # fmt: skip
+    names = [
+        axes.text(1, 1, "best rate", color=TRAINING, ha="left", va="top", bbox=BOX),
+        axes.text(1, 1, "fixed rate", color=DARK[1], ha="right", va="bottom", bbox=BOX),
+    ]
     now, heading, top = axes.axvline(1, color=NOW, linewidth=1, linestyle=":"), _heading(axes), limits[1]
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
     axes.axhline(top / 5, color="0.8", linewidth=0.8)
@@ -64,10 +66,11 @@ def costs_of_target(axes, n, counted, limits):
             first = [np.argmin(np.where(reached, medians, np.inf))] if reached.any() else []
             star.set_data(sizes[first], medians[first])
             name.set_visible(bool(reached.any()))
-            if reached.any():
+            if reached.any() and name.get_ha() == "left":
+                name.set_position((0.95, 0.7 * ends.min()))
+            elif reached.any():
                 last = np.flatnonzero(reached)[-1]
-                above = name.get_va() == "bottom"
-                name.set_position((sizes[last], medians[last] * (1.6 if above else 0.6)))
+                name.set_position((sizes[last], 1.6 * medians[last]))
         now.set_xdata([batch_size, batch_size])
         heading.set_text(f"{counted} to the target\nstar: the fewest; fixed rate {learning_rate:g}")
 
