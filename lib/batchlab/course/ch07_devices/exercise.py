@@ -122,7 +122,8 @@ def check_largest(answer):
         value = float(answer)
     except (TypeError, ValueError):
         raise quiz.Wrong(f"the answer is {answer!r}. Hand in one number of samples.") from None
-    (constant, each), copy = plans.law(optax.adam(0.001), IMAGES), plans.parameter_bytes(IMAGES)
+    adam, copy = optax.adam(0.001), plans.parameter_bytes(IMAGES)
+    constant, each = measure.byte_law({size: plans.plan(adam, size, IMAGES).total for size in (1024, 4096)})
     right = (BUDGET - constant) / each
     if 0.98 * right <= value <= 1.002 * right:
         return
@@ -131,12 +132,12 @@ def check_largest(answer):
         ((BUDGET - 2 * copy) / each, "this is SGD's constant. Adam keeps two numbers for each parameter, old and new."),
         ((BUDGET - 3 * copy) / each, "this counts parameters and state once. Old and new ones exist at the same time."),
         (BUDGET / (4 * 794), "this counts the images and their labels. Their activations take more room."),
-        (BUDGET / plans.plan(optax.adam(0.001), 1, IMAGES).total, "this takes every sample for as dear as B = 1. The "
+        (BUDGET / plans.plan(adam, 1, IMAGES).total, "this takes every sample for as dear as B = 1. The "
          "parameters are there only once."),
         (measure.largest_batch({size: measure.step_bytes(*plans.STEP, size).total for size in (1024, 4096)}, BUDGET),
          "this is the chapter's network. The exercise has larger images."),
     ):  # fmt: skip
-        if 0.98 < value / wrong < 1.02:
+        if abs(value - wrong) < max(0.02 * wrong, 1):
             raise quiz.Wrong(f"{value:,.0f} is not it: {advice}")
     side = "does not fit" if value > right else "leaves room"
     raise quiz.Wrong(f"a batch of {value:,.0f} {side}. Ask `plan` at two large sizes, and draw the line through them.")
