@@ -103,7 +103,7 @@ def check_accumulate(answer):
         raise quiz.Wrong(f"{case} the result is not the gradient of the mean over all {n}. Look: {advice}")
 
 
-BUDGET, IMAGES = 20e6, (models.mlp((784, 256, 10)), "classification", 784, 10)
+ADAM, BUDGET, IMAGES = optax.adam(0.001), 20e6, (models.mlp((784, 256, 10)), "classification", 784, 10)
 LARGEST = """
 import optax
 
@@ -122,8 +122,8 @@ def check_largest(answer):
         value = float(answer)
     except (TypeError, ValueError):
         raise quiz.Wrong(f"the answer is {answer!r}. Hand in one number of samples.") from None
-    adam, copy = optax.adam(0.001), plans.parameter_bytes(IMAGES)
-    constant, each = measure.byte_law({size: plans.plan(adam, size, IMAGES).total for size in (1024, 4096)})
+    copy = plans.parameter_bytes(IMAGES)
+    constant, each = measure.byte_law({size: plans.plan(ADAM, size, IMAGES).total for size in (1024, 4096)})
     right = (BUDGET - constant) / each
     if 0.98 * right <= value <= 1.002 * right:
         return
@@ -132,7 +132,7 @@ def check_largest(answer):
         ((BUDGET - 2 * copy) / each, "this is SGD's constant. Adam keeps two numbers for each parameter, old and new."),
         ((BUDGET - 3 * copy) / each, "this counts parameters and state once. Old and new ones exist at the same time."),
         (BUDGET / (4 * 794), "this counts the images and their labels. Their activations take more room."),
-        (BUDGET / plans.plan(adam, 1, IMAGES).total, "this takes every sample for as dear as B = 1. The "
+        (BUDGET / plans.plan(ADAM, 1, IMAGES).total, "this takes every sample for as dear as B = 1. The "
          "parameters are there only once."),
         (measure.largest_batch({size: measure.step_bytes(*plans.STEP, size).total for size in (1024, 4096)}, BUDGET),
          "this is the chapter's network. The exercise has larger images."),

@@ -1,5 +1,6 @@
 """What a step takes with other optimizers, as the compiler plans it; and what was measured on a GPU."""
 
+import functools
 import json
 import pathlib
 
@@ -20,6 +21,7 @@ def parameter_bytes(step=STEP):
     return 4 * sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(step[0].init, jax.random.key(0))))
 
 
+@functools.lru_cache(maxsize=64)
 def plan(optimizer, batch_size, step=STEP):
     """The `measure.Bytes` of one step with an optax optimizer: it is given, and returns, parameters and state."""
     model, kind, n_inputs, n_outputs = step
