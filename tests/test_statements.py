@@ -4,6 +4,7 @@ One test a statement, named by it, on the code paths that its chapter uses.
 """
 
 import dataclasses
+import functools
 import itertools
 
 import jax
@@ -639,107 +640,161 @@ def test_s20_as_the_gradient_becomes_accurate_the_rate_must_be_raised(sgd_grids)
 
 
 @pytest.fixture(scope="module")
-def race():
-    """The chapter's sweep, eight seeds: its batch sizes, and the epochs to the target at each rate."""
-    sweep = ch06_targets.digits_sweep().run(progress=False)
-    return sweep.batch_sizes, sweep.epochs_to_target, -(-1000 // sweep.batch_sizes), sweep
+def races():
+    """The chapter's races: six draws of the data, six batch sizes, four seeds each, at the best rates and at 0.16."""
+    return ch06_targets.races(progress=False)
 
 
-def test_s07_the_ranking_of_batch_sizes_changes_with_the_axis(race, verdict):
-    sizes, epochs, updates, sweep = race
-    rates, at_best = bl.measure.best_rates(epochs)
-    # With the best rates, in the median: a batch of 16 or fewer needs the fewest epochs, one of 256 or more the fewest
-    # iterations. Both are no close call: from end to end the price rises fivefold on one axis, falls thirtyfold on the
-    # other. So it is with each seed for itself, threefold and tenfold.
-    cost = np.median(at_best, axis=1)
-    assert sizes[np.argmin(cost)] <= 16
-    assert sizes[np.argmin(cost * updates)] >= 256
-    assert cost[-1] > 5 * cost[0]
-    assert cost[0] * updates[0] > 30 * cost[-1]
-    assert (at_best[-1] > 3 * at_best[0]).all()
-    assert (at_best[0] * updates[0] > 10 * at_best[-1]).all()
-    # At one fixed rate too: the fewest epochs at 4 or fewer, and at 1 three times the iterations of the full batch.
-    fixed = np.median(epochs[:, 2], axis=1)
-    assert sizes[np.argmin(fixed)] <= 4
-    assert fixed[0] * updates[0] > 2 * fixed[-1]
-    # How well: after one epoch batch size 8 is ahead of the full batch by 0.08 or more, after four iterations it is
-    # behind by 0.2 or more, in the mean over the seeds.
-    after = {}
-    for at in (2, 9):
-        curves = [sweep.curve("val_accuracy", int(sizes[at]), sweep.learning_rates[at, rates[at]], k) for k in range(8)]
-        budgets = 1, 4 / updates[at]
-        after[at] = [np.mean([np.interp(budget, *curve) for curve in curves]) for budget in budgets]
-    assert after[2][0] > after[9][0] + 0.08
-    assert after[2][1] < after[9][1] - 0.2
-    ratios = cost[-1] / cost[0], cost[0] * updates[0] / cost[-1]
+def of_all(races, name):
+    """The epochs of all draws: (b, draws * seeds)."""
+    return np.concatenate([getattr(race, name) for race in races], axis=1)
+
+
+def test_s07_the_target_is_chosen_by_the_rule_that_the_chapter_states():
+    # With every seed on every draw full-batch descent reaches 95 %, and not 96 %; the target is a point below that.
+    settings = {"batch_sizes": [1000], "learning_rates": [2.56], "num_epochs": 200, "seeds": 4, "progress": False}
+    most = []
+    for draw in range(6):
+        done = bl.measure.sweep(ch06_targets.digits(draw), seed=draw, hidden=(32,), **settings)
+        most += [done.curve("val_accuracy", 1000, 2.56, seed)[1].max() for seed in done.seeds.tolist()]
+    assert 0.95 <= min(most) < 0.96
+    assert ch06_targets.digits_sweep().target == {"val_accuracy": 0.94}
+
+
+def test_s07_the_ranking_of_batch_sizes_changes_with_the_axis(races, verdict):
+    ratios = []
+    for race in races:
+        cost = np.median(race.best, axis=1)
+        # On every draw, with the best rates: a batch of 64 or fewer needs the fewest epochs, one of 256 or more the
+        # fewest iterations; from end to end the price rises fivefold on one axis and falls fiftyfold on the other.
+        assert race.sizes[np.argmin(cost)] <= 64
+        assert race.sizes[np.argmin(race.steps)] >= 256
+        assert cost[-1] > 5 * cost[0]
+        assert race.steps[0] > 50 * race.steps[-1]
+        # So it is with each seed for itself: threefold and twentyfold.
+        assert (race.best[-1] > 3 * race.best[0]).all()
+        assert (race.best[0] * race.updates[0] > 20 * race.best[-1]).all()
+        ratios.append((cost[-1] / cost[0], race.steps[0] / race.steps[-1]))
+        # How well: at one epoch batch size 4 is ahead of the full batch by 0.08 or more, at four iterations it is
+        # behind by 0.3 or more, in the mean over the seeds.
+        longer = race.longer()
+        at = {}
+        for size, updates in ((4, 250), (1000, 1)):
+            rate = longer.learning_rates[longer.batch_sizes.tolist().index(size), 0]
+            curves = [longer.curve("val_accuracy", size, rate, seed) for seed in longer.seeds.tolist()]
+            at[size] = [np.mean([np.interp(budget, *curve) for curve in curves]) for budget in (1, 4 / updates)]
+        assert at[4][0] > at[1000][0] + 0.08
+        assert at[4][1] < at[1000][1] - 0.3
+    (fewest, most), (least, highest) = ((min(column), max(column)) for column in zip(*ratios, strict=True))
     verdict(
         "S7",
-        f"to the same accuracy the full batch needs ≈ {ratios[0]:.0f} times the epochs of batch size 1, and batch size "
-        f"1 ≈ {ratios[1]:.0f} times the iterations of the full batch",
+        f"to the same accuracy the full batch needs ≈ {fewest:.0f} to {most:.0f} times the epochs of batch size 1, and "
+        f"batch size 1 ≈ {least:.0f} to {highest:.0f} times the iterations of the full batch (six draws of the data)",
     )
 
 
-def test_s16_beyond_the_noise_scale_more_samples_save_hardly_an_iteration(race, verdict):
-    sizes, epochs, updates, sweep = race
-    steps = np.median(bl.measure.best_rates(epochs)[1], axis=1) * updates
-    # From 4 to 16 samples the iterations fall to a quarter, give or take a third; from 256 to 1,000 by less than half.
-    assert 3 < steps[1] / steps[3] < 5
-    assert steps[7] / steps[9] < 2
-    # The law of two parameters holds for all ten batch sizes, within a quarter; a power of B alone does not.
-    law = bl.measure.fit_law(sizes, sweep.iterations_to_target)
-    assert np.abs(steps / law.iterations(sizes) - 1).max() < 0.25
-    slope, height = np.polyfit(np.log(sizes), np.log(steps), 1)
-    assert np.abs(steps / np.exp(slope * np.log(sizes) + height) - 1).max() > 0.4
-    # The noise scale of chapter 4, mean over the steps of a full-batch run to the target, is the fitted one within a
-    # factor 2. It was within 1.5 for four draws of the data.
-    rate = sweep.learning_rates[9, bl.measure.best_rates(epochs)[0][9]]
-    full = bl.fit(sweep.problem, hidden=(32,), batch_size=1000, learning_rate=rate, num_epochs=int(np.ceil(steps[9])))
-    along = bl.measure.noise_scales_along(full, range(full.num_epochs)).mean()
-    value, low, high = law.noise_scale
-    assert 0.5 < value / along < 2
-    # The interval over the seeds is no wider than a factor 2.
-    assert low <= value <= high < 2 * low
+@pytest.mark.parametrize("name", list(ch06_targets.OPTIMIZERS))
+def test_s12_at_one_rate_a_larger_batch_moves_the_weights_of_a_network_less(name):
+    # With every doubling or more of the batch both the path and the straight distance of the first epoch are shorter,
+    # with every seed; from 8 samples to 1,000 the distance by a factor 10 or more. For SGD the path tells three times
+    # as much of it as the distance, the rest is zigzag.
+    path, straight = ch06_targets.travel(ch06_targets.OPTIMIZERS[name])
+    assert (np.diff(path, axis=1) < 0).all()
+    assert (np.diff(straight, axis=1) < 0).all()
+    assert (straight[:, 0] > 10 * straight[:, -1]).all()
+    if name == "SGD":
+        assert (path[:, 0] / path[:, -1] > 3 * straight[:, 0] / straight[:, -1]).all()
+
+
+def test_s16_beyond_the_noise_scale_more_samples_save_hardly_an_iteration(races, verdict):
+    saved, fitted, ratios = [], [], []
+    for race in races:
+        steps, law = race.steps, race.law
+        # From 1 to 16 samples the iterations fall to a sixteenth within a factor 1.4, from 256 on by less than half.
+        assert abs(np.log(steps[0] / steps[2] / 16)) < np.log(1.4)
+        saved.append(1 - steps[5] / steps[4])
+        assert saved[-1] < 0.5
+        # The law of two parameters holds for the six batch sizes within a third, a power of B alone does not; nor does
+        # the usual distractor, that twice the batch halves the iterations as long as there are samples.
+        assert np.abs(steps / law.iterations(race.sizes) - 1).max() < 0.34
+        slope, height = np.polyfit(np.log(race.sizes), np.log(steps), 1)
+        assert np.abs(steps / np.exp(slope * np.log(race.sizes) + height) - 1).max() > 0.4
+        assert steps[5] > 5 * steps[0] / 1000
+        value, low, high = law.noise_scale
+        assert low <= value <= high < 3 * low
+        fitted.append(value)
+        # The noise scale of the gradients, mean over a full-batch run to the target, is within a factor 4 of the
+        # fitted one, whether the run goes at its best rate or gently: an order of magnitude, on single draws no more.
+        ratios.append([race.noise_scales(best).mean() / value for best in (True, False)])
+        assert 0.25 < min(ratios[-1]) <= max(ratios[-1]) < 4
+    # Over the draws, in the median, within a factor 2.
+    assert (np.abs(np.log(np.median(ratios, axis=0))) < np.log(2)).all()
+    assert np.median(saved) < 0.3
     verdict(
         "S16",
-        f"iterations to a target follow 1 + B_noise/B with B_noise ≈ {value:.0f}; the gradients alone give "
-        f"≈ {along:.0f}; from 256 to 1,000 samples ≈ {100 * (1 - steps[9] / steps[7]):.0f} % are saved",
+        f"iterations to a target follow 1 + B_noise/B, B_noise ≈ {min(fitted):.0f} to {max(fitted):.0f} on six draws; "
+        f"the gradients alone give ≈ {np.min(ratios):.1f} to {np.max(ratios):.1f} times that; from 256 to 1,000 "
+        f"samples ≈ {100 * np.median(saved):.0f} % are saved (from {100 * min(saved):.0f} to {100 * max(saved):.0f})",
     )
 
 
-def test_s17_at_a_fixed_rate_a_larger_batch_needs_more_epochs(race):
-    _, epochs, updates, _ = race
-    fixed = epochs[:, 2]  # rate 0.08
-    # In the median each larger batch needs more; with every doubling from 8 on at least 1.6 times as many.
+def test_s17_at_a_fixed_rate_a_larger_batch_needs_more_epochs(races):
+    # The median of all runs: from 4 samples on each larger batch needs more, and from 16 on four times the batch takes
+    # three to five times the epochs. At batch size 1 the rate is too high: most runs do not arrive.
+    fixed = of_all(races, "fixed")
     medians = np.median(fixed, axis=1)
-    assert (np.diff(medians) > 0).all()
-    assert (medians[3:9] > 1.6 * medians[2:8]).all()
-    # With each seed: from 4 to 512, which is 128 times, more than 40 times the epochs.
-    assert (fixed[8] > 40 * fixed[1]).all()
-    # For the iterations are as many, within a factor 1.5.
-    made = (medians * updates)[1:]
-    assert made.max() < 1.5 * made.min()
+    assert np.isinf(medians[0])
+    assert (np.diff(medians[1:]) > 0).all()
+    rises = medians[3:] / medians[2:-1]
+    assert ((rises > 3) & (rises < 5)).all()
+    for race in races:
+        # On every draw: 16 samples against 256.
+        assert np.median(race.fixed[4]) > 10 * np.median(race.fixed[2])
+        # For the iterations are as many, within a factor 1.5.
+        made = np.median(race.fixed, axis=1)[2:] * race.updates[2:]
+        assert made.max() < 1.5 * made.min()
 
 
-def test_s17_with_the_best_rate_only_beyond_the_noise_scale(race, verdict):
-    # The other side of the condition.
-    _, epochs, _, sweep = race
-    at_best = bl.measure.best_rates(epochs)[1]
-    cost = np.median(at_best, axis=1)
-    # From 1 to 16 samples the epochs stay within a factor 1.5, and at 64, near the noise scale, within 2.2.
-    assert cost[:4].max() < 1.5 * cost[:4].min()
-    assert cost[5] < 2.2 * cost[:4].min()
-    # From 64 to 1,000 they rise more than fourfold; with each seed more than twofold.
-    assert cost[9] > 4 * cost[5]
-    assert (at_best[9] > 2 * at_best[5]).all()
-    # The best rate is inside the grid for every batch size: the rates beside it are worse or as good.
-    places = bl.measure.best_rates(epochs)[0]
-    assert ((places > 0) & (places < sweep.learning_rates.shape[1] - 1)).all()
-    fixed = np.median(epochs[:, 2], axis=1)
+def test_s17_with_the_best_rate_only_beyond_the_noise_scale(races, verdict):
+    # The other side of the condition, on every draw: from 1 to 64 samples the epochs stay within a factor 1.6, and from
+    # 64 to 1,000 they rise more than fourfold; with each seed more than twofold.
+    for race in races:
+        cost = np.median(race.best, axis=1)
+        assert cost[:4].max() < 1.6 * cost[:4].min()
+        assert cost[5] > 4 * cost[3]
+        assert (race.best[5] > 2 * race.best[3]).all()
+        # The best rate is inside the grid for every batch size: the rates beside it are worse or as good.
+        rates = race.sweep.learning_rates[np.arange(6), race.places]
+        assert (rates > race.sweep.learning_rates[:, 0]).all()
+        assert (rates < race.sweep.learning_rates[:, -1]).all()
+    best, fixed = (np.median(of_all(races, name), axis=1) for name in ("best", "fixed"))
     verdict(
         "S17",
-        f"from B = 4 to 512 the epochs rise ≈ {fixed[8] / fixed[1]:.0f}-fold at a fixed rate; with the best rates "
-        f"≈ {cost[3] / cost[0]:.1f}-fold from 1 to 16, and ≈ {cost[9] / cost[3]:.0f}-fold from 16 to 1,000",
+        f"SGD: from B = 4 to 1,000 the epochs rise ≈ {fixed[5] / fixed[1]:.0f}-fold at a fixed rate; with the best "
+        f"rates ≈ {best[3] / best[0]:.1f}-fold from 1 to 64, and ≈ {best[5] / best[3]:.0f}-fold from 64 to 1,000 "
+        "(medians of six draws of the data)",
     )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rates", "steeper"),
+    [
+        (functools.partial(optax.sgd, momentum=0.9), (0.016, 0.032, 0.064, 0.256, 0.512), 8),
+        (optax.adam, (0.008, 0.016, 0.032, 0.064, 0.128), 5),
+    ],
+    ids=["momentum", "Adam"],
+)
+def test_s17_for_momentum_and_adam_too(optimizer, rates, steeper):
+    # At a fixed rate, the first, 16 times the batch takes at least so many times the epochs; with the best rates fewer
+    # times, and still more: 256 samples are beyond the corner.
+    race = bl.measure.sweep(
+        ch06_targets.digits(), optimizer=optimizer, batch_sizes=[16, 256], learning_rates=rates, num_epochs=[8, 60],
+        seeds=4, target={"val_accuracy": 0.94}, checks=16, hidden=(32,), progress=False,
+    )  # fmt: skip
+    epochs = np.median(race.epochs_to_target, axis=2)
+    fixed, best = epochs[1, 0] / epochs[0, 0], epochs[1].min() / epochs[0].min()
+    assert fixed > steeper
+    assert 2 < best < 0.6 * fixed
 
 
 # ---- chapter 07 ------------------------------------------------------------------------------------------------------
@@ -764,7 +819,7 @@ def test_s08_memory_is_linear_in_b_above_a_constant(name, verdict):
     step = STEPS[name]
     reports = {size: total(step, size) for size in (1024, 1_000_000)}
     constant, each = bl.measure.byte_law(reports)
-    # Two reports foretell others, which the law has not seen, within 2 % (where this was
+    # Two reports predict others, which the law has not seen, within 2 % (where this was
     # written: exactly for the first, within one for the second).
     for size in (1500, 123_457, 20_000_000):
         assert bl.measure.bytes_at(reports, size) == pytest.approx(total(step, size), rel=0.02)
@@ -783,8 +838,17 @@ def test_s08_memory_is_linear_in_b_above_a_constant(name, verdict):
     assert 2 < total(step, 1) / parameter_bytes(step) < 3
     if name == "64-128-10":
         share = total(step, 256) / total(step, 1)
+        # The optimizer's state makes the constant larger and the slope not: momentum keeps one number for each
+        # parameter, Adam two, old and new.
+        laws = {kind: ch07_devices.plans.law(made, step) for kind, made in ch07_devices.OPTIMIZERS.items()}
+        for kind, copies in (("SGD", 2), ("momentum", 4), ("Adam", 6)):
+            assert laws[kind][0] == pytest.approx(copies * parameter_bytes(step), rel=0.02)
+            assert laws[kind][1] == pytest.approx(each, rel=0.001)
         law = f"≈ {each:,.0f} bytes a sample above a constant of ≈ {constant / 1e3:.0f} kB"
-        verdict("S8", f"a step takes {law}, so that B = 256 takes ≈ {share:.1f} times as much as B = 1")
+        more = f"with Adam ≈ {laws['Adam'][0] / 1e3:.0f} kB"
+        verdict(
+            "S8", f"as a CPU's compiler plans it, a step takes {law} ({more}); B = 256 takes ≈ {share:.1f} times B = 1"
+        )
 
 
 @pytest.mark.parametrize("name", list(STEPS))
@@ -807,7 +871,9 @@ def test_s10_full_batch_fits_until_the_budget_and_micro_batches_always(name, ver
     if name == "64-128-10":
         fits, large = f"≈ {most / 1e3:.0f} thousand samples", f"≈ {total(step, 50_000_000) / 1e9:.0f} GB"
         verdict(
-            "S10", f"full batch fits into 1 GB up to {fits}; 50 million take {large}, in micro-batches of 64 < 1 MB"
+            "S10",
+            f"as a CPU's compiler plans it, full batch fits into 1 GB up to {fits}; 50 million take {large}, in "
+            "micro-batches of 64 < 1 MB",
         )
 
 
