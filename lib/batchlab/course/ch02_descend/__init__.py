@@ -2,7 +2,7 @@
 
 from . import exercise
 from .lab import Descents
-from .surfaces import basins, decayed_sgd, path, stable_rate, steepness, straight_line, surface, two_bumps
+from .surfaces import basins, decayed_sgd, path, straight_line, surface, two_bumps
 from .views import (
     FACTORIES,
     basins_map,
@@ -29,8 +29,6 @@ __all__ = [
     "late_excess",
     "path",
     "rates_picture",
-    "stable_rate",
-    "steepness",
     "straight_line",
     "strays",
     "surface",

@@ -201,7 +201,7 @@ class Walk:
         return not self.losses[-1] < LOST * (self.losses[0] + 1e-3)
 
 
-def basins(surface, minima, learning_rate=None, updates=1000, shape=(20, 12)):
+def basins(surface, minima, learning_rate=None, updates=500, shape=(20, 12)):
     """Where full-batch gradient descent ends, for every start of a grid: starts (n, 2), and the minimum's number (n,).
 
     The number is -1 where no minimum was reached, to a hundredth of the window.
@@ -209,7 +209,9 @@ def basins(surface, minima, learning_rate=None, updates=1000, shape=(20, 12)):
     sides = [np.linspace(*limits, 2 * n + 1)[1::2] for limits, n in zip(surface.window, shape, strict=True)]
     starts = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
     rate = learning_rate or surface.learning_rate
-    ends = _descended(surface.model)(jnp.asarray(starts), surface.problem.x, surface.problem.y, rate, updates)
+    ends = np.asarray(
+        _descended(surface.model)(jnp.asarray(starts), surface.problem.x, surface.problem.y, rate, updates)
+    )
     apart = np.linalg.norm((ends[:, None] - minima[None]) / np.ptp(surface.window, axis=1), axis=-1)
     return starts, np.where(apart.min(axis=1) < 0.01, apart.argmin(axis=1), -1)
 
@@ -223,29 +225,3 @@ def _descended(model):
         return jax.lax.fori_loop(0, updates, lambda _, points: points - rate * slope(points), points)
 
     return jax.jit(descended)
-
-
-# ---- how high the rate can be ----------------------------------------------------------------------------------------
-
-
-def steepness(surface):
-    """The curvature of each sample's loss, and of their mean, across the valley of a straight line: (N,), a number.
-
-    A sample's loss (w x + b - y)^2 has the curvature 2 (v_1 x + v_2)^2 along the direction v in which the mean loss is
-    steepest.
-    """
-    inputs = np.concatenate([surface.problem.x, np.ones_like(surface.problem.x)], axis=1)
-    values, directions = np.linalg.eigh(2 * inputs.T @ inputs / len(inputs))
-    return 2 * (inputs @ directions[:, -1]) ** 2, values[-1]
-
-
-def stable_rate(surface, batch_size):
-    """The rate above which a batch stretches the squared distance to the minimum more than it shrinks it, on average.
-
-    An update multiplies the distance by 1 - rate * h, h the batch's curvature. The mean of its square is 1 at
-    rate = 2 H / (H^2 + var h), H the mean curvature, and var h = var h_i / B * (N - B) / (N - 1). Ma, Bassily and
-    Belkin 2018, https://arxiv.org/abs/1712.06559, find the same for models that can fit every sample.
-    """
-    each, mean = steepness(surface)
-    n = len(each)
-    return 2 * mean / (mean**2 + each.var() / batch_size * (n - batch_size) / (n - 1))

@@ -9,7 +9,7 @@ import optax
 from ...live import NARROW, Still, View, columns
 from .. import plots
 from ..plots import BEST, TRAINING, VALIDATION
-from .surfaces import N, basins, decayed_sgd, path, stable_rate, straight_line
+from .surfaces import N, basins, decayed_sgd, path, straight_line
 
 LINE, DOTS = 100, 100  # updates of a path that are drawn as a line, and epochs whose ends are drawn as dots
 LOW, HIGH = 1e-5, 1e9  # losses beyond are drawn there
@@ -142,16 +142,16 @@ def floors_picture(surface, minima, rates=(0.025, 0.05, 0.1, 0.2)):
 
 
 def highest_rates(surface, batch_size, rates, seeds=10):
-    """The highest of these rates at which half of the seeds descend, and at which half end within 10 % of the lowest.
+    """The highest of these rates at which half of the seeds do not diverge, and at which half end near the lowest loss.
 
-    60 epochs from the start of the surface. To descend is to end lower than it began.
+    60 epochs from the start of the surface. To diverge is to end above 100 times the first loss; near is within 10 %.
     """
     lowest = float(surface.losses(surface.minima()[0]))
     settings = {"batch_size": int(batch_size), "num_epochs": 60, "seeds": seeds}
     losses = np.array([surface.fit(learning_rate=rate, **settings).train_loss for rate in rates])
-    down = np.mean(losses[:, :, -1] < losses[:, :, 0], axis=1) >= 0.5
+    stays = np.mean(losses[:, :, -1] < 100 * losses[:, :, 0], axis=1) >= 0.5
     near = np.median(losses[:, :, -20:], axis=(1, 2)) < 1.1 * lowest
-    return rates[down].max(), rates[near].max()
+    return rates[stays].max(), rates[near].max()
 
 
 def rates_picture(draws=3, sizes=(1, 2, 4, 8, 64)):
@@ -163,9 +163,8 @@ def rates_picture(draws=3, sizes=(1, 2, 4, 8, 64)):
     axes = still.subplots()
     plots.spread(axes, sizes, values[:, :, 0], "", VALIDATION, "-", "s")
     plots.spread(axes, sizes, values[:, :, 1], "", TRAINING, "--", "o")
-    axes.plot(sizes, np.mean([[stable_rate(scene, size) for size in sizes] for scene in scenes], axis=0), "k:")
     for place, words, color in (
-        ((1.4, 0.52), "half of the seeds end lower than they began (dotted: the theory below)", VALIDATION),
+        ((1.4, 0.52), "half of the seeds do not diverge", VALIDATION),
         ((6, 0.17), "half of the seeds end within 10 % of the lowest loss", TRAINING),
     ):
         axes.text(*place, words, color=color)
@@ -176,7 +175,7 @@ def rates_picture(draws=3, sizes=(1, 2, 4, 8, 64)):
     axes.grid()
     down, near = np.median(values[:, [0, sizes.tolist().index(8), -1]], axis=0).T
     still.alt = (
-        f"Highest rate at batch sizes 1, 8 and {N}: to end lower than it began {down[0]:.2f}, {down[1]:.2f} and "
+        f"Highest rate at batch sizes 1, 8 and {N}: not to diverge {down[0]:.2f}, {down[1]:.2f} and "
         f"{down[2]:.2f}; to end within 10 % of the lowest loss {near[0]:.2f}, {near[1]:.2f} and {near[2]:.2f}."
     )
     return still
