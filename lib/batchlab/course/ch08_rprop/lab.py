@@ -4,7 +4,7 @@ import numpy as np
 import optax
 
 from ... import measure, process
-from ...live import Live, Menu, Steps, Tick, columns, running_loop
+from ...live import Live, Menu, Steps, Tick, View, columns, running_loop
 from . import views
 from .rules import one_in_ten, rprop
 
@@ -91,7 +91,7 @@ class SignLab(Live):
         """The losses along the epochs, and where they end."""
         left, right = columns(figure, (1.1, 1), left=0.72, right=0.2, top=0.4, bottom=0.55)
         self._curves, self._last = views.losses(left, EPOCHS), views.last_losses(right, self.n, EPOCHS)
-        return [self._curves, self._last]
+        return [View([*self._curves.artists, *self._last.artists], None)]  # one, since both can be seen while locked
 
     def show(self):
         """Bring the views up to date."""
@@ -101,7 +101,8 @@ class SignLab(Live):
         ends = {}
         for rule in rules:
             sizes = [one for one in SIZES if (data, rule, one) in self._ends]
-            ends[rule] = np.array(sizes), np.array([self._ends[data, rule, one][self.best(rule, one), :, -1] for one in sizes])  # fmt: skip
+            last = [self._ends[data, rule, one][self.best(rule, one), :, -1] for one in sizes]
+            ends[rule] = np.array(sizes), np.array(last)
         self._last.update(ends, size)
 
     def facts(self):
@@ -133,7 +134,7 @@ class SignLab(Live):
 
 
 def _losses(sweep):
-    """The training loss of each run of one batch size after each epoch: (rates, seeds, epochs + 1), infinite once lost."""
+    """The training loss of each run of one batch size after each epoch: (rates, seeds, epochs + 1), inf once lost."""
     losses = np.full((*sweep.learning_rates.shape, SEEDS, EPOCHS + 1), np.inf)[0]
     for rate, row in zip(sweep.learning_rates[0].tolist(), losses, strict=True):
         for seed, line in zip(sweep.seeds.tolist(), row, strict=True):

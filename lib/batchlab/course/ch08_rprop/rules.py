@@ -20,11 +20,12 @@ def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_st
     """Rprop: each weight has a step d of its own, and goes against the sign of its gradient g.
 
     Where g has the sign it had before, d <- min(eta_plus d, max_step_size) and w <- w - d sign(g). Where it has the
-    other one, d <- max(eta_minus d, min_step_size), and what the weight does then is the `change`: "back" takes its last
-    step back (Riedmiller and Braun 1993, https://doi.org/10.1109/ICNN.1993.298623), "wait" waits for one iteration
-    ("iRprop-" of Igel and Huesken 2003, https://doi.org/10.1016/S0925-2312(01)00700-7, which PyTorch has), "go" makes
-    the shorter step ("Rprop-"). The first step is `learning_rate`. `optax.rprop` keeps the steps of "wait", but up to
-    optax 0.2.8 it hands out each of them one iteration late, https://github.com/google-deepmind/optax/pull/1725.
+    other one, d <- max(eta_minus d, min_step_size), and the weight does one of three things, the `change`. "back" takes
+    its last step back: Riedmiller and Braun 1993, https://doi.org/10.1109/ICNN.1993.298623. "wait" waits for one
+    iteration: "iRprop-" of Igel and Huesken 2003, https://doi.org/10.1016/S0925-2312(01)00700-7, which PyTorch has.
+    "go" makes the shorter step: "Rprop-". The first step is `learning_rate`. `optax.rprop` keeps the steps of "wait",
+    but up to optax 0.2.8 it hands out each of them one iteration late,
+    https://github.com/google-deepmind/optax/pull/1725.
 
     >>> follow(rprop(0.01), (1.0, 1.0, -1.0, -1.0)).round(4).tolist()
     [-0.01, -0.022, -0.022, -0.016]

@@ -51,7 +51,6 @@ def bowls_picture():
     still, said = Still("", height=3.4), []
     rates = np.geomspace(0.01, 1.96, 60)
     for axes, (name, (curvature, start)) in zip(still.subplots(1, 2, sharey=True), bowls().items(), strict=True):
-        gd = np.array([left_by(optax.sgd(rate), curvature, start) for rate in rates[::6]])
         gd = np.array([np.sum(curvature * (start * (1 - rate * curvature) ** 100) ** 2, axis=1) for rate in rates])
         gd = np.maximum(gd / np.sum(curvature * start**2, axis=1), 1e-14)
         signs = np.tile(left_by(rprop(0.01), curvature, start), (2, 1))
@@ -61,15 +60,15 @@ def bowls_picture():
         axes.set(xscale="log", yscale="log", ylim=(1e-15, 10), xlabel="learning rate of GD", title=name)
         axes.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
         axes.grid()
-    axes.text(0.012, 0.02, "GD", color=RULES["SGD"])
-    axes.text(0.012, 1e-9, "Rprop, first step 0.01", color=RULES["Rprop"])
+        axes.text(0.012, 0.006, "GD", color=RULES["SGD"])
+        axes.text(0.012, 3e-10, "Rprop, first step 0.01", color=RULES["Rprop"])
     still.figure.axes[0].set_ylabel("share of the loss that is left")
     still.alt = "Share of the loss that is left after 100 updates, median of ten bowls. " + "; ".join(said) + "."
     return still
 
 
 def epochs_to(problem, optimizer, rates, seeds=5):
-    """Epochs of full batches to a training loss of TARGET, at the best of these rates: (seeds,), infinite if over 600."""
+    """Epochs of full batches to a loss of TARGET, at the best of these rates: (seeds,), infinite if over EPOCHS."""
     settings = {"batch_sizes": [len(problem.x)], "learning_rates": rates, "hidden": (8,), "seeds": seeds}
     sweep = measure.sweep(
         problem, optimizer=optimizer, num_epochs=EPOCHS, target={"train_loss": TARGET}, progress=False, **settings
@@ -84,7 +83,7 @@ TUNED = {  # a rule, and the rates of which it takes the best
 }
 
 
-def units(draws=2):
+def units(draws=3):
     """Problems whose inputs have units that differ by a factor: {what is said: [problems]}."""
     made = {}
     for ratio in (1, 10, 100, 1000):
@@ -94,8 +93,8 @@ def units(draws=2):
     return made | {"wine, standardised": [wine()], "wine, in its own units": [wine(standardised=False)]}
 
 
-def units_picture(draws=2):
-    """Epochs to a training loss of TARGET on full batches: GD, Rprop and Adam, on data in several units, as a `Still`."""
+def units_picture(draws=3):
+    """Epochs of full batches to a loss of TARGET: GD, Rprop and Adam, on data in several units, as a `Still`."""
     problems, said = units(draws), []
     still = Still("", height=4.0)
     axes = still.subplots()
@@ -158,12 +157,10 @@ def _of_loss(axes):
 
 
 def losses(axes, epochs):
-    """Training loss along the epochs; `update(all_rates, best, batch_size)`: {rule: (r, e)}, {rule: row of the best}."""
+    """Training loss along the epochs; `update({rule: (rates, epochs + 1)}, {rule: which is best}, batch_size)`."""
     looks = list(zip(RULES.items(), STYLES, strict=True))
     others = axes.plot([], [], color=RULES["SGD"], linewidth=0.8, alpha=0.45)[0]
-    lines = {
-        name: axes.plot([], [], color=color, linewidth=2.2, linestyle=style)[0] for (name, color), style in looks
-    }
+    lines = {name: axes.plot([], [], color=color, linewidth=2.2, linestyle=style)[0] for (name, color), style in looks}
     heading = axes.text(0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize=11.5)
     _of_loss(axes)
     axes.set(xlim=(0, epochs), xlabel="epoch")
@@ -186,7 +183,7 @@ def last_losses(axes, n, epochs):
     wide = axes.figure.get_figwidth() >= NARROW
     lines, bars = {}, {}
     for (name, color), style, marker in zip(RULES.items(), STYLES, "os^", strict=True):
-        label = name if name == "Rprop" else f"{name}, best rate"
+        label = {"SGD": "SGD, best rate", "Rprop": "Rprop"}.get(name)
         bars[name] = axes.plot([], [], color=color, linewidth=5, alpha=0.3, solid_capstyle="butt")[0]
         look = {"marker": marker, "markersize": 5, "linewidth": 1.4, "linestyle": style}
         lines[name] = axes.plot([], [], color=color, label=label, **look)[0]
@@ -197,6 +194,7 @@ def last_losses(axes, n, epochs):
     axes.minorticks_off()
     axes.set_title(f"after {epochs} epochs")
     axes.legend(loc="lower left", borderaxespad=0.1, handlelength=2.4, bbox_to_anchor=(0, 0.04) if wide else None)
+    third = axes.text(0.98, 0.97, "", color=RULES["RMSprop"], ha="right", va="top", transform=axes.transAxes)
 
     def update(ends, batch_size):
         for name, line in lines.items():
@@ -207,5 +205,6 @@ def last_losses(axes, n, epochs):
             gaps = np.full(len(sizes), np.nan)
             bars[name].set_data(np.repeat(sizes, 3), np.stack([low, high, gaps], axis=1).ravel())
         now.set_xdata([batch_size, batch_size])
+        third.set_text("dotted: RMSprop, best rate" if "RMSprop" in ends else "")
 
-    return View([now, *bars.values(), *lines.values()], update)
+    return View([now, *bars.values(), *lines.values(), third], update)
