@@ -838,7 +838,7 @@ def test_s09_rprop_where_units_differ_and_gd_where_they_do_not(verdict):
             )
     unequal = ["one in ten, units differ 100-fold", "one in ten, units differ 1,000-fold", "wine, in its own units"]
     for name in unequal:
-        # Full batches to a loss of 0.1, GD at the best of seven rates: not within 600 epochs with any start on any draw.
+        # Full batches to a loss of 0.1, GD at the best of seven rates: never within 600 epochs.
         assert not np.isfinite(epochs[name, "GD"]).any()
         # Rprop, untuned, within 200 with every start; at 1,000-fold with three in four (two of 15 never arrive).
         arrived = np.mean(epochs[name, "Rprop"] < 200)
@@ -861,7 +861,8 @@ def test_s09_rprop_where_units_differ_and_gd_where_they_do_not(verdict):
         f"full batch, inputs in units 100-fold apart: Rprop reaches a loss of 0.1 in "
         f"≈ {np.median(epochs[unequal[0], 'Rprop']):.0f} epochs, GD at the best of 7 rates not in 600; standardised: "
         f"≈ {signs:.0f} against ≈ {gd:.0f} on one dataset, ≈ {np.median(wine[1]):.0f} against "
-        f"≈ {np.median(wine[0]):.1f} on another; batch size 1: its loss rises from ≈ {np.median(start):.2f} to ≈ {np.median(late):.1f}",
+        f"≈ {np.median(wine[0]):.1f} on another; batch size 1: its loss rises from "
+        f"≈ {np.median(start):.2f} to ≈ {np.median(late):.1f}",
     )
 
 

@@ -61,7 +61,7 @@ def bowls_picture():
         axes.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
         axes.grid()
         axes.text(0.012, 0.006, "GD", color=RULES["SGD"])
-        axes.text(0.012, 3e-10, "Rprop, first step 0.01", color=RULES["Rprop"])
+        axes.text(0.012, 3e-11, "Rprop", color=RULES["Rprop"])
     still.figure.axes[0].set_ylabel("share of the loss that is left")
     still.alt = "Share of the loss that is left after 100 updates, median of ten bowls. " + "; ".join(said) + "."
     return still
