@@ -192,40 +192,50 @@ def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size, verdict):
 
 @pytest.fixture(scope="module")
 def line():
-    """The straight line of the chapter: its surface, and its lowest loss."""
+    """The straight line of the chapter: its surface, its lowest loss, and its minimum."""
     scene, minima = ch02_descend.surface("straight line")
-    return scene, float(scene.losses(minima)[0])
+    return scene, float(scene.losses(minima)[0]), minima
 
 
-def distances(scene, batch_size, learning_rate):
-    """How far twenty seeds travel in one epoch: along the path, and from its start to its end."""
-    run = scene.fit(batch_size=batch_size, learning_rate=learning_rate, num_epochs=1, seeds=20)
-    path = ch02_descend.path(run)
-    return np.linalg.norm(np.diff(path, axis=1), axis=-1).sum(axis=1), np.linalg.norm(path[:, -1] - path[:, 0], axis=-1)
-
-
-def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line, verdict):
-    sizes = [1, 2, 4, 8, 16, 32, 64]
-    travelled, moved = zip(*[distances(line[0], size, 0.05) for size in sizes], strict=True)
-    # With every doubling of the batch the path of an epoch is shorter by at least 15 %; from 1 to 64 by a factor 8.
-    assert all(np.median(fewer) > 1.15 * np.median(more) for fewer, more in itertools.pairwise(travelled))
-    assert np.median(travelled[0]) > 8 * np.median(travelled[-1])
-    # Nor does a larger batch come further from the start as the crow flies.
-    assert all(np.median(fewer) > np.median(more) for fewer, more in itertools.pairwise(moved))
-    ratio = np.median(travelled[0]) / np.median(travelled[-1])
-    verdict("S12", f"the path of an epoch is ≈ {ratio:.0f} times as long at batch size 1 as at 64, at the same rate")
+@pytest.mark.parametrize("name", ch02_descend.FACTORIES)
+def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line, name, verdict):
+    # At one rate, so low that no batch size arrives within the epoch: from 1 to 64 each doubling of the batch shortens
+    # the displacement by 30 % or more, for SGD, momentum and Adam, with every seed.
+    optimizer, sizes = ch02_descend.FACTORIES[name], (1, 2, 4, 8, 16, 32, 64)
+    rate = {"SGD": 0.005, "momentum 0.9": 0.0005, "Adam": 0.02}[name]
+    path, moved = zip(*[ch02_descend.distances(line[0], size, rate, optimizer) for size in sizes], strict=True)
+    assert all(more.min() > 1.4 * fewer.max() for more, fewer in itertools.pairwise(moved))
+    assert np.median(moved[0]) > 20 * np.median(moved[-1])
+    if name == "SGD":
+        # At ten times the rate batch size 1 arrives within the epoch: from there only the zigzag grows.
+        path, moved = zip(*[ch02_descend.distances(line[0], size, 0.05) for size in sizes], strict=True)
+        assert np.median(path[0]) > 2 * np.median(moved[0])
+        assert np.median(moved[0]) < 1.1 * np.median(moved[1])
+        along, across = (np.median(one[0]) / np.median(one[-1]) for one in (path, moved))
+        verdict(
+            "S12",
+            f"at one rate an epoch of B = 1 goes ≈ {along:.0f} times as far along its path as one of B = 64, and "
+            f"≈ {across:.1f} times from start to end, since it has arrived by then",
+        )
 
 
 def test_s12_not_if_the_rate_grows_with_the_batch(line):
-    # The other side of the condition: at rate 0.002 B an epoch is as long for every batch size, within a factor 1.4.
-    travelled = [np.median(distances(line[0], size, 0.002 * size)[0]) for size in (1, 2, 4, 8, 16, 32, 64)]
-    assert max(travelled) < 1.4 * min(travelled)
+    # The other side of the condition: at a rate proportional to B the displacement of an epoch is the same for every
+    # batch size, within a factor 1.4, under SGD and Adam. Under momentum it is not.
+    spread = {}
+    for name, optimizer in ch02_descend.FACTORIES.items():
+        moved = [
+            np.median(ch02_descend.distances(line[0], size, 0.001 * size, optimizer)[1]) for size in (1, 4, 16, 64)
+        ]
+        spread[name] = max(moved) / min(moved)
+    assert spread["SGD"] < 1.4
+    assert spread["Adam"] < 1.4
+    assert spread["momentum 0.9"] > 2
 
 
 def late_excess(line, **settings):
     """How far the loss of twenty seeds lies above the lowest, mean over epochs 200 to 400: (20,)."""
-    run = line[0].fit(num_epochs=400, seeds=20, **settings)
-    return run.train_loss[:, 200:].mean(axis=1) - line[1]
+    return ch02_descend.late_excess(line[0], line[2], **settings)
 
 
 def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
@@ -233,8 +243,13 @@ def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
     floor = late_excess(line, batch_size=1)
     assert floor.min() > 0.05 * line[1]
     assert late_excess(line, batch_size=64).max() < 1e-4
-    # The floor is made by the rate: half the rate, hardly more than half the floor.
-    assert np.median(late_excess(line, batch_size=1, learning_rate=0.025)) < 0.6 * np.median(floor)
+    # The rate and the batch size make the floor: at half the rate less than half, at B = 8 less than a tenth.
+    assert late_excess(line, batch_size=1, learning_rate=0.025).max() < 0.6 * floor.min()
+    assert late_excess(line, batch_size=8).max() < 0.1 * floor.min()
+    # Nor is it SGD's alone: under momentum and Adam the floor of B = 1 rises with the rate, too.
+    for optimizer in (ch02_descend.FACTORIES["momentum 0.9"], ch02_descend.FACTORIES["Adam"]):
+        low, high = (late_excess(line, batch_size=1, learning_rate=rate, optimizer=optimizer) for rate in (0.01, 0.03))
+        assert high.min() > 2 * low.max()
 
 
 def test_s14_a_decayed_rate_converges(line, verdict):
@@ -250,21 +265,26 @@ def test_s14_a_decayed_rate_converges(line, verdict):
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_s18_gd_ends_in_the_minimum_nearest_its_start(seed):
-    scene = ch02_descend.two_bumps(seed=seed)
-    minima = scene.minima()
-    starts, reached = ch02_descend.basins(scene, minima, shape=(12, 6))
-    apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
-    # Every start ends in a minimum: most in the nearest, and all that are twice as far from the other one.
-    assert (reached >= 0).all()
-    nearest = apart.argmin(axis=1)
-    assert np.mean(reached == nearest) > 0.85
-    clear = apart.min(axis=1) < 0.5 * apart.max(axis=1)
-    assert (reached == nearest)[clear].all()
-    # So many starts end in a minimum that is a good deal poorer than the other.
-    assert np.mean(reached == 1) > 0.25
-    assert scene.losses(minima[1]) > 1.3 * scene.losses(minima[0])
+def test_s18_gd_ends_in_the_minimum_of_its_basin_and_not_always_in_the_nearest():
+    for seed in range(5):
+        scene = ch02_descend.two_bumps(seed=seed)
+        minima = scene.minima()
+        starts, reached = ch02_descend.basins(scene, minima)
+        # Every start ends in a minimum, and it is the basin that decides: at half the rate and at five times the
+        # rate all end in the same one.
+        assert (reached >= 0).all()
+        for factor, updates in ((0.5, 1000), (5, 500)):
+            rate = factor * scene.learning_rate
+            assert (ch02_descend.basins(scene, minima, rate, updates)[1] == reached).all()
+        # It is not the distance: 1 to 15 % of the starts on each draw end in the minimum that is further away.
+        away = ch02_descend.strays(minima, starts, reached)
+        assert 0.01 < away.mean() < 0.15
+        # Only starts that are twice as near to one all end there.
+        apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
+        assert not away[apart.min(axis=1) < 0.5 * apart.max(axis=1)].any()
+        # So many starts end in a minimum that is a good deal poorer than the other.
+        assert np.mean(reached == 1) > 0.25
+        assert scene.losses(minima[1]) > 1.3 * scene.losses(minima[0])
 
 
 def test_s18_on_a_convex_loss_the_start_does_not_matter(line):
@@ -273,20 +293,41 @@ def test_s18_on_a_convex_loss_the_start_does_not_matter(line):
     assert (reached == 0).all()
 
 
+def test_s19_the_rate_of_sgd_must_be_lower_to_end_near_the_minimum_and_not_to_stay_finite():
+    rates = np.geomspace(0.05, 0.6, 32)
+    for seed in range(3):
+        scene = ch02_descend.straight_line(seed=seed)
+        (sgd, near), (_, near_8), (gd, near_64) = (
+            ch02_descend.highest_rates(scene, size, rates) for size in (1, 8, 64)
+        )
+        # To end within 10 % of the lowest loss SGD needs a rate three times lower than GD, or more; 8 lies between.
+        assert 3 * near < near_64
+        assert near < near_8 < near_64
+        # On a line of two parameters it diverges where GD does, within a sixth: neither at a 64th of that rate (in
+        # proportion to B) nor at an eighth (to its root), nor where the steepest sample alone would, 2 / curvature.
+        assert sgd == pytest.approx(gd, rel=1 / 6)
+        steepest = 2 * (scene.problem.x.max() ** 2 + 1)
+        assert sgd > 1.7 * 2 / steepest
+
+
+LINEAR = bl.Model(lambda key: jax.numpy.zeros(32), lambda params, x: (x @ params)[:, None])
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_s19_the_rate_of_sgd_must_be_lower(seed):
-    scene = ch02_descend.straight_line(seed=seed)
-    lowest = scene.losses(scene.minima())[0]
-    rates, stable, close = np.geomspace(0.02, 1, 35), {}, {}
-    for batch_size in (1, 64):
-        settings = {"batch_size": batch_size, "num_epochs": 60, "seeds": 10}
-        losses = [scene.fit(learning_rate=rate, **settings).train_loss for rate in rates]
-        stable[batch_size] = max(r for r, loss in zip(rates, losses, strict=True) if (loss[:, -1] < loss[:, 0]).all())
-        near = [np.median(loss[:, -20:]) < 1.1 * lowest for loss in losses]
-        close[batch_size] = max(rates[near])
-    # The largest rate at which all ten seeds come down at all, and the largest that comes within 10 % of the lowest.
-    assert stable[1] < 0.8 * stable[64]
-    assert close[1] < 0.4 * close[64]
+def test_s19_with_many_weights_sgd_diverges_at_a_lower_rate_than_gd(seed):
+    # The other side: with 32 inputs a sample's loss is far steeper than the mean of all, in a direction of its own.
+    # There SGD diverges below a quarter of GD's rate, at any noise.
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(64, 32)).astype(np.float32)
+    rates, highest = np.geomspace(0.005, 1, 24), {}
+    for noise in (0.0, 0.5):
+        y = (x @ rng.normal(size=(32, 1)) + noise * rng.normal(size=(64, 1))).astype(np.float32)
+        problem = bl.data.Problem(x, y, x, y, name="many inputs")
+        for size in (1, 64):
+            settings = {"model": LINEAR, "batch_size": size, "num_epochs": 60, "seeds": 5}
+            runs = [bl.fit(problem, learning_rate=rate, **settings).train_loss for rate in rates]
+            highest[size] = rates[[np.mean(loss[:, -1] < 100 * loss[:, 0]) >= 0.5 for loss in runs]].max()
+        assert 4 * highest[1] < highest[64]
 
 
 # ---- chapter 04 ------------------------------------------------------------------------------------------------------
@@ -916,21 +957,16 @@ def test_s11_larger_batches_use_the_hardware_better_until_saturation(verdict):
 
 # ---- chapter 08 ------------------------------------------------------------------------------------------------------
 
-RATES_OF_GD = np.geomspace(0.01, 10, 13)
-FULL = {"hidden": (8,), "batch_size": 100, "num_epochs": 200, "seeds": 10}
 
+def last_ten(problem, optimizer, rates):
+    """Training loss of ten starts at batch size 1, before training and in the last ten of 50 epochs: (10,), (10,).
 
-def best_of_gd(problem):
-    """Training loss of GD after 200 epochs, each of ten starts at the best of 13 rates: (10,)."""
-    ends = [bl.fit(problem, learning_rate=rate, **FULL).train_loss[:, -1] for rate in RATES_OF_GD]
-    return np.nanmin(ends, axis=0)
-
-
-def last_ten(problem, optimizer, learning_rate):
-    """Training loss of ten starts at batch size 1, before training and in the last ten of 50 epochs: (10,), (10,)."""
-    settings = FULL | {"batch_size": 1, "num_epochs": 50}
-    loss = bl.fit(problem, optimizer=optimizer, learning_rate=learning_rate, **settings).train_loss
-    return loss[:, 0], np.median(loss[:, -10:], axis=1)
+    At the best of the rates, by the median.
+    """
+    settings = {"hidden": (8,), "batch_size": 1, "num_epochs": 50, "seeds": 10, "optimizer": optimizer}
+    losses = [bl.fit(problem, learning_rate=rate, **settings).train_loss for rate in rates]
+    late = min((np.median(loss[:, -10:], axis=1) for loss in losses), key=np.median)
+    return losses[0][:, 0], late
 
 
 def test_s09_full_gradients_differ_in_size_by_decades():
@@ -944,55 +980,68 @@ def test_s09_full_gradients_differ_in_size_by_decades():
         assert bl.measure.decades(gradient, middle=1.0) > 3.5
 
 
-def test_s09_rprop_where_one_global_rate_is_hard_to_choose(verdict):
-    faster = []
-    for seed in range(3):
-        problem = ch08_rprop.one_in_ten(seed=seed)
-        gd = best_of_gd(problem)
-        for rule in (ch08_rprop.rprop, optax.rprop):
-            loss = bl.fit(problem, optimizer=rule, learning_rate=0.01, **FULL).train_loss
-            # Full batches, the same epochs, 30 runs: even against the best of 13 rates for each start Rprop, with one
-            # and the same first step, ends at less than a third of the loss (5 times lower by the book, 3.9 as in
-            # Optax 0.2.8), and is there in a third of the epochs (42 of 200 at most).
-            assert (loss[:, -1] < gd / 3).all()
-            epochs = np.argmax(loss <= gd[:, None], axis=1)
-            assert epochs.max() < 200 / 3
-            if rule is ch08_rprop.rprop:
-                faster.append(epochs)
-    # The other side: at batch size 1, Rprop on the last of these ends far above where it began; SGD does not.
-    start, late = last_ten(problem, ch08_rprop.rprop, 0.01)
-    share = 200 / np.median(faster)
+def test_s09_it_is_curvature_and_not_the_size_of_gradients_that_makes_one_rate_hard_to_choose():
+    bowls, rates = ch08_rprop.bowls(draws=20), np.geomspace(0.01, 1.96, 12)
+    gd = {name: [ch08_rprop.left_by(optax.sgd(rate), *bowl) for rate in rates] for name, bowl in bowls.items()}
+    # Gradients a thousandfold apart, one curvature: any rate in a tenfold range leaves less than a millionth.
+    wide = np.max(gd["gradients differ"], axis=1) < 1e-6
+    assert rates[wide].max() / rates[wide].min() > 10
+    # All gradients of one size, curvatures a thousandfold apart: with each draw every rate leaves a fifth or more.
+    assert np.min(gd["curvatures differ"]) > 0.2
+    # Rprop, with one first step, is at the bottom of both.
+    for bowl in bowls.values():
+        assert ch08_rprop.left_by(ch08_rprop.rprop(0.01), *bowl).max() < 1e-6
+
+
+def test_s09_rprop_where_units_differ_and_gd_where_they_do_not(verdict):
+    epochs = {}
+    for name, problems in ch08_rprop.views.units(draws=3).items():
+        for rule, (optimizer, rates) in ch08_rprop.views.TUNED.items():
+            epochs[name, rule] = np.concatenate(
+                [ch08_rprop.epochs_to(problem, optimizer, rates) for problem in problems]
+            )
+    unequal = ["one in ten, units differ 100-fold", "one in ten, units differ 1,000-fold", "wine, in its own units"]
+    for name in unequal:
+        # Full batches to a loss of 0.1, GD at the best of seven rates: never within 600 epochs.
+        assert not np.isfinite(epochs[name, "GD"]).any()
+        # Rprop, untuned, within 200 with every start; at 1,000-fold with three in four (two of 15 never arrive).
+        arrived = np.mean(epochs[name, "Rprop"] < 200)
+        assert arrived == 1 or (name == unequal[1] and arrived > 0.75)
+        # So does Adam at its best rate, within 600 and with half of the starts or more.
+        assert np.median(epochs[name, "Adam"]) < 600
+    # The other side: with standardised inputs GD takes less than four times as long on the one dataset, and less than
+    # half as long on the other.
+    alike = epochs["one in ten, standardised", "GD"], epochs["one in ten, standardised", "Rprop"]
+    assert 1 < np.median(alike[0]) / np.median(alike[1]) < 4
+    wine = epochs["wine, standardised", "GD"], epochs["wine, standardised", "Rprop"]
+    assert 2 * wine[0].max() < wine[1].min()
+    # Units hardly matter to Rprop: a factor of 1,000 costs less than a factor of 3.
+    assert np.median(epochs["one in ten, units differ 1,000-fold", "Rprop"]) < 3 * np.median(alike[1])
+    # At batch size 1, Rprop ends far above where it began.
+    start, late = last_ten(ch08_rprop.one_in_ten(), ch08_rprop.rprop, [0.01])
+    gd, signs = (np.median(epochs["one in ten, standardised", rule]) for rule in ("GD", "Rprop"))
     verdict(
         "S9",
-        f"full batch: Rprop is ≈ {share:.1f} times as fast as GD at the best of 13 rates; batch size 1: its loss rises "
-        f"from ≈ {np.median(start):.2f} to ≈ {np.median(late):.1f}",
+        f"full batch, inputs in units 100-fold apart: Rprop reaches a loss of 0.1 in "
+        f"≈ {np.median(epochs[unequal[0], 'Rprop']):.0f} epochs, GD at the best of 7 rates not in 600; standardised: "
+        f"≈ {signs:.0f} against ≈ {gd:.0f} on one dataset, ≈ {np.median(wine[1]):.0f} against "
+        f"≈ {np.median(wine[0]):.1f} on another; batch size 1: its loss rises from "
+        f"≈ {np.median(start):.2f} to ≈ {np.median(late):.1f}",
     )
 
 
-def test_s09_standardised_inputs_let_gd_catch_up():
-    # The other side of the condition: with inputs of one size GD at its best rate ends at less than half of the loss.
-    for seed in range(3):
-        apart = [ch08_rprop.one_in_ten(seed=seed, **scales) for scales in ({}, {"scales": (1.0,) * 4})]
-        as_they_come, standardised = (np.median(best_of_gd(problem)) for problem in apart)
-        assert standardised < as_they_come / 2
-
-
 def test_s09_nine_and_one_cancel_under_sgd_and_not_under_rprop():
-    cycles = ch08_rprop.NINE_AND_ONE * 5
-    follow = ch08_rprop.follow
+    cycles, follow = ch08_rprop.NINE_AND_ONE * 5, ch08_rprop.follow
     # SGD is back after every cycle, to float32. The large gradient comes last.
     assert np.abs(follow(optax.sgd(0.01), cycles)[9::10]).max() < 1e-8
-    waits, goes_on, late = (follow(rule, cycles)[[9, 49]] for rule in (
-        ch08_rprop.rprop(0.01), ch08_rprop.rprop(0.01, wait=False), optax.rprop(0.01)))  # fmt: skip
-    # With a first step of 0.01 every Rprop drifts; the -0.2 and -1.1 that are often quoted are of the one that makes
-    # the halved step.
-    np.testing.assert_allclose(goes_on, [-0.19, -1.08], atol=0.005)
-    np.testing.assert_allclose(waits, [-0.21, -8.13], atol=0.005)
-    assert (late < [-0.15, -6]).all()
-    # In any order: 200 shuffles of each cycle, all but a few drift the same way.
-    shuffles = np.random.default_rng(0).permuted(np.tile(ch08_rprop.NINE_AND_ONE, (5, 200, 1)), axis=2)
-    ends = follow(ch08_rprop.rprop(0.01), shuffles.transpose(0, 2, 1).reshape(50, 200))[-1]
-    assert np.mean(ends < -0.1) > 0.95
+    # With a first step of 0.01 every Rprop drifts; the -0.2 and -1.1 that are often quoted are of the one that goes on
+    # with the halved step.
+    for change, ends in {"go": [-0.19, -1.08], "wait": [-0.21, -8.13], "back": [-0.16, -6.45]}.items():
+        np.testing.assert_allclose(follow(ch08_rprop.rprop(0.01, change=change), cycles)[[9, 49]], ends, atol=0.006)
+        # In any order: 200 shuffles of each cycle, all but a few drift the same way.
+        shuffles = np.random.default_rng(0).permuted(np.tile(ch08_rprop.NINE_AND_ONE, (5, 200, 1)), axis=2)
+        ends = follow(ch08_rprop.rprop(0.01, change=change), shuffles.transpose(0, 2, 1).reshape(50, 200))[-1]
+        assert np.mean(ends < -0.1) > 0.95
     # RMSprop keeps a little of it: after the first cycle less than 0.02 in each.
     drift = follow(optax.rmsprop(0.01), cycles)[[9, 49]]
     assert abs(drift[1] - drift[0]) / 4 < 0.02
@@ -1002,21 +1051,21 @@ def test_s09_rprop_drifts_away_on_single_samples_of_a_network():
     for seed in range(3):
         problem = ch08_rprop.one_in_ten(seed=seed)
         for rule in (ch08_rprop.rprop, optax.rprop):
-            start, late = last_ten(problem, rule, 0.01)
+            start, late = last_ten(problem, rule, [0.01])
             # With every start the loss ends above 3 times what it was before training.
             assert (late > 3 * start).all()
-        # SGD and RMSprop, on the same batches, come down to less than 0.4 of it, with every start.
-        for rule, rate in ((optax.sgd, 0.03), (optax.rmsprop, 0.01)):
-            start, late = last_ten(problem, rule, rate)
+        # SGD and RMSprop, on the same batches and tuned for them, come down to less than 0.4 of it, with every start.
+        for rule, rates in ((optax.sgd, (0.01, 0.03, 0.1)), (optax.rmsprop, (0.003, 0.01, 0.03))):
+            start, late = last_ten(problem, rule, rates)
             assert late.max() < 0.4 * np.median(start)
 
 
 def test_s09_where_signs_are_evenly_mixed_rprop_freezes():
     for seed in range(3):
-        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), ch08_rprop.rprop, 0.01)
-        # Neither away nor down: in the median within 15 % of the start, where SGD comes below 0.7 of it.
+        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), ch08_rprop.rprop, [0.01])
+        # Neither away nor down: in the median within 15 % of the start, where a tuned SGD comes below 0.75 of it.
         assert abs(np.median(late / start) - 1) < 0.15
-        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), optax.sgd, 0.03)
+        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), optax.sgd, (0.01, 0.03, 0.1))
         assert np.median(late / start) < 0.75
 
 
