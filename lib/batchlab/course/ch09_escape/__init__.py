@@ -1,6 +1,6 @@
 """Chapter 9, escape a poor minimum: a wheel with a bumpy loss."""
 
-from . import exercise
+from . import accuracy, exercise
 from .accuracy import accuracies, differences
 from .bumps import NOISES, descend, ends, escapes, escapes_by_rate, nearest_share, wheel
 from .lab import EscapeLab
@@ -10,6 +10,7 @@ __all__ = [
     "NOISES",
     "EscapeLab",
     "accuracies",
+    "accuracy",
     "descend",
     "differences",
     "ends",

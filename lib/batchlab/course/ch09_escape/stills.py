@@ -98,7 +98,7 @@ def slow(scenes):
     ]
     still = Still("", height=3.6)
     axes, said = still.subplots(), []
-    for (scene, size, name), (color, mark), up in zip(runs, SIZES.values(), (-20, -4, 10), strict=False):
+    for (scene, size, name), (color, mark), up in zip(runs, SIZES.values(), (-20, 10, 10), strict=False):
         run = scene.fit(2.6, seeds=1, batch_size=size, learning_rate=0.01, num_epochs=40)
         apart = [abs(run.params_at(epoch)[0, 0] - scene.minima[scene.good]) for epoch in range(41)]
         first = int(np.argmax(np.array(apart) < 0.1))
@@ -160,8 +160,9 @@ def shares_by_rate(found, scene):
             ha="right" if size == 1 else "left",
         )
         said.append(f"B = {size}: highest, {value[top]:.0%}, at {q[top] * size:.3g}")
-    for axes, name in zip(panels, ("learning rate", "learning rate / B"), strict=True):
-        axes.set(xscale="log", xlabel=name)
+    ticks = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    for axes, name, shown in zip(panels, ("learning rate", "learning rate / B"), (ticks, ticks[:3]), strict=True):
+        axes.set(xscale="log", xlabel=name, xticks=shown)
         axes.xaxis.set_major_formatter(plots.NUMBERS)
         axes.minorticks_off()
         _percent(axes, 1.06)
@@ -194,10 +195,10 @@ def gains(right, wrong, one_draw):
             y = np.arange(len(rows)) + 0.2 * (number - 1)
             axes.errorbar(mean, y, xerr=half, fmt=mark, color=color, label=name, elinewidth=1.5)
             told = ", ".join(f"{row} {m:+.1f} ± {h:.1f}" for row, m, h in zip(rows, mean, half, strict=True))
-            said.append(f"{wrongs:.0%} wrong labels, {name}: {told}")
+            said.append(f"{100 * wrongs:.0f} % wrong labels, {name}: {told}")
         axes.axvline(0, color="0.4", linewidth=1)
         axes.set(xlim=(-2.4, 2.4), ylim=(len(rows) - 0.5, -0.6), xlabel="gain on the full batch, percentage points")
-        axes.set_title("all labels right" if not wrongs else f"{wrongs:.0%} of the labels wrong")
+        axes.set_title("all labels right" if not wrongs else f"{100 * wrongs:.0f} % of the labels wrong")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
     panels[0].set_yticks(range(len(rows)), rows)
     still.alt = f"Validation accuracy minus that of the full batch, with 95 % intervals. {'; '.join(said)}."
