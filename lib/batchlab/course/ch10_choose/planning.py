@@ -35,7 +35,6 @@ RATES = 0.004 * 2.0 ** np.arange(11)  # of the probe
 UPDATES, SHORTEST, LONGEST = 300, 20, 300  # the probe's updates; bounds on its epochs
 FULL_UPDATES = 50  # of the full batch's probe
 WAY = 0.95  # of the way from the untrained loss to the lowest: there is the target
-FAR = 30  # epochs at least, in looking for the lowest validation loss of a choice
 SLOWER = 8  # the noise scale is looked up along a run of so much lower a rate: an epoch is then a small step
 PARTS = 4  # looks at the losses in an epoch
 LOOKS = 7  # at the noise scale along that run
@@ -44,7 +43,7 @@ GIVEN_UP, FEWEST, MANY = 6, 10, 400  # a run may take so many times the epochs t
 HARDLY = 0.98  # a lowest loss above this part of the untrained one is no learning
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
     """What a probe has found out about a problem, and what the rules make of it.
 
@@ -53,7 +52,8 @@ class Plan:
         hidden: widths of the hidden layers of the perceptron.
         start_loss, lowest_loss, target: validation loss untrained, lowest in the probe, and to be reached.
         start_scale: noise scale before training, median of the seeds.
-        scales: noise scale of each seed where half of the loss between start and target is gone.
+        scales: noise scale of each seed at the first epoch with half of the loss between start and target gone.
+        halves: the validation losses there.
         probe_size, probe_rate, probe_epochs: the probe's batch size, its best rate, and its epochs to the target.
         full_rate: the rate at which the full batch comes down quickest.
         ladder: epochs of the probe to the target at each of RATES, (rates, seeds), infinite where it was not reached.
@@ -69,6 +69,7 @@ class Plan:
     target: float
     start_scale: float
     scales: tuple[float, ...]
+    halves: tuple[float, ...]
     probe_size: int
     probe_rate: float
     probe_epochs: float
@@ -224,17 +225,19 @@ def probing(given, hidden=(32,)):
     while run.num_epochs < longest and not (run.val_loss.min(axis=1) <= half).all():
         run.train(1)
         yield
-    scales = []
+    looks = []
     for seed, at in enumerate(half_way(run.val_loss, half)):
-        scales.append(scale(jax.tree.map(lambda leaf: leaf[seed], run.params_at(at))))  # noqa: B023, used at once
+        leaves = jax.tree.map(lambda leaf: leaf[seed], run.params_at(at))  # noqa: B023, used at once
+        looks.append((scale(leaves), float(run.val_loss[seed, at])))
         yield
+    scales, halves = zip(*looks, strict=True)
     run.train(min(2 * run.num_epochs, longest) - run.num_epochs)
     path = []
     for epoch in np.unique(np.geomspace(1, run.num_epochs + 1, LOOKS).astype(int)) - 1:
         path.append((run.val_loss[0, epoch], scale(jax.tree.map(lambda leaf: leaf[0], run.params_at(epoch)))))
         yield
     full_rate = float(RATES[np.argmin(np.median(full_ladder, axis=1))])
-    found = start, lowest, target, float(np.median(begun)), tuple(scales), size, rate, epochs, full_rate
+    found = start, lowest, target, float(np.median(begun)), scales, halves, size, rate, epochs, full_rate
     notes = _notes(given, problem, lowest, float(np.median(scales)), rate)
     yield Plan(problem, tuple(hidden), *found, ladder, full_ladder, np.transpose(path), notes)
 
@@ -314,7 +317,6 @@ class Trial:
     Attributes:
         sweep: `Sweep` over `plan.sizes()` and `plan.rates()` to the target.
         to_target: `Sweep` of the choice alone, to the target.
-        long: `Sweep` of the choice alone, without a target, beyond the number of epochs.
     """
 
     def __init__(self, plan, batch_size, learning_rate, num_epochs, sweep=None):
@@ -331,9 +333,8 @@ class Trial:
         self.sweep = sweep or Sweep(problem, **grid, **common, target=target)
         most = max(self.num_epochs, *plan.most_epochs([self.batch_size]))
         self.to_target = Sweep(problem, **own, num_epochs=most, target=target)
-        self.long = Sweep(problem, **own, num_epochs=max(FAR, 3 * self.num_epochs))
 
-        self.parts = self.to_target, self.long, self.sweep
+        self.parts = self.to_target, self.sweep
 
     def work(self):
         """A generator that trains what is not finished and yields after each slice."""
@@ -392,13 +393,3 @@ class Trial:
         """
         lowest = self.costs().min()
         return float(self.epochs() ** 2 * self.per_epoch(self.batch_size) / lowest) if lowest < np.inf else math.nan
-
-    def early_stopping(self):
-        """Validation loss of the choice (medians of the seeds): after its epochs, at its lowest, and when that was."""
-        runs = [curve[:, 1] for curve in self.long.curves.values()]
-        length = max(map(len, runs))
-        runs = [np.append(run, np.full(length - len(run), np.inf)) for run in runs]  # a diverged run ends early
-        loss = np.median(np.where(np.isfinite(runs), runs, np.inf), axis=0)
-        when = self.long.epochs(self.batch_size, length)
-        best, end = int(np.argmin(loss)), int(np.searchsorted(when, self.num_epochs))
-        return float(loss[end]) if end < length else math.inf, float(loss[best]), float(when[best])
