@@ -230,9 +230,8 @@ def judgement(trial):
     size, rate, planned = trial.setting
     text = f"Committed: batch size {size}, rate {rate:.3g}, {planned} epochs. "
     if math.isfinite(trial.epochs()):
-        return (
-            text + f"It reached the target after {trial.epochs():.3g} epochs, at a cost of {views.times(trial.cost())}"
-        )
+        cost = views.times(trial.cost())
+        return text + f"It reached the target after {trial.epochs():.3g} epochs, at {cost} the lowest cost of the sweep"
     lost = trial.to_target.diverged.sum()
     text += f"Most of its runs did not reach the target within {int(trial.to_target.num_epochs[0])} epochs"
     return text + (f"; {lost} of {planning.SEEDS} diverged: lower the rate" if lost else "")
