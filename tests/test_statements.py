@@ -1072,27 +1072,30 @@ def test_s09_where_signs_are_evenly_mixed_rprop_freezes():
 # ---- chapter 09 ------------------------------------------------------------------------------------------------------
 
 
-def test_s18_gd_ends_in_the_minimum_of_its_own_basin(verdict):
-    grid, near = np.linspace(-0.5, 6.5, 113), []
+def test_s18_gd_ends_in_the_minimum_of_its_own_basin_which_need_not_be_the_nearest(verdict):
+    starts, near = np.linspace(-0.5, 6.5, 113), []
     for seed in range(5):
         scene = ch09_escape.wheel(seed)
         # Not on a top itself, which is known to the step of a grid, and where rounding decides.
-        starts = grid[np.abs(grid[:, None] - scene.tops).min(axis=1) > 0.01]
+        off = np.abs(starts[:, None] - scene.tops).min(axis=1) > 0.01
         own = scene.basin(starts)
         calm, higher, wild = ch09_escape.ends(scene, starts, np.array([0.02, 0.035, 0.25]), updates=600)
         # Below 1 / largest curvature (0.038 or more here) every start of every wheel ends in its own basin, whatever
-        # the rate is; those that have not come to rest after 600 updates are at most 3 of 113.
+        # the rate is; those that have not settled after 600 updates are at most 3 of 113.
         assert scene.curvature(scene.grid).max() < 1 / 0.035
         for ended in (calm, higher):
-            assert (ended == own)[ended >= 0].all()
+            assert (ended == own)[(ended >= 0) & off].all()
             assert np.sum(ended == -1) <= 3
-        # By distance the nearest minimum is the right one for most, and not for all: 80 to 99 %.
-        near.append(np.mean(calm == np.abs(starts[:, None] - scene.minima).argmin(axis=1)))
-        assert 0.8 < near[-1] < 0.99
-        # The other side of the condition: far above 2 / curvature a third of the starts or more come to rest nowhere.
+        # By distance the nearest minimum is the right one for most, and never for all: the share itself is bounded.
+        near.append(ch09_escape.nearest_share(scene, starts))
+        assert 0.8 < near[-1] < 0.95
+        # The other side of the condition: far above 2 / curvature a third of the starts or more settle nowhere.
         assert np.mean(wild == -1) > 0.33
-    share = f"{100 * np.mean(near):.0f} %"
-    verdict("S18", f"all starts on five wheels end in their own basin, for ≈ {share} that of the nearest minimum")
+    verdict(
+        "S18",
+        "on five wheels every start ends in its own basin at a low rate; only for "
+        f"≈ {100 * np.mean(near):.0f} % is that the nearest minimum",
+    )
 
 
 def test_s18_slow_on_much_data():
@@ -1114,43 +1117,53 @@ def test_s18_slow_on_much_data():
 @pytest.fixture(scope="module")
 def escapes():
     """How many of 200 descents from 1 turn a second end in the best basin: 512 updates, rate 0.02, three wheels."""
-    shares = {}
-    for seed, size in itertools.product(range(3), (1, 2, 64)):
-        scene = ch09_escape.wheel(seed)
-        run = scene.fit(1.0, seeds=200, batch_size=size, learning_rate=0.02, num_epochs=8 * size)
-        shares[seed, size, "batches"] = scene.share(run.params_at(8 * size)[:, 0])
-        for noise in ch09_escape.NOISES if size < 64 else ():
-            places = ch09_escape.descend(scene, np.ones(200), 0.02, batch_size=size, noise=noise)[:, -1]
-            shares[seed, size, noise] = scene.share(places)
-    return shares
+    return [ch09_escape.escapes(ch09_escape.wheel(seed), (1, 2, 4, 64)) for seed in range(3)]
 
 
 def test_s20_noise_leaves_the_poor_minimum_wherever_it_comes_from(escapes, verdict):
-    for seed in range(3):
-        batches, gaussian, redrawn, full = (
-            escapes[seed, size, kind]
-            for size, kind in ((1, "batches"), (1, "gaussian"), (1, "redrawn"), (64, "batches"))
-        )
+    for found in escapes:
         # 200 descents each. Batches of 1: over half end in the best basin, and so with noise of the same variance;
         # the full batch: none, in as many updates. The intervals lie far apart.
-        assert batches.low > 0.5
-        assert gaussian.low > 0.5
-        assert full.value == 0
-        assert full.high < 0.02
-        # Gaussian noise of the same variance: within 25 points. With the same shape: within 15, at B = 2 as well.
-        assert abs(gaussian.value - batches.value) < 0.25
-        assert abs(redrawn.value - batches.value) < 0.15
-        assert abs(escapes[seed, 2, "redrawn"].value - escapes[seed, 2, "batches"].value) < 0.2
-    # Where escapes are rarer the shape matters: on the three wheels together Gaussian noise escapes more often.
-    rarer = {kind: np.mean([escapes[seed, 2, kind].value for seed in range(3)]) for kind in ("gaussian", "batches")}
-    assert rarer["gaussian"] > rarer["batches"]
-    means = {kind: np.mean([escapes[seed, 1, kind].value for seed in range(3)]) for kind in ("gaussian", "batches")}
+        assert found["batches", 1].low > 0.5
+        assert found["gaussian", 1].low > 0.5
+        assert found["batches", 64].high < 0.02
+        # The shares fall with B: batches of 2 still bring a quarter or more, batches of 4 hardly any.
+        assert found["batches", 2].low > 0.2
+        assert found["batches", 4].high < 0.1
+    told = {
+        key: f"≈ {100 * min(found[key].value for found in escapes):.0f} to "
+        f"≈ {100 * max(found[key].value for found in escapes):.0f} %"
+        for key in escapes[0]
+    }
     verdict(
         "S20",
-        f"of 600 descents ≈ {100 * means['batches']:.0f} % reach the best minimum with batches of 1, "
-        f"≈ {100 * means['gaussian']:.0f} % with the full batch and noise of that variance, none with the full batch "
-        "alone; on the digits no difference above 1.5 points between batches of 4 and of 400",
+        f"of 200 descents on each of three wheels {told['batches', 1]} reach the best minimum with batches of 1, "
+        f"{told['batches', 2]} with batches of 2, at most a tenth with batches of 4, none with the full batch alone; "
+        f"with the full batch and Gaussian noise {told['gaussian', 1]} and {told['gaussian', 2]}; on eight draws of "
+        "the digits no batch size gains or loses a point of accuracy on average",
     )
+
+
+def test_s20_the_variance_is_not_the_whole_story(escapes):
+    disjoint = [
+        max(found["batches", size].low, found["gaussian", size].low)
+        > min(found["batches", size].high, found["gaussian", size].high)
+        for found, size in itertools.product(escapes, (1, 2, 4))
+    ]
+    # "As many, but for chance" is refuted: of nine pairs of 95 % intervals at least five do not overlap (measured 7).
+    assert sum(disjoint) >= 5
+    # Noise with the shape of a batch's error, too, lies closer to the batches than Gaussian noise: a mean distance of
+    # at most two thirds (measured 7 against 18 points).
+    distance = {
+        noise: np.mean([abs(found[noise, size].value - found["batches", size].value)
+                        for found, size in itertools.product(escapes, (1, 2, 4))])
+        for noise in ch09_escape.NOISES
+    }  # fmt: skip
+    assert distance["redrawn"] < 0.67 * distance["gaussian"]
+    # Where the batches bring fewer than half, Gaussian noise brings more, on every wheel; where more, fewer.
+    for found, size in itertools.product(escapes, (1, 2, 4)):
+        batches, gaussian = found["batches", size].value, found["gaussian", size].value
+        assert (gaussian > batches) == (batches < 0.5)
 
 
 def test_s20_gaussian_noise_leads_out_of_the_best_minimum_more_often_than_batches_of_one_do():
@@ -1169,28 +1182,40 @@ def test_s20_gaussian_noise_leads_out_of_the_best_minimum_more_often_than_batche
 
 @pytest.mark.parametrize("seed", range(3))
 def test_s20_the_rate_must_be_raised_with_the_batch(seed):
-    scene, shares = ch09_escape.wheel(seed), {}
-    for size, factor in ((1, 1), (2, 1), (4, 1), (2, 2), (4, 4), (16, 16)):
-        run = scene.fit(1.0, seeds=200, batch_size=size, learning_rate=0.014 * factor, num_epochs=16)
-        shares[size, factor] = scene.share(run.params_at(16)[:, 0]).value
+    scene = ch09_escape.wheel(seed)
+    share = {
+        (size, factor): scene.share(scene.places([(size, 0.014 * factor, 16)]))
+        for size, factor in ((1, 1), (2, 1), (4, 1), (2, 2**0.5), (2, 2), (4, 2), (4, 4), (16, 16))
+    }
     # At equal epochs and the same rate a batch of 2 loses over 40 points of the share, one of 4 all but 5 %. With the
     # rate raised in proportion a batch of 2 is within 15 points, and one of 4 within 35.
-    assert shares[2, 1] < shares[1, 1] - 0.4
-    assert shares[4, 1] < 0.05
-    assert abs(shares[2, 2] - shares[1, 1]) < 0.15
-    assert shares[4, 4] > shares[1, 1] - 0.35
+    assert share[2, 1].value < share[1, 1].value - 0.4
+    assert share[4, 1].value < 0.05
+    assert abs(share[2, 2].value - share[1, 1].value) < 0.15
+    assert share[4, 4].value > share[1, 1].value - 0.35
+    # The usual other rule, the root of B, does not bring it back: at B = 4 its interval lies below that of B = 1.
+    assert share[4, 2].high < share[1, 1].low
     # The other side of the condition: beyond 2 / curvature the rule fails, by over 35 points at B = 16.
     assert 16 * 0.014 * scene.curvature(scene.minima[scene.good]) > 2
-    assert shares[16, 16] < shares[1, 1] - 0.35
+    assert share[16, 16].value < share[1, 1].value - 0.35
 
 
-def test_s20_on_the_digits_batch_size_makes_no_great_difference():
-    digits, found = bl.data.digits(n=400, label_noise=0.0), {}
-    for size, rate, num_epochs in ((4, 0.025, 13), (400, 0.4, 75)):
-        run = bl.fit(digits, hidden=(32,), seeds=8, batch_size=size, learning_rate=rate, num_epochs=num_epochs)
-        epochs, found[size] = bl.measure.at_training_loss(run, 0.1)
-        assert (epochs > 0).all()
-    # The 95 % interval of the paired difference, 2.36 standard errors at 8 seeds, lies within 1.5 percentage points.
-    difference = found[4] - found[400]
-    half = 2.36 * difference.std(ddof=1) / np.sqrt(8)
-    assert abs(difference.mean()) + half < 0.015
+@pytest.mark.parametrize("label_noise", ch09_escape.accuracy.LOSSES)
+def test_s20_on_the_digits_batch_size_makes_no_difference_that_eight_draws_could_tell(label_noise):
+    found = ch09_escape.accuracies(label_noise, range(8), progress=False)
+    assert np.isfinite(found).all()  # both training losses are reached, the minimum too
+    mean, half = ch09_escape.differences(found)
+    # The distractor, "small batches read at least two in a hundred more", or fewer: refuted by every interval.
+    assert (np.abs(mean) < 1).all()
+    assert (np.abs(mean) + half < 2).all()
+    # What does matter: with wrong labels the minimum is over ten points worse than the early stop; with right ones not.
+    lost = found[..., 0].mean() - found[..., 1].mean()
+    assert lost > 10 if label_noise else abs(lost) < 2
+
+
+def test_s20_seeds_on_one_draw_of_the_data_can_seem_to_prove_what_other_draws_do_not_show():
+    one, half = ch09_escape.differences(ch09_escape.accuracies(0.3, range(1), seeds=8, progress=False))
+    many, wide = ch09_escape.differences(ch09_escape.accuracies(0.3, range(8), progress=False))
+    # At the higher rates, early: -1.3 +- 0.8 and -1.0 +- 0.9 points on one draw; over eight draws 0 is inside.
+    assert (one[:, 1, 0] + half[:, 1, 0] < 0).all()
+    assert (np.abs(many[:, 1, 0]) < wide[:, 1, 0]).all()

@@ -1,17 +1,17 @@
 """Chapter 9: the bumpy loss and its control against NumPy, the exercise, and the picture of who escapes."""
 
-import itertools
-
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import batchlab as bl
 from batchlab import quiz
 from batchlab.course import ch09_escape
-from batchlab.course.ch09_escape import noise_deviation
 
 from ..live.page import Page, compilations, kernel, settled, unpacked
-from . import labs
+from . import frameworks, labs
 from .dragging import drag_every_slider
 
 # ---- the surface and the control -------------------------------------------------------------------------------------
@@ -76,10 +76,11 @@ def test_the_noise_of_the_control_has_the_variance_of_a_batch(scene, noise, batc
     # Of 20,000 draws: mean within a hundredth of the deviation, deviations within 4 %.
     assert -moved.mean() / rate == pytest.approx(grads.mean(), abs=0.05 * grads.std())
     assert moved.std() / rate == pytest.approx(batches.std(), rel=0.04)
-    assert moved.std() / rate == pytest.approx(noise_deviation(grads, batch_size), rel=0.04)
+    said = np.sqrt(grads.var() / batch_size * (64 - batch_size) / 63)
+    assert moved.std() / rate == pytest.approx(said, rel=0.04)
 
 
-def test_ends_says_who_has_not_come_to_rest(scene):
+def test_ends_says_which_have_not_settled(scene):
     starts = np.array([1.0, 2.7])
     calm, wild = ch09_escape.ends(scene, starts, np.array([0.03, 0.15]))
     assert (calm == scene.basin(starts)).all()
@@ -122,56 +123,107 @@ def test_at_training_loss_finds_the_first_epoch():
     assert np.isnan(accuracy).all()
 
 
+def test_stages_are_made_one_after_the_other(scene):
+    places = scene.places([(1, 0.02, 3), (64, 0.03, 2)], seeds=4, seed=5)
+    for seed, place in enumerate(places, 5):
+        first = scene.fit(1.0, seed=seed, batch_size=1, learning_rate=0.02, num_epochs=3).params_at(3)[0]
+        then = scene.fit(first, seed=seed, batch_size=64, learning_rate=0.03, num_epochs=2).params_at(2)[0]
+        assert place == pytest.approx(then, abs=1e-4)
+
+
+def test_the_runs_that_reach_a_minimum_have_learnt_every_label():
+    for label_noise, (early, late) in ch09_escape.accuracy.LOSSES.items():
+        digits = bl.data.digits(n=400, label_noise=label_noise)
+        for size, rate in ((400, 0.8), (4, 0.05)):
+            run = bl.fit(digits, hidden=(32,), seeds=1, batch_size=size, learning_rate=rate, num_epochs=500)
+            epochs, accuracy = bl.measure.at_training_loss(run, late)
+            assert run.train_accuracy[0, epochs[0]] > 0.99
+            stopped = bl.measure.at_training_loss(run, early)[0][0]
+            assert run.train_accuracy[0, stopped] < 0.9 or not label_noise  # early, most of the wrong ones are not
+    found = ch09_escape.accuracies(0.3, range(1), progress=False)
+    assert found.shape == (1, 3, 2, 2)
+    assert found[0, 2, 1, 1] == pytest.approx(100 * accuracy[0], abs=0.2)
+    assert np.isfinite(found).all()
+
+
+def test_differences_are_paired_and_have_students_interval():
+    rng = np.random.default_rng(0)
+    made = rng.normal(size=(8, 3, 2, 2)) + np.array([0.0, 0.0, 5.0])[:, None, None]
+    mean, half = ch09_escape.differences(made)
+    gained = made[:, 2, 1, 0] - made[:, 0, 1, 0]
+    assert mean[1, 1, 0] == pytest.approx(gained.mean())
+    assert half[1, 1, 0] == pytest.approx(2.365 * gained.std(ddof=1) / np.sqrt(8))
+
+
 # ---- the exercise ----------------------------------------------------------------------------------------------------
 
-
-def factor(n, b):
-    return (n - b) / (n - 1)
-
-
 MISTAKES = {
-    "variance": (lambda g, b: g.var() / b * factor(len(g), b), "take the root"),
-    "with replacement": (lambda g, b: np.sqrt(g.var() / b), "draws with replacement"),
-    "no B": (lambda g, b: np.sqrt(g.var() * factor(len(g), b)), "does not get smaller with B"),
-    "one gradient": (lambda g, b: g.std(), "of a single gradient"),
-    "deviation by B": (lambda g, b: g.std() / b, "by the root of B"),
-    "by N": (lambda g, b: g.std() / np.sqrt(len(g)), "divide by B, not by N"),
-    "times B": (lambda g, b: np.sqrt(g.var() * b * factor(len(g), b)), "grows with B"),
-    "factor outside": (lambda g, b: np.sqrt(g.var() / b) * factor(len(g), b), "under the root"),
-    "factor over N": (lambda g, b: np.sqrt(g.var() / b * (len(g) - b) / len(g)), "goes with a variance"),
-    "divided by N - 1": (lambda g, b: np.sqrt(g.var(ddof=1) / b * factor(len(g), b)), "no draw from more"),
-    "second moment": (lambda g, b: np.sqrt((g**2).mean() / b * factor(len(g), b)), "subtract the mean first"),
-    "many numbers": (lambda g, b: g - g.mean(), "Return one number"),
-    "something else": (lambda g, b: 1.0, "start from np.var(grads)"),
+    "noise all the way": ([(1, 0.02, 16)], "they get there, and do not settle"),
+    "noise last": ([(8, 0.02, 8), (1, 0.02, 8)], "they get there, and do not settle"),
+    "no noise": ([(64, 0.02, 16)], "they do not get there"),
+    "a low rate": ([(2, 0.01, 12), (64, 0.03, 4)], "they do not get there"),
+    "too wild": ([(1, 0.2, 12), (64, 0.03, 4)], "have left the picture"),
+    "half of them": ([(4, 0.05, 12), (64, 0.03, 4)], "too few get there"),
+    "too long": ([(1, 0.02, 16), (64, 0.03, 4)], "your stages take 20 epochs in all"),
+    "no epochs": ([], "your stages take 0 epochs in all"),
+    "a batch too large": ([(65, 0.02, 4)], "is no stage"),
+    "half an epoch": ([(1, 0.02, 0.5)], "is no stage"),
+    "two numbers": ([(1, 0.02)], "is no stage"),
 }
 
 
 def check(answer):
-    return quiz.exercise("09.noise").check(answer)
+    return quiz.exercise("09.settle").check(answer)
 
 
-def test_the_solution_is_what_counting_all_batches_gives():
-    for grads, batch_size in ch09_escape.exercise._CASES:
-        means = [np.mean(batch) for batch in itertools.combinations(grads, batch_size)]
-        assert noise_deviation(grads, batch_size) == pytest.approx(np.std(means))
+@pytest.mark.parametrize(
+    "stages",
+    [[(1, 0.02, 12), (64, 0.03, 4)], [(1, 0.02, 12), (1, 0.002, 4)], [[1, 0.02, 10], [16, 0.02, 6]]],
+    ids=["larger batches", "a lower rate", "another way"],
+)
+def test_plans_that_escape_and_settle_pass(stages):
+    assert repr(check(stages)) == "Right: Get there, and settle."
 
 
 def test_the_solution_passes():
-    namespace = {"np": np}
-    exec(quiz.exercise("09.noise").code, namespace)
-    assert repr(check(namespace["noise_deviation"])) == "Right: The noise of a batch."
-    # The same number, written with the variance that is divided by N - 1.
-    assert check(lambda g, b: np.sqrt(g.var(ddof=1) / b * (len(g) - b) / len(g)))
+    namespace = {}
+    exec(quiz.exercise("09.settle").code, namespace)
+    assert check(namespace["stages"])
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(mistake):
-    labs.has_its_own_words(check, MISTAKES, mistake)
+    answer, told = MISTAKES[mistake]
+    words = check(answer)
+    assert not words
+    assert repr(words).startswith("Not yet: ")
+    assert told in repr(words)
+    assert not [name for name, (_, other) in MISTAKES.items() if other != told and other in repr(words)]
 
 
 def test_a_blank_and_a_crash_are_said():
-    assert "nothing is filled in" in repr(check(lambda grads, batch_size: ...))
-    assert "ZeroDivisionError" in repr(check(lambda grads, batch_size: 1 / 0))
+    assert "nothing is filled in" in repr(check(...))
+    assert "nothing is filled in" in repr(check([(1, ..., 3)]))
+    assert "ValueError" in repr(check([("one", 0.1, 2)]))
+
+
+# ---- in other frameworks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("framework", ["PyTorch", "Optax"])
+def test_the_frameworks_make_the_same_descent(scene, framework):
+    orders = bl.data.shuffles(0, 0, 64)[:4]
+    if framework == "PyTorch":
+        torch = pytest.importorskip("torch")
+        given = {name: torch.tensor(np.array(getattr(scene.problem, name))) for name in "xy"}
+        given["orders"] = torch.tensor(np.array(orders)).long()
+    else:
+        given = {"x": scene.problem.x, "y": scene.problem.y, "orders": orders, "jax": jax, "jnp": jnp, "optax": optax}
+    v = frameworks.run("09", framework, **given)["v"]
+    place = v.item() if framework == "PyTorch" else float(v)
+    run = scene.fit(1.0, seed=0, batch_size=2, learning_rate=0.02, num_epochs=4)
+    assert place == pytest.approx(run.params_at(4)[0], abs=1e-4)
+    assert abs(place - 1) > 0.02
 
 
 # ---- the picture -----------------------------------------------------------------------------------------------------
@@ -321,7 +373,7 @@ def test_impossible_values_are_refused_in_words(lab, control, typed, said):
 def test_beyond_the_edge_and_outside_the_picture_are_said(lab):
     page = Page(lab)
     page.wish(learning_rate=0.5)
-    assert "no descent can rest in the minimum of this start" in page.message
+    assert "no descent settles in the minimum of this start" in page.message
     assert not lab.frame["alarm"]
     assert "outside the picture" in page.words
     page.wish(learning_rate=0.02)
@@ -401,3 +453,13 @@ def test_a_narrow_page_has_the_panels_below_each_other(lab):
     assert tops == sorted(tops, reverse=True)
     page.wish(width=900)
     assert lab.standing["width"] == 900
+
+
+def test_everything_can_be_read(lab):
+    for width in (900, 420, 380):
+        lab._fit(width)
+        for size, start in ((2, 1.0), (64, 6.5), (1, -0.5)):
+            lab.batch_size, lab.start_at = size, start
+            labs.readable(lab.picture)
+    lab._fit(900)
+    lab.batch_size, lab.start_at = 2, 1.0

@@ -1,9 +1,28 @@
 """Chapter 9, escape a poor minimum: a wheel with a bumpy loss."""
 
-from . import exercise
-from .bumps import NOISES, descend, ends, wheel
-from .exercise import noise_deviation
+from . import accuracy, exercise
+from .accuracy import accuracies, differences
+from .bumps import NOISES, descend, ends, escapes, escapes_by_rate, nearest_share, wheel
 from .lab import EscapeLab
-from .views import ends_map
+from .stills import ends_map, gains, landscape, shares, shares_by_rate, slow
 
-__all__ = ["NOISES", "EscapeLab", "descend", "ends", "ends_map", "exercise", "noise_deviation", "wheel"]
+__all__ = [
+    "NOISES",
+    "EscapeLab",
+    "accuracies",
+    "accuracy",
+    "descend",
+    "differences",
+    "ends",
+    "ends_map",
+    "escapes",
+    "escapes_by_rate",
+    "exercise",
+    "gains",
+    "landscape",
+    "nearest_share",
+    "shares",
+    "shares_by_rate",
+    "slow",
+    "wheel",
+]

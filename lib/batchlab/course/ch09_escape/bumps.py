@@ -76,6 +76,24 @@ class Bumps(NamedTuple):
         """A run of `batchlab.fit` from a point."""
         return fit(self.problem, model=self.model, params=np.array([start], np.float32), **settings)
 
+    def places(self, stages, start=1.0, seeds=200, seed=0):
+        """Where mini-batch descents end that differ in their seeds alone: (seeds,).
+
+        Args:
+            stages: a list of (batch size, learning rate, epochs), made one after the other.
+            start: where all of them begin.
+            seeds: how many.
+            seed: the first seed.
+
+        >>> wheel().places([(1, 0.02, 4), (64, 0.02, 4)], seeds=3).shape
+        (3,)
+        """
+        size, rate, _ = stages[0]
+        run = self.fit(start, seeds=seeds, seed=seed, batch_size=size, learning_rate=rate, num_epochs=0)
+        for run.batch_size, run.learning_rate, epochs in stages:
+            run.train(epochs)
+        return run.params_at(run.num_epochs)[:, 0]
+
 
 @functools.lru_cache(maxsize=8)
 def wheel(seed=0, n=N, noise=0.7):
@@ -169,15 +187,47 @@ def descend(scene, starts, learning_rate, *, batch_size=N, updates=512, noise="g
     return np.concatenate([starts[:, None], places], axis=1)
 
 
-# ---- where gradient descent ends -------------------------------------------------------------------------------------
+# ---- what becomes of many descents -----------------------------------------------------------------------------------
 
 
 def ends(scene, starts, rates, updates=300):
-    """In which basin full-batch descent ends, by rate and start: (rates, starts), -1 where it has not come to rest.
+    """In which basin full-batch descent ends, by rate and start: (rates, starts), -1 where it has not settled.
 
-    At rest it has moved by less than a thousandth in the last update.
+    Settled: in the last update it has moved by less than a thousandth.
     """
     across, up = np.meshgrid(starts, rates)
     kept = [descend(scene, across[0], rate, updates=updates)[:, -2:] for rate in up[:, 0]]
     before, last = np.moveaxis(np.array(kept), -1, 0)
     return np.where(np.abs(last - before) < 1e-3, scene.basin(last), -1)
+
+
+def nearest_share(scene, starts, learning_rate=0.02):
+    """Of the starts from which full-batch descent settles, the share that ends in the minimum nearest by distance."""
+    ended = ends(scene, starts, [learning_rate], updates=600)[0]
+    nearest = np.abs(starts[:, None] - scene.minima).argmin(axis=1)
+    return float(np.mean((ended == nearest)[ended >= 0]))
+
+
+def escapes(scene, sizes, learning_rate=0.02, updates=512):
+    """The share of 200 descents from v = 1 that ends in the best basin, after equally many updates.
+
+    Returns:
+        {(kind, batch size): `measure.Estimate`} with the kinds "batches" and NOISES.
+    """
+    shares, starts = {}, np.ones(200)
+    for size in sizes:
+        epochs = updates // -(-len(scene.problem.x) // size)
+        shares["batches", size] = scene.share(scene.places([(size, learning_rate, epochs)]))
+        for noise in NOISES:
+            settings = {"batch_size": size, "updates": updates, "noise": noise}
+            shares[noise, size] = scene.share(descend(scene, starts, learning_rate, **settings)[:, -1])
+    return shares
+
+
+def escapes_by_rate(scene, sizes, ratios, epochs=16):
+    """The share of 200 descents from v = 1 that ends in the best basin after equally many epochs.
+
+    Returns:
+        {(batch size, learning rate / batch size): `measure.Estimate`}.
+    """
+    return {(size, q): scene.share(scene.places([(size, q * size, epochs)])) for size in sizes for q in ratios}

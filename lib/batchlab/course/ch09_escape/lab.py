@@ -120,7 +120,7 @@ class EscapeLab(Live):
             return "Make your prediction above, or skip it: then the controls unlock."
         edge = 2 / self.scene.curvature(self.scene.minima[self.scene.basin(self.start_at)])
         if self.learning_rate > edge:
-            return f"Above {edge:.2g}, 2 / curvature, no descent can rest in the minimum of this start, noise or none."
+            return f"Above {edge:.2g}, 2 / curvature, no descent settles in the minimum of this start, noise or none."
         return ""
 
     # ---- what is shown -----------------------------------------------------------------------------------------------

@@ -1,9 +1,8 @@
-"""What the escape lab shows: the bumpy loss, the descents on it, their share in the best basin; and a map of ends."""
+"""What the escape lab shows: the bumpy loss, the descents on it, and their share in the best basin."""
 
 import numpy as np
-from matplotlib.colors import ListedColormap
 
-from ...live import NARROW, Still, View, columns
+from ...live import NARROW, View, columns
 from .. import plots
 from ..plots import TRAINING, VALIDATION
 from .bumps import N
@@ -11,7 +10,6 @@ from .bumps import N
 WINDOW = (-0.5, 6.5)  # speeds in the picture
 EDGES = WINDOW[0] + 0.35, WINDOW[1] - 0.35  # of a word in it
 GOOD = "#CCE3F0"  # the basin of the good minimum
-STRIPES = ("#8FD4BC", plots.REGIONS[0], plots.REGIONS[3], plots.REGIONS[1], plots.REGIONS[4])
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
 
 
@@ -31,7 +29,7 @@ def axes_of(figure):
     return loss, strips, shares
 
 
-def _seen(scene):
+def seen(scene):
     """Numbers of the minima that lie in the window."""
     return [at for at, place in enumerate(scene.minima) if WINDOW[0] < place < WINDOW[1]]
 
@@ -44,19 +42,20 @@ def _basins(axes, scene):
         axes.axvline(top, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
 
 
-def landscape(axes, scene):
-    """The loss with its minima and the borders of their basins; the best basin is shaded. It stands still."""
-    seen = (scene.grid > WINDOW[0]) & (scene.grid < WINDOW[1])
-    _basins(axes, scene)
-    axes.plot(scene.grid[seen], scene.losses[seen], color=plots.NOW, linewidth=1.5)
-    for at in _seen(scene):
+def landscape(axes, scene, shaded=True):
+    """The loss with its minima; unless told not to, the borders of their basins, and the best one shaded."""
+    window = (scene.grid > WINDOW[0]) & (scene.grid < WINDOW[1])
+    if shaded:
+        _basins(axes, scene)
+    axes.plot(scene.grid[window], scene.losses[window], color=plots.NOW, linewidth=1.5)
+    for at in seen(scene):
         mark, size = ("*", 13) if at == scene.good else ("X", 8)
         place = scene.minima[at : at + 1]
         depth = np.interp(place, scene.grid, scene.losses)
         axes.plot(place, depth, mark, color="black", markersize=size, markeredgecolor="white")
     axes.set(xlim=WINDOW, ylim=(scene.losses.min() - 0.6, None), ylabel="loss")
     between = " " if axes.figure.get_figwidth() >= NARROW else "\n"
-    axes.set_title(f"★ best minimum,{between}shaded: its basin", loc="left", fontsize=11, linespacing=1.15)
+    axes.set_title("★ best minimum" + f",{between}shaded: its basin" * shaded, linespacing=1.15)
 
 
 def origin(loss, strips, scene):
@@ -120,43 +119,3 @@ def against_batch_size(axes, sizes):
             bar.set_data([at for at, _ in points], [end for _, end in points])
 
     return View([now, *bars, *lines], update)
-
-
-# ---- where gradient descent ends, as a map ---------------------------------------------------------------------------
-
-
-def ends_map(scene, starts, rates, numbers):
-    """The outcome of `ends` as a `Still`: stripes are basins, dashes lie half-way between neighbouring minima."""
-    calm = rates < 1 / scene.curvature(scene.grid).max()
-    own = np.mean(numbers[calm] == scene.basin(starts))
-    alt = (
-        f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
-        f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. A stripe ends at "
-        f"2 / curvature of its minimum; {np.mean(numbers == -1):.0%} of all descents do not come to rest."
-    )
-    still = Still(alt, height=4.6)
-    loss, axes = still.subplots(2, 1, sharex=True, height_ratios=(1, 2))
-    landscape(loss, scene)
-    shown = np.full(numbers.shape, len(STRIPES), int)
-    for at in range(len(scene.minima)):
-        shown[numbers == at] = 0 if at == scene.good else 1 + at % (len(STRIPES) - 1)
-    shown[numbers == -1] = len(STRIPES)
-    colours = ListedColormap([*STRIPES, "white"])
-    axes.pcolormesh(starts, rates, shown, cmap=colours, vmin=0, vmax=len(STRIPES), shading="nearest", rasterized=True)
-    for at in _seen(scene):
-        words = f"{scene.minima[at]:.1f}" + ("\nbest" if at == scene.good else "")
-        axes.text(scene.minima[at], rates[0] * 1.3, words, ha="center", va="bottom")
-    for left, right in zip(scene.minima[:-1], scene.minima[1:], strict=True):
-        axes.axvline((left + right) / 2, color="0.2", linewidth=1, linestyle=(0, (4, 3)))
-    edges = {"1 / largest curvature": 1 / scene.curvature(scene.grid).max()}
-    edges["2 / curvature of the best minimum"] = 2 / scene.curvature(scene.minima[scene.good])
-    for words, edge in edges.items():
-        axes.axhline(edge, color="black", linewidth=1.2)
-        axes.text(WINDOW[0] + 0.05, edge, words, va="center", bbox=BOX | {"alpha": 1})
-    axes.set(yscale="log", xlim=WINDOW, ylim=(rates[0], rates[-1]))
-    axes.set_yticks([rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
-    axes.yaxis.set_major_formatter(plots.NUMBERS)
-    axes.minorticks_off()
-    axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
-    axes.set_title("the minimum in which full-batch descent ends (white: it does not rest)", loc="left", fontsize=11)
-    return still

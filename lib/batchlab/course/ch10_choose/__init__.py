@@ -1,8 +1,8 @@
 """Chapter 10, choose for your own data: a plan, its trial, and a report."""
 
 from . import exercise
-from .exercise import predict_epochs
 from .lab import Choice
 from .planning import Trial, plan
+from .stills import beyond, probes, result, trust
 
-__all__ = ["Choice", "Trial", "exercise", "plan", "predict_epochs"]
+__all__ = ["Choice", "Trial", "beyond", "exercise", "plan", "probes", "result", "trust"]

@@ -1,11 +1,11 @@
-"""The live picture of a choice: batch size, rate and epochs for one's own data, predicted, committed, then tested."""
+"""The live picture of a choice: batch size, rate and epochs for one's own data, assembled, committed, then tested."""
 
 import math
 
 from ... import data, process
 from ...live import Live, Number, Whole, Words, press
 from .. import quiz
-from . import planning, report, views
+from . import planning, report, stills, views
 
 KEY = "10.choice"
 START = {"batch_size": 16, "learning_rate": 0.05, "epochs": 20}  # what is often copied from somewhere
@@ -14,32 +14,25 @@ REFRESH = 0.2  # seconds between two frames while runs are trained
 
 
 class Choice(Live):
-    """Choose batch size, learning rate and epochs with the help of three rules, commit, and see a sweep judge.
+    """Choose batch size, learning rate and epochs, commit, and see a sweep judge, beside the course's own plan.
 
     Args:
         given: a `Problem`, or the `planning.Plan` that has been made for one.
         hidden: widths of the hidden layers.
-        locked: begin with the controls off and the rules hidden, for a prediction to unlock.
+        locked: begin with the controls off, for a prediction to unlock.
 
     >>> choice = Choice(data.two_moons(n=60, n_val=60))
     >>> choice.batch_size = 8
-    >>> choice.words()[:51]
-    'batch size 8, learning rate 0.05, epochs 20: by the'
+    >>> choice.words()[:62]
+    'batch size 8, learning rate 0.05, epochs 20: 160 iterations. N'
     """
 
-    size, narrow_height = (9.0, 4.2), 10.8
-    batch_size = Whole(
-        "batch size",
-        1,
-        lambda choice: choice.n,
-        START["batch_size"],
-        log=True,
-        hint=lambda choice: f"1: SGD, {choice.n}: full-batch GD",
-        remedy=lambda choice: f"{choice.n} are all training samples.",
-    )
-    learning_rate = Number(
-        "learning rate", 0, 1e3, START["learning_rate"], log=True, slider=(1e-4, 10), low_allowed=False
-    )
+    size, narrow_height = (9.0, 4.4), 8.6
+    batch_size = Whole("batch size", 1, lambda choice: choice.n, START["batch_size"], log=True,
+                       hint=lambda choice: f"1: SGD, {choice.n}: full-batch GD",
+                       remedy=lambda choice: f"{choice.n} are all training samples.")  # fmt: skip
+    learning_rate = Number("learning rate", 0, 1e3, START["learning_rate"], log=True, slider=(1e-4, 10),
+                           low_allowed=False)  # fmt: skip
     epochs = Whole("epochs", 1, 10 * planning.MANY, START["epochs"], log=True, slider=(1, 100))
     author = Words("your name", hint="for the report")
     path = Words("CSV file", hint="mine.csv, then Enter")
@@ -48,13 +41,18 @@ class Choice(Live):
     def __init__(self, given, *, hidden=(32,), locked=False):
         process.keep_programs()
         self.plan = given if isinstance(given, planning.Plan) else planning.plan(given, hidden)
-        self.trial, self.committed, self._task = None, None, None
+        self.trials, self._task = {}, None
         super().__init__(locked=locked, batch_size=min(START["batch_size"], self.n))
 
     @property
     def n(self):
         """Number of training samples."""
         return len(self.plan.problem.x)
+
+    @property
+    def committed(self):
+        """The `planning.Trial` of what the reader has committed, or None."""
+        return self.trials.get(views.YOURS)
 
     @press("commit", tip="have a sweep judge what the sliders say")
     def commit_sliders(self):
@@ -65,6 +63,10 @@ class Choice(Live):
     def save_report(self):
         """Save the report beside the notebook."""
         self.say(self.report("report.html").text)
+
+    @press("read the file again", tip="after you have changed it", disabled=lambda choice: not choice.path)
+    def read_again(self):
+        """Read the file once more; see `begin`."""
 
     @property
     def frame_seconds(self):
@@ -78,7 +80,7 @@ class Choice(Live):
         if "locked" in changed:
             self.say(HIDDEN if self.locked else "")
             self.redraw()
-        if not changed.isdisjoint(("path", "target")) and self.path:
+        if not changed.isdisjoint(("path", "target", "read_again")) and self.path:
             self._task = self._reading(self.path, self.target or None, self._task)
 
     def work(self):
@@ -89,28 +91,38 @@ class Choice(Live):
                 self._task = task
             yield
 
-    def commit(self, batch_size, learning_rate, epochs, *, mine=True):
-        """Commit a choice; the sweep then judges it. It is kept with the reader's predictions.
-
-        One that is not `mine` stands in for a reader who has committed nothing: it is judged, for cells and the report
-        to look at, but neither shown nor kept.
-        """
-        sweep = self.trial.sweep if self.trial and self.trial.plan is self.plan else None
-        self.trial = planning.Trial(self.plan, batch_size, learning_rate, epochs, sweep)
-        self.committed = (batch_size, learning_rate, epochs) if mine else None
-        self._task = self._testing(self.trial)
-        if mine:
-            self.batch_size, self.learning_rate, self.epochs = batch_size, learning_rate, epochs
-            _remember(f"{self.plan.problem.name}: batch size {batch_size}, rate {learning_rate:.3g}, epochs {epochs}")
+    def commit(self, batch_size, learning_rate, epochs):
+        """Commit a choice; the sweep then judges it. It is kept with the reader's predictions."""
+        mine = planning.Trial(self.plan, batch_size, learning_rate, epochs, self._sweep)
+        self.trials = {views.YOURS: mine, **self._others(mine.sweep)}
+        self.batch_size, self.learning_rate, self.epochs = mine.setting
+        said = f"{self.plan.problem.name}: batch size {batch_size}, rate {learning_rate:.3g}, epochs {epochs}"
+        with quiz.load().change() as record:
+            given = record["predictions"].setdefault(KEY, [])
+            if not given or given[-1]["answer"] != said:
+                given.append({"answer": said, "right": None})
+        self._task = self._testing()
         self._set({"name": "trial"})  # no control has changed, perhaps, but there is something to do
 
-    def _testing(self, trial):
-        total = sum(part.total for part in (trial.sweep, trial.to_target, trial.long))
-        for _ in trial.work():
-            done = sum(part.finished for part in (trial.sweep, trial.to_target, trial.long))
-            what = "Committed. Now" if self.committed else "To judge what the rules choose,"
-            self.say(f"{what} {total} runs are trained: {done} finished. You can go on reading.")
-            yield
+    @property
+    def _sweep(self):
+        """The sweep of earlier trials of this plan, so that it is not done again."""
+        return next((trial.sweep for trial in self.trials.values()), None)
+
+    def _others(self, sweep=None):
+        """The trials with which a choice is compared: of the course's plan, and of what is often copied."""
+        copied = [min(START["batch_size"], self.n), START["learning_rate"], START["epochs"]]
+        course = planning.Trial(self.plan, *self.plan.choice, sweep)
+        return {views.COURSES: course, views.COPIED: planning.Trial(self.plan, *copied, course.sweep)}
+
+    def _testing(self):
+        parts = {part for trial in self.trials.values() for part in trial.parts}
+        total = sum(part.total for part in parts)
+        for trial in self.trials.values():
+            for _ in trial.work():
+                done = sum(part.finished for part in parts)
+                self.say(f"Committed. Now {total} runs are trained: {done} finished. You can go on reading.")
+                yield
         self.say(HIDDEN if self.locked else "")
 
     def _reading(self, path, target, before):
@@ -126,37 +138,43 @@ class Choice(Live):
         except Exception:
             self._task = before
             raise
-        self._take(made)
-        self.say(" ".join(made.notes))
-
-    def _take(self, plan):
-        """Bring a plan onto the stage."""
-        self.plan, self.trial, self.committed = plan, None, None
+        self.plan, self.trials = made, {}
         self.batch_size = min(START["batch_size"], self.n)
         self.learning_rate, self.epochs = START["learning_rate"], START["epochs"]
         self.redraw()
+        self.say(" ".join(made.notes))
+
+    def result(self):
+        """How all settings did, as a `Still`; what is not trained yet is trained first, with progress bars.
+
+        Where nothing is committed, the course's plan is tested all the same, and the live picture does not show it.
+        """
+        self.wait()
+        self.trials = self.trials or self._others()
+        for trial in self.trials.values():
+            trial.run()
+        return stills.result(self.plan, self.trials)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
     def draw(self, figure):
-        """Epochs and iterations to the target, and the map of settings; the sliders' place is always seen."""
-        axes = views.three_axes(figure)
+        """What is paid for what, and the map of settings; the sliders' place is always seen."""
+        axes = views.two_axes(figure)
         self._place = views.place_of_sliders(axes, self.plan)
-        self._views = [
-            views.to_target(axes[0], self.plan, "epochs"),
-            views.to_target(axes[1], self.plan, "iterations"),
-            views.settings(axes[2], self.plan),
-        ]
-        for panel in axes if self.locked else ():
-            views.predict_first(panel)
+        self._views = [views.trade(axes[0], self.plan), views.costs(axes[1], self.plan)]
         return [self._place, *self._views]
+
+    @property
+    def _tested(self):
+        """The trials that are shown."""
+        finished = self.committed and all(trial.finished for trial in self.trials.values())
+        return self.trials if finished else {}
 
     def show(self):
         """Bring the views up to date."""
         self._place.update(self.batch_size, self.learning_rate, self.epochs)
-        trial = self.trial if self.committed and self.trial.finished else None
         for view in self._views:
-            view.update(self.committed, trial)
+            view.update(self._tested)
 
     def facts(self):
         """What the data are."""
@@ -171,20 +189,18 @@ class Choice(Live):
 
     def words(self):
         """What the picture shows, in words."""
-        plan, size = self.plan, self.batch_size
-        text = f"batch size {size}, learning rate {self.learning_rate:.3g}, epochs {self.epochs}: "
-        if self.locked:
-            return text + "what the rules say is hidden until your prediction."
-        text += f"by the rules this batch size reaches the target after {plan.epochs(size):.3g} epochs"
-        text += f" or {plan.iterations(size):.3g} iterations, at a rate of {plan.learning_rate(size):.2g}."
-        text += f" Noise scale {plan.noise_scale:.3g}."
+        iterations = self.epochs * -(-self.n // self.batch_size)
+        text = f"batch size {self.batch_size}, learning rate {self.learning_rate:.3g}, epochs {self.epochs}: "
+        text += f"{iterations:,} iterations. "
         if self.committed is None:
-            return text + " Nothing is committed yet."
-        return text + (" " + self.judgement() if self.trial.finished else " The sweep is running.")
+            return text + "Nothing is committed yet."
+        return text + (self.judgement() if self._tested else "The sweep is running.")
 
     def judgement(self):
-        """How the choice did, in words."""
-        return judgement(self.trial, bool(self.committed))
+        """How the choice did, and those with which it is compared, in words."""
+        others = {name: views.times(trial.cost()) for name, trial in self.trials.items()}
+        compared = f"The course's plan: {others[views.COURSES]}; the copied settings: {others[views.COPIED]}."
+        return f"{judgement(self.committed)}. {compared}" if self.committed else compared
 
     # ---- the report --------------------------------------------------------------------------------------------------
 
@@ -196,13 +212,11 @@ class Choice(Live):
         Raises:
             ValueError: nothing is committed, the sweep is not finished, or nothing can be written there.
         """
-        if self.trial is None:
+        if not self.trials:
             raise ValueError("there is nothing to report yet; choose, and press commit.")
-        if not self.trial.finished:
+        if not all(trial.finished for trial in self.trials.values()):
             raise ValueError("the sweep is still running; save the report when its result stands below the picture.")
-        self._snapshot()  # the picture as the sliders are now
-        picture = self.picture.png(), self.words()
-        page = report.choice_page(self.trial, self.author, picture, self.judgement(), bool(self.committed))
+        page = report.choice_page(self.plan, self.trials, self.author, self.judgement())
         saved = report.save(page, path, overwrite)
         other = f" The older {report.pathlib.Path(path).name} is left as it is." if saved.name not in str(path) else ""
         return quiz.Words(f"The report is saved as {saved.name}. Open it in a browser; print it from there.{other}")
@@ -211,43 +225,13 @@ class Choice(Live):
         return "Choice: batch size, learning rate, epochs"
 
 
-def _remember(said):
-    """Keep with the predictions what was committed."""
-    with quiz.load().change() as record:
-        given = record["predictions"].setdefault(KEY, [])
-        if not given or given[-1]["answer"] != said:
-            given.append({"answer": said, "right": None})
-
-
-def times(factor):
-    """A factor in words, with two figures."""
-    return f"{factor:.2g} times" if not factor >= 100 else f"{float(f'{factor:.2g}'):,.0f} times"
-
-
-def judgement(trial, committed):
-    """How a choice did, in words; one that is not `committed` is that of the rules."""
-    who = "Committed" if committed else "By the rules, nothing being committed"
-    chosen, rate = trial.num_epochs, trial.learning_rate
-    text = f"{who}: batch size {trial.batch_size}, rate {rate:.3g}, {chosen} epochs. "
-    at_end, lowest, when = trial.early_stopping()
-    if not math.isfinite(trial.epochs()):
-        most = int(trial.to_target.num_epochs[0])
-        lost = trial.to_target.diverged.sum()
-        text += f"Most of its runs did not reach the target within {most} epochs"
-        text += f"; {lost} of {planning.SEEDS} diverged: lower the rate. " if lost else ". "
-    else:
-        text += f"It reached the target after {trial.epochs():.3g} epochs. "
-        factors = trial.against_best()
-        parts = [f"{times(factor)} the fewest {name}" for name, factor in list(factors.items())[:2]]
-        cost = factors["epochs x iterations"]
-        said = f"That is {' and '.join(parts)} of the sweep; their product is {times(cost)} its lowest. "
-        text += said if not math.isnan(cost) else "No setting of the sweep reached it. "
-    if not math.isfinite(at_end):
-        return text + f"Trained for {chosen} epochs it diverges."
-    text += f"After {chosen} epochs the validation loss is {at_end:.3g}; "
-    if when <= chosen:
-        return text + f"early stopping would have kept {lowest:.3g}, at epoch {when:.3g}."
-    end = int(trial.long.num_epochs[0])
-    if when > 0.95 * end:
-        return text + f"it is still falling: trained on to epoch {end} it comes to {lowest:.3g}."
-    return text + f"trained on, it would be lowest at epoch {when:.3g}: {lowest:.3g}."
+def judgement(trial):
+    """How a choice did, in words."""
+    size, rate, planned = trial.setting
+    text = f"Committed: batch size {size}, rate {rate:.3g}, {planned} epochs. "
+    if math.isfinite(trial.epochs()):
+        cost = views.times(trial.cost())
+        return text + f"It reached the target after {trial.epochs():.3g} epochs, at {cost} the lowest cost of the sweep"
+    lost = trial.to_target.diverged.sum()
+    text += f"Most of its runs did not reach the target within {int(trial.to_target.num_epochs[0])} epochs"
+    return text + (f"; {lost} of {planning.SEEDS} diverged: lower the rate" if lost else "")

@@ -35,19 +35,15 @@ RATES = 0.004 * 2.0 ** np.arange(11)  # of the probe
 UPDATES, SHORTEST, LONGEST = 300, 20, 300  # the probe's updates; bounds on its epochs
 FULL_UPDATES = 50  # of the full batch's probe
 WAY = 0.95  # of the way from the untrained loss to the lowest: there is the target
-FAR = 30  # epochs at least, in looking for the lowest validation loss of a choice
 SLOWER = 8  # the noise scale is looked up along a run of so much lower a rate: an epoch is then a small step
 PARTS = 4  # looks at the losses in an epoch
-SIZES, STEPS, SPAN = (
-    6,
-    6,
-    128,
-)  # batch sizes and rates of the sweep; the largest size is at most so many times the least
+LOOKS = 7  # at the noise scale along that run
+SIZES, STEPS, SPAN = 6, 6, 128  # batch sizes and rates of the sweep; the largest at most so many times the least
 GIVEN_UP, FEWEST, MANY = 6, 10, 400  # a run may take so many times the epochs that are predicted; bounds on them
 HARDLY = 0.98  # a lowest loss above this part of the untrained one is no learning
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
     """What a probe has found out about a problem, and what the rules make of it.
 
@@ -56,9 +52,13 @@ class Plan:
         hidden: widths of the hidden layers of the perceptron.
         start_loss, lowest_loss, target: validation loss untrained, lowest in the probe, and to be reached.
         start_scale: noise scale before training, median of the seeds.
-        scales: noise scale of each seed where half of the loss between start and target is gone.
+        scales: noise scale of each seed at the first epoch with half of the loss between start and target gone.
+        halves: the validation losses there.
         probe_size, probe_rate, probe_epochs: the probe's batch size, its best rate, and its epochs to the target.
         full_rate: the rate at which the full batch comes down quickest.
+        ladder: epochs of the probe to the target at each of RATES, (rates, seeds), infinite where it was not reached.
+        full_ladder: validation loss of the full batch, averaged over its first updates, (rates, seeds), as `ladder`.
+        path: validation loss and noise scale along a slow run, (2, looks).
         notes: what a reader should know about these data, sentences.
     """
 
@@ -69,10 +69,14 @@ class Plan:
     target: float
     start_scale: float
     scales: tuple[float, ...]
+    halves: tuple[float, ...]
     probe_size: int
     probe_rate: float
     probe_epochs: float
     full_rate: float
+    ladder: np.ndarray
+    full_ladder: np.ndarray
+    path: np.ndarray
     notes: tuple[str, ...] = ()
 
     @property
@@ -124,8 +128,19 @@ class Plan:
     @property
     def choice(self):
         """What the rules would choose: batch size (the noise scale, at most N), rate, and whole number of epochs."""
-        size = int(min(max(round(self.noise_scale), 1), len(self.problem.x)))
+        size = self._size(self.noise_scale)
         return size, float(f"{self.learning_rate(size):.2g}"), max(1, math.ceil(self.epochs(size)))
+
+    @property
+    def by_gradients(self):
+        """The same by the noise scale of the gradients alone, whatever rate the full batch bears."""
+        scale, size = self.gradient_scale, self._size(self.gradient_scale)
+        rate = self.probe_rate * (1 + scale / self.probe_size) / (1 + scale / size)
+        epochs = self.probe_epochs * (1 + size / scale) / (1 + self.probe_size / scale)
+        return size, float(f"{rate:.2g}"), max(1, math.ceil(epochs))
+
+    def _size(self, scale):
+        return int(min(max(round(scale), 1), len(self.problem.x)))
 
     def sizes(self):
         """The batch sizes of the sweep."""
@@ -182,42 +197,49 @@ def probing(given, hidden=(32,)):
     """A generator that does the work of `plan` in slices: yields None after each, and at last the `Plan`."""
     problem = few_enough(given)
     n, model = len(problem.x), check_model(None, hidden, problem)
-    scales = []
+
+    def scale(params):
+        return measure.noise_scale(measure.inner_products(problem, model, params))
+
+    begun = []
     for seed in range(SEEDS):
-        scales.append(measure.noise_scale(measure.inner_products(problem, model, model.init(jax.random.key(seed)))))
+        begun.append(scale(model.init(jax.random.key(seed))))
         yield
-    start_scale = float(np.median(scales))
-    size = int(np.clip(round(min(start_scale, n)), 1, max(n // 4, 1)))
+    size = int(np.clip(round(min(np.median(begun), n)), 1, max(n // 4, 1)))
     settings = {"batch_sizes": [size], "learning_rates": RATES, "seeds": SEEDS, "checks": PARTS, "hidden": hidden}
     settings["num_epochs"] = int(np.clip(np.ceil(UPDATES * size / n), SHORTEST, LONGEST))
     probe = Sweep(problem, **settings)
-    for _ in probe.work():
-        yield
+    yield from (None for _ in probe.work())
     start, lowest = level(probe)
     target = lowest + (1 - WAY) * (start - lowest)
     to_target = Sweep(problem, **settings, target={"val_loss": target})
-    for _ in to_target.work():
-        yield
-    epochs = np.median(to_target.epochs_to_target[0], axis=1)
-    best = int(np.argmin(epochs))
-    rate = float(RATES[best])
+    yield from (None for _ in to_target.work())
+    ladder = to_target.epochs_to_target[0]
+    best = int(np.argmin(np.median(ladder, axis=1)))
+    rate, epochs = float(RATES[best]), float(np.median(ladder[best]))
     whole = Sweep(problem, **settings | {"batch_sizes": [n], "num_epochs": FULL_UPDATES, "checks": 1})
-    for _ in whole.work():
-        yield
-    full_rate = quickest(whole)
+    yield from (None for _ in whole.work())
+    full_ladder = mean_losses(whole)
     run = fit(problem, hidden=hidden, batch_size=size, learning_rate=rate / SLOWER, num_epochs=0, seeds=SEEDS)
-    middle, longest = (start + target) / 2, min(2 * SLOWER * math.ceil(epochs[best]), LONGEST)
-    while run.num_epochs < longest and not (run.val_loss.min(axis=1) <= middle).all():
+    half, longest = (start + target) / 2, min(2 * SLOWER * math.ceil(epochs), LONGEST)
+    while run.num_epochs < longest and not (run.val_loss.min(axis=1) <= half).all():
         run.train(1)
         yield
-    scales = []
-    for seed, at in enumerate(half_way(run.val_loss, middle)):
-        params = jax.tree.map(lambda leaf: leaf[seed], run.params_at(at))  # noqa: B023, used at once
-        scales.append(measure.noise_scale(measure.inner_products(problem, model, params)))
+    looks = []
+    for seed, at in enumerate(half_way(run.val_loss, half)):
+        leaves = jax.tree.map(lambda leaf: leaf[seed], run.params_at(at))  # noqa: B023, used at once
+        looks.append((scale(leaves), float(run.val_loss[seed, at])))
         yield
+    scales, halves = zip(*looks, strict=True)
+    run.train(min(2 * run.num_epochs, longest) - run.num_epochs)
+    path = []
+    for epoch in np.unique(np.geomspace(1, run.num_epochs + 1, LOOKS).astype(int)) - 1:
+        path.append((run.val_loss[0, epoch], scale(jax.tree.map(lambda leaf: leaf[0], run.params_at(epoch)))))
+        yield
+    full_rate = float(RATES[np.argmin(np.median(full_ladder, axis=1))])
+    found = start, lowest, target, float(np.median(begun)), scales, halves, size, rate, epochs, full_rate
     notes = _notes(given, problem, lowest, float(np.median(scales)), rate)
-    found = start, lowest, target, start_scale, tuple(scales), size, rate, float(epochs[best]), full_rate
-    yield Plan(problem, tuple(hidden), *found, notes)
+    yield Plan(problem, tuple(hidden), *found, ladder, full_ladder, np.transpose(path), notes)
 
 
 def level(probe):
@@ -239,22 +261,19 @@ def level(probe):
     return start, lowest
 
 
-def quickest(whole):
-    """The rate at which the full batch's probe comes down quickest: the lowest validation loss, averaged over the run.
+def mean_losses(whole):
+    """Validation loss of the full batch's probe, averaged over the run: (rates, seeds), infinite where it diverged.
 
-    Of the seeds the median; a run that diverged has an infinite loss. (Its last loss would favour slow rates where the
-    quick ones have begun to overfit by then.)
+    (Its last loss would favour slow rates where the quick ones have begun to overfit by then.)
     """
     size = int(whole.batch_sizes[0])
-    mean = np.array(
-        [[whole.curves[size, rate, seed][:, 1].astype(float).mean() for seed in whole.seeds] for rate in RATES]
-    )
-    return float(RATES[np.argmin(np.median(np.where(whole.diverged[0], np.inf, mean), axis=1))])
+    mean = [[whole.curves[size, rate, seed][:, 1].astype(float).mean() for seed in whole.seeds] for rate in RATES]
+    return np.where(whole.diverged[0], np.inf, mean)
 
 
-def half_way(val_loss, middle):
-    """The first epoch of each run at which the validation loss is at or below the middle, else its last: (seeds,)."""
-    reached = val_loss <= middle
+def half_way(val_loss, half):
+    """The first epoch of each run at which the validation loss is at or below this one, else its last: (seeds,)."""
+    reached = val_loss <= half
     return [int(np.argmax(row)) if row.any() else len(row) - 1 for row in reached]
 
 
@@ -298,7 +317,6 @@ class Trial:
     Attributes:
         sweep: `Sweep` over `plan.sizes()` and `plan.rates()` to the target.
         to_target: `Sweep` of the choice alone, to the target.
-        long: `Sweep` of the choice alone, without a target, beyond the number of epochs.
     """
 
     def __init__(self, plan, batch_size, learning_rate, num_epochs, sweep=None):
@@ -315,23 +333,29 @@ class Trial:
         self.sweep = sweep or Sweep(problem, **grid, **common, target=target)
         most = max(self.num_epochs, *plan.most_epochs([self.batch_size]))
         self.to_target = Sweep(problem, **own, num_epochs=most, target=target)
-        self.long = Sweep(problem, **own, num_epochs=max(FAR, 3 * self.num_epochs))
+
+        self.parts = self.to_target, self.sweep
 
     def work(self):
         """A generator that trains what is not finished and yields after each slice."""
-        for part in (self.to_target, self.long, self.sweep):
+        for part in self.parts:
             yield from part.work()
 
     def run(self, progress=True):
         """Do all of it, with progress bars."""
-        for part in (self.to_target, self.long, self.sweep):
+        for part in self.parts:
             part.run(progress)
         return self
 
     @property
     def finished(self):
         """Whether all runs are finished."""
-        return all(part.finished == part.total for part in (self.to_target, self.long, self.sweep))
+        return all(part.finished == part.total for part in self.parts)
+
+    @property
+    def setting(self):
+        """Batch size, learning rate and number of epochs of the choice."""
+        return self.batch_size, self.learning_rate, self.num_epochs
 
     def measured(self):
         """Epochs to the target at the best rate of each batch size, and that rate: (b,), (b,); medians of the seeds."""
@@ -346,13 +370,13 @@ class Trial:
         return epochs**2 * self.per_epoch(self.sweep.batch_sizes)[:, None]
 
     def cheapest(self):
-        """Batch size, rate, and epochs to the target (in words) of the setting of lowest cost in the sweep."""
+        """Batch size and rate of the setting of lowest cost in the sweep, and its epochs to the target; or None."""
         costs = self.costs()
         b, r = np.unravel_index(np.argmin(costs), costs.shape)
         if not math.isfinite(costs[b, r]):
-            return "none", "none", "target not reached"
+            return None
         epochs = float(np.median(self.sweep.epochs_to_target[b, r]))
-        return int(self.sweep.batch_sizes[b]), float(self.sweep.learning_rates[b, r]), f"{epochs:.3g} to the target"
+        return int(self.sweep.batch_sizes[b]), float(self.sweep.learning_rates[b, r]), epochs
 
     def per_epoch(self, batch_size):
         """Iterations in an epoch, ceil(N / B)."""
@@ -362,30 +386,10 @@ class Trial:
         """Epochs of the choice to the target, the median of the seeds; infinite where most did not reach it."""
         return float(np.median(self.to_target.epochs_to_target))
 
-    def against_best(self):
-        """Epochs, iterations and their product to the target, each over the lowest of the sweep: a dict of factors.
+    def cost(self):
+        """Epochs x iterations of the choice to the target, over the lowest of the sweep.
 
-        A factor is infinite where the choice did not reach the target, NaN where no setting of the sweep did.
+        It is infinite where the choice did not reach the target, NaN where no setting of the sweep did.
         """
-        epochs, sizes = self.epochs(), self.sweep.batch_sizes
-        best, _ = self.measured()
-        iterations = best * self.per_epoch(sizes)
-        own = epochs * self.per_epoch(self.batch_size)
-        pairs = {
-            "epochs": (epochs, best.min()),
-            "iterations": (own, iterations.min()),
-            "epochs x iterations": (epochs * own, self.costs().min()),
-        }
-        return {
-            name: float(mine / other) if math.isfinite(other) else math.nan for name, (mine, other) in pairs.items()
-        }
-
-    def early_stopping(self):
-        """Validation loss of the choice (medians of the seeds): after its epochs, at its lowest, and when that was."""
-        runs = [curve[:, 1] for curve in self.long.curves.values()]
-        length = max(map(len, runs))
-        runs = [np.append(run, np.full(length - len(run), np.inf)) for run in runs]  # a diverged run ends early
-        loss = np.median(np.where(np.isfinite(runs), runs, np.inf), axis=0)
-        when = self.long.epochs(self.batch_size, length)
-        best, end = int(np.argmin(loss)), int(np.searchsorted(when, self.num_epochs))
-        return float(loss[end]) if end < length else math.inf, float(loss[best]), float(when[best])
+        lowest = self.costs().min()
+        return float(self.epochs() ** 2 * self.per_epoch(self.batch_size) / lowest) if lowest < np.inf else math.nan

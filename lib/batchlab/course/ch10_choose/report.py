@@ -9,16 +9,14 @@ import pathlib
 import platform
 
 from .. import quiz
-from . import planning
+from . import planning, stills
 
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56em; margin: 2em auto; padding: 0 1em; }
-h1 { margin-bottom: 0; }
 table { border-collapse: collapse; margin: 1em 0; }
 caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
 th, td { border: 1px solid #8888; padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
-figure { margin: 1em 0; }
 img { max-width: 100%; background: white; }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; } table, figure { break-inside: avoid; } }
 """
@@ -43,36 +41,36 @@ def page(title, author, parts):
         title: what the report is on.
         author: a name, or empty for a line to write it on.
         parts: what it holds, from top to bottom: a text is a paragraph; a pair of a caption and a dict is a table of
-            names and values; a pair of a caption and a list of rows is a table whose first row is its head; a pair of
-            PNG bytes and words is a picture with these words as its alternative text and below it.
+            names and values; a pair of a caption and a list of rows is a table whose first row is its head; a `Still`
+            is a picture, with its words below it.
 
     >>> "<td>5 &lt; 6</td>" in page("Mine", "", [("Settings", {"rate": "5 < 6"})])
     True
     """
     escaped, today = html.escape(title), datetime.date.today().isoformat()
     name = html.escape(author.strip()) or "______________________________"
-    body = [f"<h1>{escaped}</h1>", f"<p>Name: {name}<br>Date: {today}</p>", *map(_part, parts)]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escaped}</title>'
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n' + "\n".join(
-        [*body, "</body></html>\n"]
-    )
+    body = [f"<h1>{escaped}</h1>", f"<p>Name: {name}<br>Date: {today}</p>", *map(_part, parts)]
+    top = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n'
+    return top + "\n".join([*body, "</body></html>\n"])
 
 
 def _part(part):
     if isinstance(part, str):
         return f"<p>{html.escape(part)}</p>"
-    first, second = part
-    if isinstance(first, bytes):
-        words, data = html.escape(second), base64.b64encode(first).decode()
-        return (
-            f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
-        )
-    if isinstance(second, dict):
-        rows = [f'<tr><th scope="row">{html.escape(str(k))}</th>{_cells([v])}</tr>' for k, v in second.items()]
+    if not isinstance(part, tuple):
+        words, picture = html.escape(part.alt), part._repr_mimebundle_()[0]["image/png"]
+        src = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        return f'<figure><img alt="{words}" src="{src}"><figcaption>{words}</figcaption></figure>'
+    caption, rows = part
+    if isinstance(rows, dict):
+        lines = [
+            f'<tr><th scope="row">{html.escape(str(name))}</th>{_cells([value])}</tr>' for name, value in rows.items()
+        ]
     else:
-        head = "".join(f'<th scope="col">{html.escape(str(cell))}</th>' for cell in second[0])
-        rows = [f"<tr>{head}</tr>", *(f"<tr>{_cells(row)}</tr>" for row in second[1:])]
-    return f"<table><caption>{html.escape(first)}</caption>" + "".join(rows) + "</table>"
+        head = "".join(f'<th scope="col">{html.escape(str(cell))}</th>' for cell in rows[0])
+        lines = [f"<tr>{head}</tr>", *(f"<tr>{_cells(row)}</tr>" for row in rows[1:])]
+    return f"<table><caption>{html.escape(caption)}</caption>" + "".join(lines) + "</table>"
 
 
 def _cells(row):
@@ -100,25 +98,13 @@ def save(text, path, overwrite=False):
     return path
 
 
-def choice_page(trial, author, picture, judgement, committed=True):
-    """The page on a choice that has been tested.
-
-    Args:
-        trial: a finished `planning.Trial`.
-        author: the reader's name, or empty.
-        picture: PNG bytes and the words for them.
-        judgement: how the choice did, in words.
-        committed: whether the reader made the choice; if not, it is that of the rules.
-    """
-    plan, problem = trial.plan, trial.plan.problem
-    chosen = [
-        ["", "batch size", "rate", "epochs"],
-        ["committed", trial.batch_size, f"{trial.learning_rate:.3g}", trial.num_epochs],
-        ["by the rules", *plan.choice],
-        ["cheapest of the sweep", *trial.cheapest()],
-    ]
-    if not committed:
-        del chosen[1]
+def choice_page(plan, trials, author, judgement):
+    """The page on settings that have been tested, {name: finished `planning.Trial`}."""
+    problem, trial = plan.problem, next(iter(trials.values()))
+    tested = [["", "batch size", "rate", "epochs planned", "epochs to the target", "cost over the lowest"]]
+    for name, each in trials.items():
+        size, rate, epochs = each.setting
+        tested.append([name, size, f"{rate:.3g}", epochs, f"{each.epochs():.3g}", f"{each.cost():.3g}"])
     best, rates = trial.measured()
     rows = [["batch size", "epochs by the rule", "epochs measured", "iterations measured", "at rate"]]
     for size, epochs, rate in zip(trial.sweep.batch_sizes, best, rates, strict=True):
@@ -138,23 +124,16 @@ def choice_page(trial, author, picture, judgement, committed=True):
         "seeds": f"{planning.SEEDS} starts and shuffles, from 0 on; medians are given",
         "target": f"validation loss {plan.target:.4g}: {planning.WAY:.0%} of the way from {plan.start_loss:.4g} "
         f"(untrained) to {plan.lowest_loss:.4g} (lowest in the probe)",
-    }
-    probes = {
-        "noise scale before training": f"{plan.start_scale:.3g}",
-        "noise scale of the gradients, half way": f"{plan.gradient_scale:.3g} "
-        f"(seeds: {min(plan.scales):.3g} to {max(plan.scales):.3g})",
-        "noise scale of the rates": f"{plan.rate_scale:.3g}",
-        "noise scale used": f"{plan.noise_scale:.3g}",
-        "small probe": f"batch size {plan.probe_size}, best rate {plan.probe_rate:.3g}, "
-        f"{plan.probe_epochs:.3g} epochs to the target",
+        "noise scale": f"{plan.start_scale:.3g} before training, {plan.gradient_scale:.3g} half way, "
+        f"{plan.rate_scale:.3g} of the rates; {plan.noise_scale:.3g} is used",
+        "small probe": f"batch size {plan.probe_size}, best rate {plan.probe_rate:.3g}, {plan.probe_epochs:.3g} epochs",
         "full-batch probe": f"best rate {plan.full_rate:.3g}",
     }
     parts = [
-        ("The choice", chosen),
+        ("The choice", tested),
         judgement,
-        picture,
-        ("The data", about),
-        ("What the probes found", probes),
+        stills.result(plan, trials),
+        ("The data and the probes", about),
         ("The sweep: median epochs to the target, at the best of its rates", rows),
         *plan.notes,
         ("Versions", versions()),

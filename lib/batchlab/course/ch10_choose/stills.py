@@ -1,0 +1,144 @@
+"""Pictures of what was measured: by the probes, by the sweep, beyond the plan's end, and on other data."""
+
+import matplotlib
+import numpy as np
+
+from ...descent import fit
+from ...live import Still
+from ...live.picture import STYLE
+from .. import plots
+from . import planning, views
+
+styled = matplotlib.rc_context(STYLE)  # a decorator: titles and legends take their look from it
+
+
+def _logarithmic(axes, ticks, **names):
+    axes.set(xscale="log", xticks=ticks, **names)
+    axes.xaxis.set_major_formatter(plots.NUMBERS)
+    axes.minorticks_off()
+
+
+def _between(low, high):
+    """Round numbers from a low one to a high one, at most five."""
+    ticks = [digit * 10.0**power for power in range(-2, 6) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if 0.9 * low <= tick <= 1.1 * high]
+    return ticks[:: 1 + len(ticks) // 6]
+
+
+@styled
+def probes(plan):
+    """What the probes of a plan have measured, as a `Still`: the noise scale along a run, and two ladders of rates."""
+    size = plan.probe_size
+    reached = np.isfinite(plan.ladder).all(axis=1)
+    still = Still("", height=3.8)
+    along, small, full = still.subplots(1, 3)
+    along.plot(*plan.path, "-o", color=plots.TRAINING)
+    along.plot(plan.halves, plan.scales, "D", color=plots.VALIDATION)
+    along.text(0.95, 0.06, "◆ half way, 4 seeds", transform=along.transAxes, ha="right", color=plots.DARK[1])
+    along.set(xlabel="validation loss", ylabel="noise scale", title="along a slow run")
+    along.invert_xaxis()
+    ends = [min(plan.path[1].min(), *plan.scales), max(plan.path[1].max(), *plan.scales)]
+    for axes, ticks in ((along, _between(*ends)), (small, _between(plan.ladder.min(), plan.ladder[reached].max()))):
+        axes.set_yscale("log")
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    for axes, ladder, kept in (
+        (small, plan.ladder, reached),
+        (full, plan.full_ladder, np.isfinite(plan.full_ladder).all(axis=1)),
+    ):
+        rates = planning.RATES[kept]
+        plots.spread(axes, rates, ladder[kept].T, "", plots.TRAINING)
+        _logarithmic(axes, [rate for rate in (0.01, 0.1, 1) if rates[0] <= rate <= rates[-1]], xlabel="learning rate")
+    small.set(title=f"batches of {size}", ylabel="epochs to the target")
+    full.set(title=f"full batch, {planning.FULL_UPDATES} updates", ylabel="mean validation loss")
+    for axes in (along, small, full):
+        axes.minorticks_off()
+    still.alt = (
+        f"Three measurements. Noise scale along a run: from {plan.path[1, 0]:.0f} to {plan.path[1, -1]:.0f}; where "
+        f"half of the loss is gone, {min(plan.scales):.0f} to {max(plan.scales):.0f} in {planning.SEEDS} seeds. "
+        f"Batches of {size}: fewest epochs to the target, {plan.probe_epochs:.2g}, at rate {plan.probe_rate:.3g}. "
+        f"Full batch: lowest mean loss at rate {plan.full_rate:.3g}."
+    )
+    return still
+
+
+@styled
+def result(plan, trials):
+    """How settings did, {name: `planning.Trial`}, and the sweep that judged them, as a `Still`."""
+    names = {name: f"{name}: {views.times(trial.cost())}" for name, trial in trials.items()}
+    told = [f"{name}: batch size {size}, rate {rate:.3g}, {epochs} epochs, cost {trial.cost():.3g} times the lowest"
+            for name, trial in trials.items() for size, rate, epochs in [trial.setting]]  # fmt: skip
+    trial = next(iter(trials.values()))
+    best = zip(plan.sizes(), *trial.measured(), strict=True)
+    swept = "; ".join(f"B = {size}: {epochs:.3g} epochs at rate {rate:.3g}" for size, epochs, rate in best)
+    still = Still(f"{'. '.join(told)}. Best of the sweep: {swept}.", height=4.9)
+    still.figure.set_layout_engine("none")
+    panels = views.two_axes(still.figure)
+    for view in (views.trade(panels[0], plan, names), views.costs(panels[1], plan)):
+        view.update(trials)
+    return still
+
+
+@styled
+def beyond(plan, setting=None):
+    """Training and validation loss of a setting, by default the plan's own, far beyond its end, as a `Still`."""
+    size, rate, planned = setting or plan.choice
+    settings = {"batch_size": size, "learning_rate": rate, "num_epochs": max(30, 3 * planned)}
+    runs = fit(plan.problem, hidden=plan.hidden, seeds=planning.SEEDS, **settings)
+    best, lowest = runs.best_epoch, runs.val_loss.min(axis=1).mean()
+    still = Still(
+        f"Trained beyond the plan: the validation loss falls to {lowest:.2f} at epoch {best.min()} to {best.max()}, "
+        f"and rises to {runs.val_loss[:, -1].mean():.2f} at epoch {runs.num_epochs}; after the {planned} planned "
+        f"epochs it is {runs.val_loss[:, planned].mean():.2f}. The training loss falls all the way.",
+        height=3.6,
+    )
+    axes, x = still.subplots(), np.arange(runs.num_epochs + 1)
+    for losses, name, color, mark in (
+        (runs.train_loss, "training", plots.TRAINING, ""),
+        (runs.val_loss, "validation", plots.VALIDATION, ""),
+    ):
+        plots.spread(axes, x, losses, name, color, marker=mark)
+    axes.axvline(planned, color=plots.NOW, linewidth=1.2, linestyle=":")
+    axes.text(planned, axes.get_ylim()[1], " end of the plan", va="top")
+    axes.axhline(plan.target, color="0.6", linewidth=1)
+    axes.text(x[-1], plan.target, "target", ha="right", va="top", color="0.3")
+    axes.set(xlabel="epoch", ylabel="loss", xlim=(0, 1.12 * x[-1]))
+    axes.set_title(f"batch size {size}, rate {rate:.2g}, trained on (band: {planning.SEEDS} seeds)")
+    return still
+
+
+@styled
+def trust(plans):
+    """Costs on several problems, {name: plan}, as a `Still`: all settings of each sweep, and two ways to choose.
+
+    One is the plan's, the other by the noise scale of the gradients alone. What is not trained yet is trained first.
+    """
+    trials = []
+    for plan in plans.values():
+        trials.append([planning.Trial(plan, *plan.choice).run()])
+        trials[-1].append(planning.Trial(plan, *plan.by_gradients, trials[-1][0].sweep).run())
+    still = Still("", height=1.6 + 0.55 * len(trials))
+    axes, said = still.subplots(), []
+    edge = 1e3
+    for row, (name, (chosen, alone)) in enumerate(zip(plans, trials, strict=True)):
+        cost = (chosen.costs() / chosen.costs().min()).ravel()
+        axes.plot(cost[np.isfinite(cost)], np.full(np.isfinite(cost).sum(), row), "s", color=plots.TRAINING, alpha=0.35,
+                  label=f"each of {cost.size} settings" if row == 0 else None)  # fmt: skip
+        for trial, up, (mark, color, size), label in (
+            (chosen, -0.25, views.MARKS[views.COURSES], "the course's plan"),
+            (alone, 0.25, ("^", plots.KEPT[0], 10), "by the gradients alone"),
+        ):
+            reached = np.isfinite(trial.cost())
+            x, shown = trial.cost() if reached else edge / 2, label if row == 0 else None
+            axes.plot([x], [row + up], mark, color=color, markersize=size, label=shown)
+            if not reached:
+                axes.text(edge / 2.6, row + up, "target not reached", ha="right", va="center", color=color)
+            size, rate, epochs = trial.setting
+            said.append(
+                f"{name}, {label}: batch size {size}, rate {rate:.2g}, {epochs} epochs, cost {trial.cost():.3g}"
+            )
+    axes.set_yticks(range(len(plans)), list(plans))
+    _logarithmic(axes, (1, 10, 100), ylim=(len(plans) - 0.4, -0.6), xlim=(0.5, edge),
+                 xlabel="epochs × iterations to the target, over the lowest of the sweep")  # fmt: skip
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.28), ncols=3)
+    still.alt = f"Cost over the lowest. {'; '.join(said)}."
+    return still
