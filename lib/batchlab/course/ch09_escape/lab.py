@@ -129,7 +129,7 @@ class EscapeLab(Live):
         """The loss and the descents below it on the left, shares against the batch size on the right."""
         loss, strips, shares = views.axes_of(figure)
         views.landscape(loss, self.scene)
-        self._origin = views.origin(loss, strips, self.scene)
+        self._origin = views.origin(loss, self.scene)
         self._released = views.released(strips, self.scene, SEEDS)
         self._shares = views.against_batch_size(shares, SIZES)
         for axes in (strips, shares) if self.locked else ():
@@ -149,7 +149,7 @@ class EscapeLab(Live):
     def show(self):
         """Bring the views up to date."""
         size = self.batch_size
-        self._origin.update(self.start_at, size)
+        self._origin.update(self.start_at)
         self._released.update([self._places(size, "batches"), self._places(size, "noise"), self._places(N, "batches")])
         curves = [{each: self.share(each, kind) for each in sorted({*SIZES, size})} for kind in ("batches", "noise")]
         self._shares.update(size, curves)

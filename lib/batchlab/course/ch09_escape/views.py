@@ -58,22 +58,20 @@ def landscape(axes, scene, shaded=True):
     axes.set_title("★ best minimum" + f",{between}shaded: its basin" * shaded, linespacing=1.15)
 
 
-def origin(loss, strips, scene):
-    """The start on the loss, and the batch size beside the first strip; `update(start, batch_size)`."""
+def origin(loss, scene):
+    """The start on the loss; `update(start)`."""
     (plus,) = loss.plot([], [], "P", color=VALIDATION, markersize=10, markeredgecolor="white")
     name = loss.text(0, 0, "start", color=plots.DARK[1], ha="center", va="top")
-    word = strips.text(-0.02, 2, "", transform=strips.get_yaxis_transform(), ha="right", va="center")
 
-    def update(start, batch_size):
+    def update(start):
         height = np.interp(start, scene.grid, scene.losses)
         plus.set_data([start], [height])
         low, high = loss.get_ylim()
         slope = np.interp(start + 0.1, scene.grid, scene.losses) - np.interp(start - 0.1, scene.grid, scene.losses)
         beside = 0 if abs(slope) < 0.1 else 0.35 * np.sign(slope)  # where the curve does not go
         name.set_position((np.clip(start + beside, *EDGES), height - 0.06 * (high - low)))
-        word.set_text(f"batches,\nB = {batch_size}")
 
-    return View([name, plus, word], update)
+    return View([name, plus], update)
 
 
 def released(axes, scene, count):
@@ -82,7 +80,7 @@ def released(axes, scene, count):
     jitter = 0.3 * np.sin(1.0 + 2.4 * np.arange(count))  # height in its strip, the same for a seed
     looks = {"linestyle": "none", "marker": "o", "markersize": 2.6, "markeredgewidth": 0}
     strips = [axes.plot([], [], color=color, **looks)[0] for color in (TRAINING, VALIDATION, "black")]
-    for height, name in ((1, "full batch\n+ noise"), (0, "full batch")):
+    for height, name in ((2, "batches"), (1, "full + noise"), (0, "full batch")):
         axes.text(-0.02, height, name, transform=axes.get_yaxis_transform(), ha="right", va="center")
     axes.set(xlim=WINDOW, ylim=(-0.5, 2.5), yticks=[], xlabel="speed v, turns a second")
 

@@ -147,7 +147,7 @@ class Choice(Live):
     def result(self):
         """How all settings did, as a `Still`; what is not trained yet is trained first, with progress bars.
 
-        Where nothing is committed, the course's plan is tested all the same, and the live picture does not show it.
+        Where nothing is committed, the course's plan is tested, and the live picture does not show it.
         """
         self.wait()
         self.trials = self.trials or self._others()
