@@ -73,7 +73,10 @@ def write_index(path, chapters):
               if number in chapters]  # fmt: skip
     listed += [other.stem for other in (ROOT / "notebooks").glob("*.md")]
     text = path.read_text(encoding="utf-8").replace("CHAPTERS", "\n".join(listed))
-    path.write_text(text.replace("PICTURE", embedded(bl.Lab("noisy sine", epochs=0))), encoding="utf-8")
+    path.write_text(
+        text.replace("PICTURE", embedded(bl.Lab("noisy sine", controls=("batch size", "epochs", "learning rate")))),
+        encoding="utf-8",
+    )
 
 
 def write_script(static):

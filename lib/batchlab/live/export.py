@@ -169,7 +169,7 @@ def usual(lab):
     """
     sliders = [name for name, control in lab.controls.items() if control.kind in ("whole", "number", "steps")]
     counts = dict(lab.recorded or zip(sliders, (12, 40), strict=False))
-    return {name: lab.controls[name].along(lab, count) for name, count in counts.items()}
+    return {name: lab.controls[name].along(lab, count) for name, count in counts.items() if name in lab.controls}
 
 
 def _plain(lab, control, value):

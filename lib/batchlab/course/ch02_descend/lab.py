@@ -41,6 +41,7 @@ class Descents(Live):
     'batch size 8, epoch 20: m'
     """
 
+    recorded = (("learning_rate", 5), ("start_across", 9), ("batch_size", 7), ("epochs", 14))
     size, narrow_height = (9.0, 4.3), 9.0
     batch_size = Whole(
         "batch size",

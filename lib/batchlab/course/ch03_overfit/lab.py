@@ -57,6 +57,8 @@ class Lab(Live):
     'batch size 6, epoch 50:'
     """
 
+    recorded = (("dataset", 3), ("noise", 3), ("learning_rate", 4), ("batch_size", 8), ("epochs", 30))
+
     batch_size = Whole(
         "batch size",
         1,

@@ -135,6 +135,8 @@ class NoiseLab(GradientLab):
     'batch size 400: distance from the full gradient 0 |G|'
     """
 
+    recorded = (("dataset", 3), ("batch_size", 14))
+
     epoch = EARLY
     batch_size = Whole(
         "batch size",
@@ -212,6 +214,8 @@ class RunLab(GradientLab):
     'epoch 0: |'
     """
 
+    recorded = (("dataset", 3), ("epoch", 20))
+
     epoch = Whole(
         "epoch",
         0,
@@ -258,5 +262,5 @@ class RunLab(GradientLab):
 
     def words(self):
         """What the picture shows, in words."""
-        text = f"epoch {self.gradients.epoch}: |G|² {self.signal:.3g}, tr Σ {self.noise:.3g}"
+        text = f"epoch {self.gradients.epoch}: signal |G|² {self.signal:.3g}, noise tr Σ {self.noise:.3g}"
         return f"{text}." if self.locked else f"{text}: noise scale {plots.figures(self.noise / self.signal)}."

@@ -39,6 +39,7 @@ class TargetLab(Live):
     'batch size 300, of which 250 is the nearest in the sweep: val'
     """
 
+    recorded = (("against", 4), ("batch_size", 10), ("learning_rate", 8))
     size, narrow_height = (9.0, 3.9), 8.0
     batch_size = Whole(
         "batch size", 1, lambda lab: lab.n, 32, log=True, remedy=lambda lab: f"{lab.n} are all samples: full-batch GD."

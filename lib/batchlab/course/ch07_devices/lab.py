@@ -37,6 +37,7 @@ class StepLab(Live):
     'batch size 256, 1,000,000 samples: a step takes '
     """
 
+    recorded = (("micro_batches", 5), ("batch_size", 12), ("samples", 16))
     size, narrow_height = (9.0, 3.8), 7.0
     batch_size = Whole(
         "batch size",

@@ -35,6 +35,7 @@ class SignLab(Live):
     'batch size 100, epoch 10'
     """
 
+    recorded = (("rmsprop", 2), ("batch_size", 7))
     size, narrow_height = (9.0, 3.7), 7.4
     batch_size = Steps("batch size", lambda lab: SIZES, 100, hint="1: SGD, 100: full-batch GD")
     data = Menu("data", DATA)
