@@ -69,7 +69,7 @@ def fitted_curve(axes, problem, predict):
     margin = 0.15 * float(np.ptp(y)) or 1.0
     axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel=f"x{_units(problem)}")
     axes.set_ylabel("y", labelpad=0)
-    axes.yaxis.set_major_locator(MaxNLocator(5))  # the same ticks, however wide the picture
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # the same ticks, however wide the picture
     axes.legend(loc="lower left", borderaxespad=0.1, ncols=4, handletextpad=0.2, columnspacing=0.6, handlelength=1.0)
     heading = _heading(axes)
 
