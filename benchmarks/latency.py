@@ -26,10 +26,14 @@ ERRORS = """[...document.querySelectorAll(
     ".jp-OutputArea-output[data-mime-type*=error], .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
 )]"""
 LAB = """
+import zlib
 import batchlab as bl
 sent = open("frames.txt", "w", buffering=1)
 lab = bl.Lab({})
-lab.observe(lambda change: print(len(change["new"]["strokes"]), file=sent), "frame")
+def note(change):
+    count, strokes, standing = (change["new"][name] for name in ("count", "strokes", "standing"))
+    print(count, zlib.crc32(strokes.encode(), standing), len(strokes), file=sent)
+lab.observe(note, "frame")
 lab
 """
 # 2,000 epochs of 256 samples take longer than PACE at every batch size that is visited.
@@ -86,7 +90,7 @@ class Page:
     """A notebook of one cell, run in JupyterLab, with its slider in focus."""
 
     def __init__(self, browser_address, address, folder, name, code):
-        self.sent = folder / "frames.txt"
+        self.sent, self.shown = folder / "frames.txt", None
         self.sent.unlink(missing_ok=True)
         cell = {
             "cell_type": "code",
@@ -141,11 +145,19 @@ class Page:
         self.settle(quiet=1.5)
 
     def record(self):
-        """Presses and frames since the last call, in ms, and the bytes of the lab's frames so far."""
+        """Presses and changed pictures since the last call, in ms, and the bytes of the lab's frames so far."""
         record = self.tab.evaluate("batchlabCollect()")
-        record["bytes"] = [int(line) for line in self.sent.read_text().split()] if self.sent.exists() else []
-        record["bytes"] += [frame["bytes"] for frame in record["frames"] if "bytes" in frame]
-        return record
+        lines = self.sent.read_text().splitlines() if self.sent.exists() else []
+        sent = {number: (picture, size) for number, picture, size in (map(int, line.split()) for line in lines)}
+        record["bytes"] = [size for _, size in sent.values()] or [frame["bytes"] for frame in record["frames"]
+                                                                  if "bytes" in frame]  # fmt: skip
+        changed = []
+        for frame in record["frames"]:
+            picture = sent.get(frame.get("number"), (object(),))[0]
+            if picture != self.shown:
+                changed.append(frame)
+            self.shown = picture
+        return record | {"frames": changed}
 
 
 def answers(record, first=None):

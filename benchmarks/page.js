@@ -48,13 +48,9 @@
     else image.addEventListener("load", () => loaded(image, blob), { once: true });
   };
 
-  const painted = (canvas) => {
-    requestAnimationFrame(() => {
-      const time = performance.now();
-      const hash = pixels(canvas, 300, Math.round((300 * canvas.height) / canvas.width));
-      if (hash !== shown) record.frames.push({ time, shows: JSON.parse(canvas.dataset.shows) });
-      shown = hash;
-    });
+  const painted = ({ dataset }) => {
+    const frame = { number: Number(dataset.frame), shows: JSON.parse(dataset.shows) };
+    requestAnimationFrame(() => record.frames.push({ time: performance.now(), ...frame }));
   };
 
   const sampleCanvas = () => {

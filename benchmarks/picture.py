@@ -27,6 +27,7 @@ from .tables import heading, progress, table, verdict
 
 FRAMES = 60
 LABS = {
+    "01 update": lambda: ch01_count.Update(batch_size=8),
     "01 counting": lambda: ch01_count.Counting(),
     "02 descents": lambda: ch02_descend.Descents("two bumps"),
     "03 overfitting, noisy sine": lambda: bl.Lab("noisy sine"),

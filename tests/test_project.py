@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from . import verdicts
+from . import badges, verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -50,15 +51,17 @@ NOTEBOOKS = tracked("notebooks/*.ipynb")  # a reader's own are nobody's business
 # ---------------------------------------------------------------------------------------------------- dependencies
 
 
+def listed(name):
+    return [Requirement(line) for line in lines_of((ROOT / name).read_text()) if line != "-e ."]
+
+
 def pins():
-    lines = lines_of((ROOT / "requirements.txt").read_text())
-    return [Requirement(line) for line in lines if line != "-e ."]
+    return listed("requirements.txt") + listed("tests/requirements.txt")
 
 
 def ranges():
     extras = PYPROJECT["project"]["optional-dependencies"]
-    listed = PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"]
-    return [Requirement(text) for text in listed]
+    return [Requirement(text) for text in PYPROJECT["project"]["dependencies"] + extras["lab"] + extras["test"]]
 
 
 @pytest.mark.parametrize("wanted", ranges(), ids=lambda wanted: wanted.name)
@@ -86,6 +89,12 @@ def test_the_library_itself_is_installed_last():
     assert lines_of((ROOT / "requirements.txt").read_text())[-1] == "-e ."
 
 
+def test_readers_install_nothing_that_only_tests_need():
+    names = {canonicalize_name(pin.name) for pin in listed("requirements.txt")}
+    assert not names & {"pytest", "playwright", "ruff", "nbval", "coverage", "sphinx"}
+    assert not names & {canonicalize_name(pin.name) for pin in listed("tests/requirements.txt")}
+
+
 def test_slow_jaxlib_is_excluded():
     assert not next(wanted for wanted in ranges() if wanted.name == "jaxlib").specifier.contains("0.11.1")
     assert "0.11.1" not in [next(iter(pin.specifier)).version for pin in pins() if pin.name == "jaxlib"]
@@ -109,13 +118,35 @@ def test_binder_installs_what_make_lab_installs():
 
     # repo2docker prefers a conda environment, a Pipfile or a Dockerfile where it finds one.
     assert {path.name for path in (ROOT / "binder").iterdir()} == {"requirements.txt", "runtime.txt", "postBuild"}
-    assert lines_of((ROOT / "binder/requirements.txt").read_text()) == ["-r ../requirements.txt"]
-    assert "install" not in " ".join(lines_of((ROOT / "binder/postBuild").read_text()))
+    assert [*lines_of((ROOT / "binder/requirements.txt").read_text()), "-e ."] == lines_of(
+        (ROOT / "requirements.txt").read_text()
+    )
+    installs = [line for line in lines_of((ROOT / "binder/postBuild").read_text()) if "install" in line]
+    assert installs == ["pip install --quiet --no-cache-dir --no-deps -e ."]
+
+
+def test_binder_keeps_the_environment_from_build_to_build():
+    """repo2docker installs before it copies the repository only if no line refers to a file of it."""
+    for line in lines_of((ROOT / "binder/requirements.txt").read_text()):
+        assert not line.startswith("-"), line
+        assert "/" not in line, line
 
 
 def test_binder_has_the_oldest_python_that_is_supported():
     assert (ROOT / "binder/runtime.txt").read_text().strip() == "python-3.11"
     assert PYPROJECT["project"]["requires-python"] == ">=3.11"
+
+
+@pytest.mark.parametrize("path", badges.files(), ids=lambda path: path.name)
+def test_badges_and_installing_have_the_address_of_the_project(path):
+    assert path.read_text(encoding="utf-8") == badges.written(path), "run make badges"
+
+
+def test_an_address_of_another_kind_is_refused():
+    command = [sys.executable, ROOT / "tests/badges.py", "git@github.com:OWNER/NAME.git"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "ADDRESS is 'git@github.com:OWNER/NAME.git'; it must be like" in done.stderr
+    assert git("status", "--porcelain", "README.md").stdout in ("", " M README.md\n")
 
 
 # ------------------------------------------------------------------------------------------------------- the files

@@ -4,6 +4,7 @@ One test a statement, named by it, on the code paths that its chapter uses.
 """
 
 import dataclasses
+import functools
 import itertools
 
 import jax
@@ -15,6 +16,7 @@ import batchlab as bl
 from batchlab.course import (
     ch01_count,
     ch02_descend,
+    ch03_overfit,
     ch04_noise,
     ch05_rates,
     ch06_targets,
@@ -27,58 +29,83 @@ from batchlab.course import (
 
 
 @pytest.fixture(scope="module")
-def default_runs():
-    """Every dataset's default run under ten seeds, which change data, start and shuffles together."""
-    return {
-        name: [bl.fit(bl.data.load(name, seed=seed), seed=seed, **bl.data.DEFAULTS[name]) for seed in range(10)]
-        for name in bl.data.DATASETS
-    }
+def ten():
+    """Ten draws of the data, starts and shuffles for every dataset under its default settings: the chapter's own."""
+    return {name: ch03_overfit.ten_draws(name) for name in bl.data.DATASETS}
 
 
 @pytest.mark.parametrize("name", list(bl.data.DATASETS))
-def test_s05_with_more_epochs_from_underfitting_to_overfitting(default_runs, name):
-    runs = default_runs[name]
-    lowest = np.array([run.val_loss.min() for run in runs])
+def test_s05_with_more_epochs_from_underfitting_to_overfitting(ten, name):
+    draws = ten[name]
     # Underfitting: after one epoch the validation loss is above its lowest value, in the median by a tenth.
-    assert np.median([run.val_loss[1] for run in runs] / lowest) > 1.1
+    assert np.median(draws.val_loss[:, 1] / draws.lowest) > 1.1
     # Overfitting: at the end it is at least 1.5 times that value again, in the median.
-    assert np.median([run.val_loss[-1] for run in runs] / lowest) >= 1.5
+    assert np.median(draws.val_loss[:, -1] / draws.lowest) >= 1.5
     # The turn lies neither at the start nor at the end: in the median between 2 % and 80 % of the epochs.
-    share = np.median([run.best_epoch / run.num_epochs for run in runs])
-    assert 0.02 < share < 0.8
+    num_epochs = draws.val_loss.shape[1] - 1
+    assert 0.02 < np.median(draws.best_epoch / num_epochs) < 0.8
     # Meanwhile the training loss has gone on falling, in the median to less than 0.8 of what it was at the turn.
-    assert np.median([run.train_loss[-1] / run.train_loss[run.best_epoch] for run in runs]) < 0.8
+    at_best = np.take_along_axis(draws.train_loss, draws.best_epoch[:, None], axis=1)[:, 0]
+    assert np.median(draws.train_loss[:, -1] / at_best) < 0.8
 
 
-def test_s05_not_with_plenty_of_data(default_runs, verdict):
-    # The other side of the condition: 256 samples of the same sine leave little to overfit. The chapter's run.
-    run = bl.fit(
-        bl.data.noisy_sine(n=256), seeds=5, hidden=(32, 32), batch_size=64, learning_rate=0.05, num_epochs=3000
-    )
-    plenty = np.median(run.val_loss[:, -1] / run.val_loss.min(axis=1))
-    assert plenty < 1.2
-    rise = {
-        name: np.median([run.val_loss[-1] / run.val_loss.min() for run in runs]) for name, runs in default_runs.items()
-    }
-    each = ", ".join(f"≈ {np.median(ratios):.1f} ({name})" for name, ratios in rise.items())
+def test_s05_not_without_noise_and_not_with_plenty_of_data(ten, verdict):
+    # The other side of the condition. One thing is changed at a time, and nothing else.
+    noisy = ch03_overfit.rise(ten["noisy sine"])
+    clean = ch03_overfit.rise(ch03_overfit.ten_draws("noisy sine", noise=0))
+    few, many = (ch03_overfit.rise(ch03_overfit.ten_draws("noisy sine", n=n, num_epochs=1000)) for n in (12, 96))
+    # In nine of ten draws, as a pair: without noise, or with eight times the samples, it rises less.
+    assert (clean < noisy).sum() >= 9
+    assert (many < few).sum() >= 8
+    assert np.median(clean) < 0.1 * np.median(noisy)
+    assert np.median(many) < 0.5 * np.median(few)
+    last = ", ".join(f"≈ {np.median(draws.val_loss[:, -1] / draws.lowest):.1f} ({name})" for name, draws in ten.items())
     verdict(
         "S5",
-        f"final validation loss {each} times its lowest, medians of ten seeds; "
-        f"with 256 samples of the sine ≈ {plenty:.2f}",
+        f"final validation loss {last} times its lowest, medians of ten draws; the sine's rises by "
+        f"≈ {np.median(noisy):.2f} with noise 0.3, by ≈ {np.median(clean):.3f} without noise; within 1,000 epochs by "
+        f"≈ {np.median(few):.2f} with 12 samples, by ≈ {np.median(many):.2f} with 96",
     )
 
 
-def test_s06_no_number_of_epochs_is_right_for_every_dataset(default_runs, verdict):
-    best = {name: np.array([run.best_epoch for run in runs]) for name, runs in default_runs.items()}
-    medians = sorted(np.median(epochs) for epochs in best.values())
-    # Three datasets, one of them real: neighbouring medians differ at least by half.
-    assert all(later > 1.5 * sooner for sooner, later in itertools.pairwise(medians))
-    # And it matters: stopping the sine where the digits are best leaves it far from its best.
-    digits = int(np.median(best["digits"]))
-    cost = [run.val_loss[digits] / run.val_loss.min() for run in default_runs["noisy sine"]]
-    assert np.median(cost) > 1.15
-    each = ", ".join(f"≈ {np.median(epochs):.0f} ({name})" for name, epochs in best.items())
-    verdict("S6", f"lowest validation loss after {each} epochs, medians of ten seeds")
+def test_s06_no_number_of_epochs_is_right_for_every_dataset(ten, verdict):
+    # Network, batch size and rate are the same, so only the data differ.
+    assert len({(*s["hidden"], s["batch_size"], s["learning_rate"]) for s in bl.data.DEFAULTS.values()}) == 1
+    sooner = sorted((draws.interval() for draws in ten.values()), key=lambda interval: interval[0])
+    # Three datasets, one of them real: the 98 % intervals of the median best epochs do not overlap.
+    assert all(one[2] < other[1] for one, other in itertools.pairwise(sooner))
+    # And it matters: whatever number is chosen for all, one of them stays far above its lowest loss.
+    common, cost = ch03_overfit.one_for_all(ten)
+    assert cost > 1.3
+    each = ", ".join(
+        f"≈ {draws.interval()[0]:.0f} ({name}; ≈ {draws.interval()[1]} to ≈ {draws.interval()[2]})"
+        for name, draws in ten.items()
+    )
+    verdict(
+        "S6",
+        f"same network, batch size and rate: lowest validation loss after {each} epochs, median and spread of eight of "
+        f"ten draws; the best single number, ≈ {common}, leaves one at ≈ {cost:.1f} times its lowest",
+    )
+
+
+def test_s06_the_number_of_updates_in_an_epoch_is_not_all_of_it(ten):
+    # Counted in updates the three overlap: most of the difference is that their epochs are not equally long.
+    updates = [np.array(draws.interval()) * draws.iterations_per_epoch for draws in ten.values()]
+    assert max(low for _, low, _ in updates) < min(high for *_, high in updates)
+    # But with as many samples, and so as many updates in an epoch, moons and digits still differ.
+    few = ch03_overfit.ten_draws("digits", n=100)
+    assert few.iterations_per_epoch == ten["two moons"].iterations_per_epoch
+    assert few.interval()[2] < ten["two moons"].interval()[1]
+    # And 400 digits need as many epochs as 100, so four times the updates.
+    assert 0.5 < few.interval()[0] / ten["digits"].interval()[0] < 2
+
+
+def test_s06_a_larger_batch_moves_the_best_epoch_and_hardly_its_updates(ten):
+    # One rate, one thing changed. At B = 12 the best epoch comes later than at B = 3 in nine of ten draws.
+    small, full = ten["noisy sine"], ch03_overfit.ten_draws("noisy sine", batch_size=12)
+    assert (full.best_epoch > small.best_epoch).sum() >= 9
+    # In the median 2.5 to 10 times later: 4 is in proportion; the distractors are 1 and 1/4.
+    assert 2.5 < np.median(full.best_epoch) / np.median(small.best_epoch) < 10
 
 
 # ---- chapter 01 ------------------------------------------------------------------------------------------------------
@@ -120,9 +147,6 @@ def test_s02_the_dataset_is_cut_into_batches_after_a_fresh_shuffle(n, batch_size
             assert [set(np.flatnonzero(update)) for update in updates] == [set(batch.tolist()) for batch in cut]
             orders.append(np.concatenate(cut).tolist())
             assert sorted(orders[-1]) == list(range(n))
-            # And they are the chapter's exercise, done on the epoch's order.
-            loop = ch01_count.epoch_batches(orders[-1], batch_size)
-            assert [batch.tolist() for batch in cut] == list(loop)
         # Shuffled afresh, but for the full batch, where there is nothing to shuffle.
         assert (orders[0] != orders[1]) == (batch_size < n)
     if (n, batch_size) == (50, 6):
@@ -154,8 +178,8 @@ def test_s03_batch_size_6_is_not_6_batches(verdict):
 def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size, verdict):
     run, shares = ch01_count.watch(n, batch_size, num_epochs=2)
     each = -(-n // batch_size)
-    # Updates counted by the optimizer itself, by the history, and by the chapter's exercise.
-    assert len(shares) == run.iterations[-1] == ch01_count.count_updates(n, batch_size, 2) == 2 * each
+    # Updates counted by the optimizer itself, and by the history.
+    assert len(shares) == run.iterations[-1] == 2 * each
     assert run.iterations.tolist() == [0, each, 2 * each]
     # A counter of passes, labelled "iterations", is right for the full batch only.
     assert (run.num_epochs == len(shares)) == (batch_size == n)
@@ -168,40 +192,50 @@ def test_s04_an_iteration_is_one_batch_and_one_update(n, batch_size, verdict):
 
 @pytest.fixture(scope="module")
 def line():
-    """The straight line of the chapter: its surface, and its lowest loss."""
+    """The straight line of the chapter: its surface, its lowest loss, and its minimum."""
     scene, minima = ch02_descend.surface("straight line")
-    return scene, float(scene.losses(minima)[0])
+    return scene, float(scene.losses(minima)[0]), minima
 
 
-def distances(scene, batch_size, learning_rate):
-    """How far twenty seeds travel in one epoch: along the path, and from its start to its end."""
-    run = scene.fit(batch_size=batch_size, learning_rate=learning_rate, num_epochs=1, seeds=20)
-    path = ch02_descend.path(run)
-    return np.linalg.norm(np.diff(path, axis=1), axis=-1).sum(axis=1), np.linalg.norm(path[:, -1] - path[:, 0], axis=-1)
-
-
-def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line, verdict):
-    sizes = [1, 2, 4, 8, 16, 32, 64]
-    travelled, moved = zip(*[distances(line[0], size, 0.05) for size in sizes], strict=True)
-    # With every doubling of the batch the path of an epoch is shorter by at least 15 %; from 1 to 64 by a factor 8.
-    assert all(np.median(fewer) > 1.15 * np.median(more) for fewer, more in itertools.pairwise(travelled))
-    assert np.median(travelled[0]) > 8 * np.median(travelled[-1])
-    # Nor does a larger batch come further from the start as the crow flies.
-    assert all(np.median(fewer) > np.median(more) for fewer, more in itertools.pairwise(moved))
-    ratio = np.median(travelled[0]) / np.median(travelled[-1])
-    verdict("S12", f"the path of an epoch is ≈ {ratio:.0f} times as long at batch size 1 as at 64, at the same rate")
+@pytest.mark.parametrize("name", ch02_descend.FACTORIES)
+def test_s12_a_larger_batch_moves_the_weights_less_per_epoch(line, name, verdict):
+    # At one rate, so low that no batch size arrives within the epoch: from 1 to 64 each doubling of the batch shortens
+    # the displacement by 30 % or more, for SGD, momentum and Adam, with every seed.
+    optimizer, sizes = ch02_descend.FACTORIES[name], (1, 2, 4, 8, 16, 32, 64)
+    rate = {"SGD": 0.005, "momentum 0.9": 0.0005, "Adam": 0.02}[name]
+    path, moved = zip(*[ch02_descend.distances(line[0], size, rate, optimizer) for size in sizes], strict=True)
+    assert all(more.min() > 1.4 * fewer.max() for more, fewer in itertools.pairwise(moved))
+    assert np.median(moved[0]) > 20 * np.median(moved[-1])
+    if name == "SGD":
+        # At ten times the rate batch size 1 arrives within the epoch: from there only the zigzag grows.
+        path, moved = zip(*[ch02_descend.distances(line[0], size, 0.05) for size in sizes], strict=True)
+        assert np.median(path[0]) > 2 * np.median(moved[0])
+        assert np.median(moved[0]) < 1.1 * np.median(moved[1])
+        along, across = (np.median(one[0]) / np.median(one[-1]) for one in (path, moved))
+        verdict(
+            "S12",
+            f"at one rate an epoch of B = 1 goes ≈ {along:.0f} times as far along its path as one of B = 64, and "
+            f"≈ {across:.1f} times from start to end, since it has arrived by then",
+        )
 
 
 def test_s12_not_if_the_rate_grows_with_the_batch(line):
-    # The other side of the condition: at rate 0.002 B an epoch is as long for every batch size, within a factor 1.4.
-    travelled = [np.median(distances(line[0], size, 0.002 * size)[0]) for size in (1, 2, 4, 8, 16, 32, 64)]
-    assert max(travelled) < 1.4 * min(travelled)
+    # The other side of the condition: at a rate proportional to B the displacement of an epoch is the same for every
+    # batch size, within a factor 1.4, under SGD and Adam. Under momentum it is not.
+    spread = {}
+    for name, optimizer in ch02_descend.FACTORIES.items():
+        moved = [
+            np.median(ch02_descend.distances(line[0], size, 0.001 * size, optimizer)[1]) for size in (1, 4, 16, 64)
+        ]
+        spread[name] = max(moved) / min(moved)
+    assert spread["SGD"] < 1.4
+    assert spread["Adam"] < 1.4
+    assert spread["momentum 0.9"] > 2
 
 
 def late_excess(line, **settings):
     """How far the loss of twenty seeds lies above the lowest, mean over epochs 200 to 400: (20,)."""
-    run = line[0].fit(num_epochs=400, seeds=20, **settings)
-    return run.train_loss[:, 200:].mean(axis=1) - line[1]
+    return ch02_descend.late_excess(line[0], line[2], **settings)
 
 
 def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
@@ -209,8 +243,13 @@ def test_s14_at_a_fixed_rate_sgd_settles_at_a_floor(line):
     floor = late_excess(line, batch_size=1)
     assert floor.min() > 0.05 * line[1]
     assert late_excess(line, batch_size=64).max() < 1e-4
-    # The floor is made by the rate: half the rate, hardly more than half the floor.
-    assert np.median(late_excess(line, batch_size=1, learning_rate=0.025)) < 0.6 * np.median(floor)
+    # The rate and the batch size make the floor: at half the rate less than half, at B = 8 less than a tenth.
+    assert late_excess(line, batch_size=1, learning_rate=0.025).max() < 0.6 * floor.min()
+    assert late_excess(line, batch_size=8).max() < 0.1 * floor.min()
+    # Nor is it SGD's alone: under momentum and Adam the floor of B = 1 rises with the rate, too.
+    for optimizer in (ch02_descend.FACTORIES["momentum 0.9"], ch02_descend.FACTORIES["Adam"]):
+        low, high = (late_excess(line, batch_size=1, learning_rate=rate, optimizer=optimizer) for rate in (0.01, 0.03))
+        assert high.min() > 2 * low.max()
 
 
 def test_s14_a_decayed_rate_converges(line, verdict):
@@ -226,21 +265,26 @@ def test_s14_a_decayed_rate_converges(line, verdict):
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_s18_gd_ends_in_the_minimum_nearest_its_start(seed):
-    scene = ch02_descend.two_bumps(seed=seed)
-    minima = scene.minima()
-    starts, reached = ch02_descend.basins(scene, minima, shape=(12, 6))
-    apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
-    # Every start ends in a minimum: most in the nearest, and all that are twice as far from the other one.
-    assert (reached >= 0).all()
-    nearest = apart.argmin(axis=1)
-    assert np.mean(reached == nearest) > 0.85
-    clear = apart.min(axis=1) < 0.5 * apart.max(axis=1)
-    assert (reached == nearest)[clear].all()
-    # So many starts end in a minimum that is a good deal poorer than the other.
-    assert np.mean(reached == 1) > 0.25
-    assert scene.losses(minima[1]) > 1.3 * scene.losses(minima[0])
+def test_s18_gd_ends_in_the_minimum_of_its_basin_and_not_always_in_the_nearest():
+    for seed in range(5):
+        scene = ch02_descend.two_bumps(seed=seed)
+        minima = scene.minima()
+        starts, reached = ch02_descend.basins(scene, minima)
+        # Every start ends in a minimum, and it is the basin that decides: at half the rate and at five times the
+        # rate all end in the same one.
+        assert (reached >= 0).all()
+        for factor, updates in ((0.5, 1000), (5, 500)):
+            rate = factor * scene.learning_rate
+            assert (ch02_descend.basins(scene, minima, rate, updates)[1] == reached).all()
+        # It is not the distance: 1 to 15 % of the starts on each draw end in the minimum that is further away.
+        away = ch02_descend.strays(minima, starts, reached)
+        assert 0.01 < away.mean() < 0.15
+        # Only starts that are twice as near to one all end there.
+        apart = np.linalg.norm(starts[:, None] - minima[None], axis=-1)
+        assert not away[apart.min(axis=1) < 0.5 * apart.max(axis=1)].any()
+        # So many starts end in a minimum that is a good deal poorer than the other.
+        assert np.mean(reached == 1) > 0.25
+        assert scene.losses(minima[1]) > 1.3 * scene.losses(minima[0])
 
 
 def test_s18_on_a_convex_loss_the_start_does_not_matter(line):
@@ -249,20 +293,41 @@ def test_s18_on_a_convex_loss_the_start_does_not_matter(line):
     assert (reached == 0).all()
 
 
+def test_s19_the_rate_of_sgd_must_be_lower_to_end_near_the_minimum_and_not_to_stay_finite():
+    rates = np.geomspace(0.05, 0.6, 32)
+    for seed in range(3):
+        scene = ch02_descend.straight_line(seed=seed)
+        (sgd, near), (_, near_8), (gd, near_64) = (
+            ch02_descend.highest_rates(scene, size, rates) for size in (1, 8, 64)
+        )
+        # To end within 10 % of the lowest loss SGD needs a rate three times lower than GD, or more; 8 lies between.
+        assert 3 * near < near_64
+        assert near < near_8 < near_64
+        # On a line of two parameters it diverges where GD does, within a sixth: neither at a 64th of that rate (in
+        # proportion to B) nor at an eighth (to its root), nor where the steepest sample alone would, 2 / curvature.
+        assert sgd == pytest.approx(gd, rel=1 / 6)
+        steepest = 2 * (scene.problem.x.max() ** 2 + 1)
+        assert sgd > 1.7 * 2 / steepest
+
+
+LINEAR = bl.Model(lambda key: jax.numpy.zeros(32), lambda params, x: (x @ params)[:, None])
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_s19_the_rate_of_sgd_must_be_lower(seed):
-    scene = ch02_descend.straight_line(seed=seed)
-    lowest = scene.losses(scene.minima())[0]
-    rates, stable, close = np.geomspace(0.02, 1, 35), {}, {}
-    for batch_size in (1, 64):
-        settings = {"batch_size": batch_size, "num_epochs": 60, "seeds": 10}
-        losses = [scene.fit(learning_rate=rate, **settings).train_loss for rate in rates]
-        stable[batch_size] = max(r for r, loss in zip(rates, losses, strict=True) if (loss[:, -1] < loss[:, 0]).all())
-        near = [np.median(loss[:, -20:]) < 1.1 * lowest for loss in losses]
-        close[batch_size] = max(rates[near])
-    # The largest rate at which all ten seeds come down at all, and the largest that comes within 10 % of the lowest.
-    assert stable[1] < 0.8 * stable[64]
-    assert close[1] < 0.4 * close[64]
+def test_s19_with_many_weights_sgd_diverges_at_a_lower_rate_than_gd(seed):
+    # The other side: with 32 inputs a sample's loss is far steeper than the mean of all, in a direction of its own.
+    # There SGD diverges below a quarter of GD's rate, at any noise.
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(64, 32)).astype(np.float32)
+    rates, highest = np.geomspace(0.005, 1, 24), {}
+    for noise in (0.0, 0.5):
+        y = (x @ rng.normal(size=(32, 1)) + noise * rng.normal(size=(64, 1))).astype(np.float32)
+        problem = bl.data.Problem(x, y, x, y, name="many inputs")
+        for size in (1, 64):
+            settings = {"model": LINEAR, "batch_size": size, "num_epochs": 60, "seeds": 5}
+            runs = [bl.fit(problem, learning_rate=rate, **settings).train_loss for rate in rates]
+            highest[size] = rates[[np.mean(loss[:, -1] < 100 * loss[:, 0]) >= 0.5 for loss in runs]].max()
+        assert 4 * highest[1] < highest[64]
 
 
 # ---- chapter 04 ------------------------------------------------------------------------------------------------------
@@ -270,41 +335,40 @@ def test_s19_the_rate_of_sgd_must_be_lower(seed):
 
 @pytest.fixture(scope="module")
 def noisy_gradients():
-    """Inner products of per-sample gradients in the chapter's runs: dataset -> five seeds -> four epochs."""
+    """Inner products of per-sample gradients in the chapter's runs: dataset -> five draws -> four epochs."""
     known = {}
-    for name, (_, settings, num_epochs) in ch04_noise.lab.RUNS.items():
-        n = len(ch04_noise.lab.RUNS[name][0]().x)
-        known[name] = []
-        for seed in range(5):
-            problem = bl.data.load(name, n=n, seed=seed)
-            run = bl.fit(problem, seed=seed, num_epochs=num_epochs, **settings)
-            epochs = [0, num_epochs // 20, num_epochs // 5, num_epochs]
-            inner = [bl.measure.inner_products(problem, run.model, run.params_at(epoch)) for epoch in epochs]
-            known[name].append(inner)
+    for name, task in ch04_noise.runs.RUNS.items():
+        epochs = 0, task.num_epochs // 20, task.num_epochs // 5, task.num_epochs
+        known[name] = ch04_noise.runs.inner_products(name, epochs)
     return known
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 def test_s13_the_direction_gets_more_accurate_with_the_batch_size(noisy_gradients, name, verdict):
-    early = []
+    medians = []
     for inner in itertools.chain(*noisy_gradients[name]):
         n = len(inner)
         cosines = [bl.measure.cosine(inner, bl.measure.draw_batches(n, size, 500)) for size in (1, 64, n)]
-        medians = [np.median(cosine) for cosine in cosines]
+        medians.append([np.median(cosine) for cosine in cosines])
         # At every epoch of every seed: 64 samples point better than one, by 0.05 or more, and all samples exactly
         # the right way. (Smaller steps can be flat where B is far below the noise scale.)
-        for fewer, more in itertools.pairwise(medians):
+        for fewer, more in itertools.pairwise(medians[-1]):
             assert more > min(fewer + 0.05, 0.995)
         assert cosines[-1].min() > 1 - 1e-6
         # And one sample is a poor guide: its median cosine is below 0.85.
-        assert medians[0] < 0.85
-        early.append(medians)
+        assert medians[-1][0] < 0.85
+    one, many, _ = np.median(np.reshape(medians, (5, 4, 3)), axis=0).T
+    # Late in the run 64 samples point the right way only roughly.
+    assert many[-1] < 0.7
     if name == "digits":
-        one, many, _ = np.median(early, axis=0)
-        verdict("S13", f"cosine with the full gradient ≈ {one:.2f} at B = 1, ≈ {many:.2f} at B = 64 (digits, medians)")
+        verdict(
+            "S13",
+            f"median cosine with the full gradient at B = 1 and 64: ≈ {one[0]:.2f} and {many[0]:.2f} at the start, "
+            f"≈ {one[-1]:.2f} and {many[-1]:.2f} late (digits, plain mini-batch descent)",
+        )
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 def test_s14_at_batch_size_1_the_gradient_jumps_about(noisy_gradients, name):
     for run in noisy_gradients[name]:
         for inner in run[1:]:  # after the start
@@ -320,7 +384,7 @@ def test_s14_at_batch_size_1_the_gradient_jumps_about(noisy_gradients, name):
             assert np.sqrt(ratio) < 1 / 4
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 @pytest.mark.parametrize("replace", [True, False])
 def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace, verdict):
     sizes = bl.measure.spread_sizes(len(noisy_gradients[name][0][0]), 8)
@@ -342,7 +406,7 @@ def test_s15_variance_falls_like_the_theory_says(noisy_gradients, name, replace,
         verdict("S15", f"variance ≈ {mean:.2f} times tr Σ/B · (N − B)/(N − 1) for B < N, and exactly zero at B = N")
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 def test_s15_no_power_of_b_holds_up_to_the_full_batch(noisy_gradients, name):
     for run in noisy_gradients[name]:
         n = len(run[0])
@@ -356,7 +420,7 @@ def test_s15_no_power_of_b_holds_up_to_the_full_batch(noisy_gradients, name):
         assert slopes[1] < -2
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 def test_s16_at_the_noise_scale_noise_equals_signal(noisy_gradients, name):
     ratios = []
     for run in noisy_gradients[name]:
@@ -370,7 +434,37 @@ def test_s16_at_the_noise_scale_noise_equals_signal(noisy_gradients, name):
     assert np.abs(np.array(ratios) - 1).max() < 0.2
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
+def test_s16_returns_diminish_and_early_in_the_run_the_noise_scale_tells_where(name):
+    early = ch04_noise.steps_of_draws(name, ch04_noise.runs.EARLY)
+    sizes, shares = (np.array([getattr(one, what) for one in early]) for what in ("batch_sizes", "shares"))
+    below, above = (
+        np.median(np.log(shares[:, j] / shares[:, i]) / np.log(sizes[:, j] / sizes[:, i])) for i, j in ((0, 2), (3, 4))
+    )
+    # As a power of B, in the median of five draws: nearly proportional up to one noise scale, and less than its fourth
+    # root from 4 to 16. Neither "proportional", nor the square root of B, nor "nothing beyond" is true of both.
+    assert below > 0.65
+    assert 0.03 < above < 0.25
+    # At one noise scale about half of what the full gradient brings, at 16 most of it, yet not all.
+    middle = np.median(shares, axis=0)
+    assert 0.3 < middle[2] < 0.7
+    assert 0.85 < middle[4] < 0.99
+
+
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
+def test_s16_late_in_the_run_the_curvature_decides_where(name):
+    # The other side: at one plain noise scale a step brings well below half with every draw, and at 16 it still gains.
+    late = ch04_noise.steps_of_draws(name, ch04_noise.runs.RUNS[name].num_epochs)
+    assert all(one.shares[2] < 0.35 for one in late)
+    assert all(one.shares[4] > 1.3 * one.shares[3] for one in late)
+    # Weighted with the curvature the scale is larger, and the law holds within 0.1 at every size, in the median.
+    for made in (late, ch04_noise.steps_of_draws(name, ch04_noise.runs.EARLY)):
+        law = np.array([1 / (1 + one.curved / one.batch_sizes) for one in made])
+        assert np.abs(np.median(np.array([one.shares for one in made]) - law, axis=0)).max() < 0.1
+    assert all(one.curved > 1.8 * one.scale for one in late)
+
+
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 def test_s16_the_noise_scale_rises_along_the_run(noisy_gradients, name):
     for run in noisy_gradients[name]:
         first, last = (bl.measure.noise_scale(inner) for inner in (run[0], run[-1]))
@@ -380,7 +474,7 @@ def test_s16_the_noise_scale_rises_along_the_run(noisy_gradients, name):
         assert signal > 3 * noise
 
 
-@pytest.mark.parametrize("name", list(ch04_noise.lab.RUNS))
+@pytest.mark.parametrize("name", list(ch04_noise.runs.RUNS))
 def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
     held = []
     for seed, run in enumerate(noisy_gradients[name]):
@@ -399,68 +493,116 @@ def test_s16_two_batches_find_the_noise_scale(noisy_gradients, name):
 # ---- chapter 05 ------------------------------------------------------------------------------------------------------
 
 
+OPTIMIZERS = list(ch05_rates.OPTIMIZERS)
+
+
 @pytest.fixture(scope="module")
-def rate_grids():
-    """The chapter's grid for three sets of digits, three starts and shuffles each."""
-    problems = [bl.data.digits(n=512, label_noise=0, n_val=256, seed=seed) for seed in range(3)]
-    return [ch05_rates.RateGrid(problem).run(progress=False) for problem in problems]
+def best_rates():
+    """The chapter's best rates at equal epochs: five draws of the digits, each with its own start and shuffles."""
+    return {name: ch05_rates.best_rates(name, progress=False) for name in OPTIMIZERS}
 
 
-def descend(problem, plan, seed):
-    """The chapter's chain of runs: updates and training losses after every epoch of (batch size, rate, epochs)."""
-    params, losses, updates = None, [], [0]
-    for part, (batch_size, rate, epochs) in enumerate(plan):
-        settings = {"batch_size": batch_size, "learning_rate": rate, "num_epochs": epochs}
-        run = bl.fit(problem, hidden=(32,), params=params, seed=seed + 1000 * part, **settings)
-        losses += run.train_loss[1:].tolist() if losses else run.train_loss.tolist()
-        updates += (updates[-1] + run.iterations[1:]).tolist()
-        params = run.params_at(epochs)
-    return np.array(updates), np.array(losses)
+@pytest.fixture(scope="module")
+def sgd_grids(best_rates):
+    """The grids behind those of SGD."""
+    return ch05_rates.drawn("SGD", progress=False)
 
 
-def test_s19_the_rate_grows_with_the_batch_and_then_no_more(rate_grids, verdict):
-    slopes, edge_slopes = [], []
-    for grid in rate_grids:
-        best, edge = grid.best(), grid.edge()
-        slopes.append(grid.slope(best))
-        edge_slopes.append(grid.slope(edge))
-        # In proportion up to B = 32: the power lies between 0.7 and 1.3, of the best rate and of the edge, and of the
-        # edge also if a half or a quarter of the loss of guessing counts as lost.
-        edges = [grid.edge(limit=share * grid.limit) for share in (0.5, 0.25)]
-        assert all(0.7 < grid.slope(rates) < 1.3 for rates in (best, edge, *edges))
-        # From 64 to 512, eightfold, the best rate grows less than threefold.
-        assert best[-1] < 3 * best[-4]
-        # The edge: at the full batch at least eight times what it is for SGD, which cannot even bear the best rate of
-        # the full batch, nor half of it.
-        assert edge[-1] > 8 * edge[0]
-        assert edge[0] < best[-1] / 2
-        # The linear rule from B = 8 is beyond the edge at the full batch.
-        assert best[3] * 512 / 8 > edge[-1]
+def off(rule, rates):
+    """The largest factor between a rule and the median of the draws."""
+    return np.exp(np.abs(np.log(rule / np.median(rates, axis=0))).max())
+
+
+def test_s19_in_proportion_to_the_batch_for_sgd_and_momentum_and_less_for_adam(best_rates, verdict):
+    power = {name: best.power(high=64) for name, best in best_rates.items()}
+    later = {
+        name: ch05_rates.best_rates(name, "equal iterations", progress=False).power(high=64) for name in OPTIMIZERS
+    }
+    # Each is a 95 % interval over the draws. SGD: 1 and nothing near the square root; so momentum.
+    # Measured 0.99 to 1.04, and 0.88 to 1.04.
+    assert 0.9 < power["SGD"].low < 1.05
+    assert 0.95 < power["SGD"].high < 1.1
+    assert 0.8 < power["momentum"].low < 1
+    assert 0.95 < power["momentum"].high < 1.15
+    # Adam is not in proportion, nor exactly the square root: measured 0.55 to 0.73 at equal epochs.
+    assert power["Adam"].low > 0.5
+    assert power["Adam"].high < 0.85
+    # And that is no law: at equal updates it is less, 0.31 to 0.46, the others stay: 0.92 to 1.01, 0.92 to 1.05.
+    assert later["Adam"].value < power["Adam"].value - 0.15
+    assert later["Adam"].high < 0.55
+    assert min(later["SGD"].low, later["momentum"].low) > 0.8
+    # The question's number, a factor of about 14 from B = 1 to 64: proportion and no growth at all count as wrong.
+    assert 8 < best_rates["Adam"].times(1, 64) < 24
+    # Beyond the corner SGD's rate grows no more, momentum's still does: its corner lies at a larger batch.
+    beyond = {name: best.power(64, 512) for name, best in best_rates.items()}
+    assert beyond["SGD"].high < 0.4
+    assert beyond["SGD"].low < 0.2
+    assert beyond["momentum"].low > beyond["SGD"].high
+    corner, _ = best_rates["SGD"].law()
+    said = ", ".join(f"{name} ≈ {e.value:.2f} (≈ {e.low:.2f} to ≈ {e.high:.2f})" for name, e in power.items())
     verdict(
         "S19",
-        f"up to B = 32 the best rate grows like B to the power ≈ {np.median(slopes):.2f}, the largest stable rate like "
-        f"B to the power ≈ {np.median(edge_slopes):.2f}; from B = 64 to 512 the best rate grows less than threefold",
+        "from B = 1 to 64 the best rate grows like B to the power, with its 95 % interval over five draws of the data: "
+        f"{said}; that of SGD in proportion up to B ≈ {corner:.0f}, then no more",
     )
 
 
-def test_s19_the_noise_scale_tells_where(rate_grids):
-    for grid in rate_grids:
-        params = grid.model.init(jax.random.key(0))
-        scale = bl.measure.noise_scale(bl.measure.inner_products(grid.problem, grid.model, params))
-        largest, best, sizes = bl.measure.largest_rate(grid.problem, grid.model, params), grid.best(), grid.batch_sizes
-        # The bend lies between one and eight times the noise scale before training: a line through the small batches
-        # still holds within a factor of 2 at the first, and is too high by more than a factor of 3 beyond.
-        line = np.median((best / sizes)[:4]) * sizes
-        assert (line[sizes <= scale] / best[sizes <= scale] < 2.1).all()
-        assert line[-1] / best[-1] > 3
-        # With one number fitted, eta_max, the rule holds within a factor of 4; with three times that noise scale, as
-        # it is an epoch later, within 3.
-        for times, within in ((1, 4), (3, 3)):
-            rule = bl.measure.matched_rate(sizes, bl.measure.fitted_largest(sizes, best, times * scale), times * scale)
-            assert np.abs(np.log(rule / best)).max() < np.log(within)
-        # Without any fit, from what is measured before the first update, it holds within a factor of 2 up to B = 8.
-        rule = bl.measure.matched_rate(sizes, largest, scale)
-        assert np.abs(np.log(rule / best))[sizes <= 8].max() < np.log(2)
+def test_s19_a_sharp_corner_fits_and_neither_the_square_root_nor_the_formula(best_rates, sgd_grids):
+    best = best_rates["SGD"]
+    sizes, rates = best.batch_sizes, best.rates
+    corner, law = best.law()
+    sharp = off(law, rates)
+    assert sharp < 1.6  # measured 1.3
+    assert off(np.median(rates / np.sqrt(sizes)) * np.sqrt(sizes), rates) > 3  # the square root; measured 3.8
+    assert off(law[0] * sizes, rates) > 4  # proportion without end; measured 7
+    # The formula with the noise scale before training, or after an epoch: its corner is softer than the measured one.
+    scales = []
+    for draw, grid in enumerate(sgd_grids):
+        run = bl.fit(grid.problem, hidden=(32,), batch_size=32, learning_rate=1.0, num_epochs=1, seed=draw)
+        tables = [bl.measure.inner_products(grid.problem, run.model, run.params_at(epoch)) for epoch in (0, 1)]
+        scales.append([bl.measure.noise_scale(table) for table in tables])
+    before, after = np.median(scales, axis=0)
+    middle = np.median(rates, axis=0)
+    for scale in (before, after):
+        rule = bl.measure.matched_rate(sizes, bl.measure.fitted_largest(sizes, middle, scale), scale)
+        assert off(rule, rates) > 1.2 * sharp
+    # Without any fit, from what is measured before the first update, it holds within a factor of 2 up to B = 8.
+    for grid, measured, (scale, _) in zip(sgd_grids, rates, scales, strict=True):
+        params = grid.model.init(jax.random.key(int(grid.seeds[0])))
+        rule = bl.measure.matched_rate(sizes, bl.measure.largest_rate(grid.problem, grid.model, params), scale)
+        assert np.abs(np.log(rule / measured))[sizes <= 8].max() < np.log(2)
+    # The corner lies at two to six times the noise scale before training, and the noise scale passes it in an epoch.
+    assert 2 * before < corner < 6 * before
+    assert after > corner
+
+
+def test_s19_the_edge_of_stability_grows_with_the_batch_too(sgd_grids):
+    sizes = sgd_grids[0].batch_sizes
+    small = sizes <= 32
+    best = np.median([grid.best() for grid in sgd_grids], axis=0)
+    edges = [np.median([grid.edge(limit=share * grid.limit) for grid in sgd_grids], axis=0) for share in (1, 0.5, 0.25)]
+    # The power of B up to 32 is far from the square root, whatever counts as lost: guessing, a half or a quarter of it.
+    assert all(0.7 < np.polyfit(np.log(sizes[small]), np.log(edge[small]), 1)[0] < 1.3 for edge in edges)
+    # At the full batch it is at least eight times what it is for SGD, which cannot bear half the best rate there.
+    assert edges[0][-1] > 8 * edges[0][0]
+    assert edges[0][0] < best[-1] / 2
+    # The straight line from B = 8 is beyond the edge at the full batch.
+    assert best[3] * 512 / 8 > edges[0][-1]
+
+
+def test_s19_warm_up_rescues_a_deep_network_at_a_high_rate_and_hardly_lowers_the_best_loss():
+    def warm_up(rate):
+        return optax.sgd(optax.linear_schedule(0.0, rate, transition_steps=40))
+
+    for seed in range(2):
+        problem, median = ch05_rates.digits(seed), {}
+        deep = {"batch_sizes": [128], "learning_rates": [2.0, 2.83, 4.0], "num_epochs": 30, "hidden": (32,) * 4}
+        for optimizer in (optax.sgd, warm_up):
+            sweep = bl.measure.sweep(problem, optimizer=optimizer, seeds=10, progress=False, **deep)
+            median[optimizer] = np.median(sweep.last("train_loss")[0], axis=1)
+        # At a rate of 4 measured 16 and 26 times as low with 20 seeds; the lowest loss of all is 0.85 to 0.9 times.
+        assert median[warm_up][2] < median[optax.sgd][2] / 5
+        assert median[warm_up].min() > 0.6 * median[optax.sgd].min()
 
 
 def test_s19_growing_the_batch_does_what_lowering_the_rate_does():
@@ -471,7 +613,7 @@ def test_s19_growing_the_batch_does_what_lowering_the_rate_does():
             "decays": [(8, 1.0, 8), (8, 1 / 4, 6), (8, 1 / 16, 6)],
             "grows": [(8, 1.0, 8), (32, 1.0, 6), (128, 1.0, 6)],
         }
-        runs = {name: [descend(noisy, plan, seed) for seed in range(3)] for name, plan in plans.items()}
+        runs = {name: [ch05_rates.descend(noisy, plan, seed) for seed in range(3)] for name, plan in plans.items()}
         median = {name: np.median([losses for _, losses in done], axis=0) for name, done in runs.items()}
         # At equal epochs the two curves differ by less than a tenth everywhere, with about half the updates.
         assert np.abs(np.log(median["grows"] / median["decays"])).max() < 0.1
@@ -496,7 +638,7 @@ def test_s19_a_high_rate_is_dangerous_early_and_warm_up_only_moves_the_jump():
         assert last > 5 * first
         assert bl.measure.stable_rate(problem, calm.model, calm.params_at(10)) < 16 / 2
         # So after ten calm epochs the high rate throws the run above guessing just the same.
-        losses = descend(problem, [(512, 2.0, 10), (512, 16.0, 10)], 0)[1]
+        losses = ch05_rates.descend(problem, [(512, 2.0, 10), (512, 16.0, 10)], 0)[1]
         assert losses[1:11].max() < guess / 2
         assert losses[11:].max() > 1.5 * guess
         assert losses[-1] > wild.train_loss[-1]
@@ -513,7 +655,7 @@ def test_s19_a_ramp_tames_the_jump_where_there_are_updates_for_it_and_a_step_doe
         highest = {}
         for size in (128, 512):
             for name, plan in plans.items():
-                runs = [descend(problem, [(size, *part) for part in plan], seed)[1] for seed in range(5)]
+                runs = [ch05_rates.descend(problem, [(size, *part) for part in plan], seed)[1] for seed in range(5)]
                 highest[size, name] = np.median([losses[1:].max() for losses in runs])
         # Batches of 128: measured 0.12 to 0.38 of the jump at once after a ramp, 0.86 to 1.1 after a step.
         assert highest[128, "ramp"] < 0.5 * highest[128, "once"]
@@ -523,125 +665,177 @@ def test_s19_a_ramp_tames_the_jump_where_there_are_updates_for_it_and_a_step_doe
         assert highest[512, "step"] > highest[512, "once"]
 
 
-def test_s20_as_the_gradient_becomes_accurate_the_rate_must_be_raised(rate_grids):
-    for grid in rate_grids:
-        at = {
-            budget: [dict(zip(*grid.losses(size, budget), strict=True))[0.25] for size in (8, 32, 512)]
-            for budget in ch05_rates.BUDGETS
-        }
-        # At equal epochs and one rate, the full batch ends forty times as high as batches of 8; at its own best rate
-        # less than a tenth of that.
-        assert at["equal epochs"][2] > 40 * at["equal epochs"][0]
-        assert min(grid.losses(512, "equal epochs")[1]) < 0.1 * at["equal epochs"][2]
-        # The other side: at equal updates and one rate nothing depends on the batch size beyond 32, within 5 %.
-        assert abs(at["equal iterations"][2] / at["equal iterations"][1] - 1) < 0.05
+def test_s20_as_the_gradient_becomes_accurate_the_rate_must_be_raised(sgd_grids):
+    def loss(size, rate, budget):
+        return np.median([grid.loss_at(size, rate, budget) for grid in sgd_grids])
+
+    # At equal epochs and one rate, the full batch ends forty times as high as batches of 8; at its own best rate less
+    # than a tenth of that.
+    assert loss(512, 0.25, "equal epochs") > 40 * loss(8, 0.25, "equal epochs")
+    assert loss(512, None, "equal epochs") < 0.1 * loss(512, 0.25, "equal epochs")
+    # The other side: at equal updates and one rate nothing depends on the batch size beyond 32, within 5 %.
+    assert abs(loss(512, 0.25, "equal iterations") / loss(32, 0.25, "equal iterations") - 1) < 0.05
 
 
 # ---- chapter 06 ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def race():
-    """The chapter's sweep, eight seeds: its batch sizes, and the epochs to the target at each rate."""
-    sweep = ch06_targets.digits_sweep().run(progress=False)
-    return sweep.batch_sizes, sweep.epochs_to_target, -(-1000 // sweep.batch_sizes), sweep
+def races():
+    """The chapter's races: six draws of the data, six batch sizes, four seeds each, at the best rates and at 0.16."""
+    return ch06_targets.races(progress=False)
 
 
-def test_s07_the_ranking_of_batch_sizes_changes_with_the_axis(race, verdict):
-    sizes, epochs, updates, sweep = race
-    rates, at_best = bl.measure.best_rates(epochs)
-    # With the best rates, in the median: a batch of 16 or fewer needs the fewest epochs, one of 256 or more the fewest
-    # iterations. Both are no close call: from end to end the price rises fivefold on one axis, falls thirtyfold on the
-    # other. So it is with each seed for itself, threefold and tenfold.
-    cost = np.median(at_best, axis=1)
-    assert sizes[np.argmin(cost)] <= 16
-    assert sizes[np.argmin(cost * updates)] >= 256
-    assert cost[-1] > 5 * cost[0]
-    assert cost[0] * updates[0] > 30 * cost[-1]
-    assert (at_best[-1] > 3 * at_best[0]).all()
-    assert (at_best[0] * updates[0] > 10 * at_best[-1]).all()
-    # At one fixed rate too: the fewest epochs at 4 or fewer, and at 1 three times the iterations of the full batch.
-    fixed = np.median(epochs[:, 2], axis=1)
-    assert sizes[np.argmin(fixed)] <= 4
-    assert fixed[0] * updates[0] > 2 * fixed[-1]
-    # How well: after one epoch batch size 8 is ahead of the full batch by 0.08 or more, after four iterations it is
-    # behind by 0.2 or more, in the mean over the seeds.
-    after = {}
-    for at in (2, 9):
-        curves = [sweep.curve("val_accuracy", int(sizes[at]), sweep.learning_rates[at, rates[at]], k) for k in range(8)]
-        budgets = 1, 4 / updates[at]
-        after[at] = [np.mean([np.interp(budget, *curve) for curve in curves]) for budget in budgets]
-    assert after[2][0] > after[9][0] + 0.08
-    assert after[2][1] < after[9][1] - 0.2
-    ratios = cost[-1] / cost[0], cost[0] * updates[0] / cost[-1]
+def of_all(races, name):
+    """The epochs of all draws: (b, draws * seeds)."""
+    return np.concatenate([getattr(race, name) for race in races], axis=1)
+
+
+def test_s07_the_target_is_chosen_by_the_rule_that_the_chapter_states():
+    # With every seed on every draw full-batch descent reaches 95 %, and not 96 %; the target is a point below that.
+    settings = {"batch_sizes": [1000], "learning_rates": [2.56], "num_epochs": 200, "seeds": 4, "progress": False}
+    most = []
+    for draw in range(6):
+        done = bl.measure.sweep(ch06_targets.digits(draw), seed=draw, hidden=(32,), **settings)
+        most += [done.curve("val_accuracy", 1000, 2.56, seed)[1].max() for seed in done.seeds.tolist()]
+    assert 0.95 <= min(most) < 0.96
+    assert ch06_targets.digits_sweep().target == {"val_accuracy": 0.94}
+
+
+def test_s07_the_ranking_of_batch_sizes_changes_with_the_axis(races, verdict):
+    ratios = []
+    for race in races:
+        cost = np.median(race.best, axis=1)
+        # On every draw, with the best rates: a batch of 64 or fewer needs the fewest epochs, one of 256 or more the
+        # fewest iterations; from end to end the price rises fivefold on one axis and falls fiftyfold on the other.
+        assert race.sizes[np.argmin(cost)] <= 64
+        assert race.sizes[np.argmin(race.steps)] >= 256
+        assert cost[-1] > 5 * cost[0]
+        assert race.steps[0] > 50 * race.steps[-1]
+        # So it is with each seed for itself: threefold and twentyfold.
+        assert (race.best[-1] > 3 * race.best[0]).all()
+        assert (race.best[0] * race.updates[0] > 20 * race.best[-1]).all()
+        ratios.append((cost[-1] / cost[0], race.steps[0] / race.steps[-1]))
+        # How well: at one epoch batch size 4 is ahead of the full batch by 0.08 or more, at four iterations it is
+        # behind by 0.3 or more, in the mean over the seeds.
+        longer = race.longer()
+        at = {}
+        for size, updates in ((4, 250), (1000, 1)):
+            rate = longer.learning_rates[longer.batch_sizes.tolist().index(size), 0]
+            curves = [longer.curve("val_accuracy", size, rate, seed) for seed in longer.seeds.tolist()]
+            at[size] = [np.mean([np.interp(budget, *curve) for curve in curves]) for budget in (1, 4 / updates)]
+        assert at[4][0] > at[1000][0] + 0.08
+        assert at[4][1] < at[1000][1] - 0.3
+    (fewest, most), (least, highest) = ((min(column), max(column)) for column in zip(*ratios, strict=True))
     verdict(
         "S7",
-        f"to the same accuracy the full batch needs ≈ {ratios[0]:.0f} times the epochs of batch size 1, and batch size "
-        f"1 ≈ {ratios[1]:.0f} times the iterations of the full batch",
+        f"to the same accuracy the full batch needs ≈ {fewest:.0f} to {most:.0f} times the epochs of batch size 1, and "
+        f"batch size 1 ≈ {least:.0f} to {highest:.0f} times the iterations of the full batch (six draws of the data)",
     )
 
 
-def test_s16_beyond_the_noise_scale_more_samples_save_hardly_an_iteration(race, verdict):
-    sizes, epochs, updates, sweep = race
-    steps = np.median(bl.measure.best_rates(epochs)[1], axis=1) * updates
-    # From 4 to 16 samples the iterations fall to a quarter, give or take a third; from 256 to 1,000 by less than half.
-    assert 3 < steps[1] / steps[3] < 5
-    assert steps[7] / steps[9] < 2
-    # The law of two parameters holds for all ten batch sizes, within a quarter; a power of B alone does not.
-    law = bl.measure.fit_law(sizes, sweep.iterations_to_target)
-    assert np.abs(steps / law.iterations(sizes) - 1).max() < 0.25
-    slope, height = np.polyfit(np.log(sizes), np.log(steps), 1)
-    assert np.abs(steps / np.exp(slope * np.log(sizes) + height) - 1).max() > 0.4
-    # The noise scale of chapter 4, mean over the steps of a full-batch run to the target, is the fitted one within a
-    # factor 2. It was within 1.5 for four draws of the data.
-    rate = sweep.learning_rates[9, bl.measure.best_rates(epochs)[0][9]]
-    full = bl.fit(sweep.problem, hidden=(32,), batch_size=1000, learning_rate=rate, num_epochs=int(np.ceil(steps[9])))
-    along = bl.measure.noise_scales_along(full, range(full.num_epochs)).mean()
-    value, low, high = law.noise_scale
-    assert 0.5 < value / along < 2
-    # The interval over the seeds is no wider than a factor 2.
-    assert low <= value <= high < 2 * low
+@pytest.mark.parametrize("name", list(ch06_targets.OPTIMIZERS))
+def test_s12_at_one_rate_a_larger_batch_moves_the_weights_of_a_network_less(name):
+    # With every doubling or more of the batch both the path and the straight distance of the first epoch are shorter,
+    # with every seed; from 8 samples to 1,000 the distance by a factor 10 or more. For SGD the path tells three times
+    # as much of it as the distance, the rest is zigzag.
+    path, straight = ch06_targets.travel(ch06_targets.OPTIMIZERS[name])
+    assert (np.diff(path, axis=1) < 0).all()
+    assert (np.diff(straight, axis=1) < 0).all()
+    assert (straight[:, 0] > 10 * straight[:, -1]).all()
+    if name == "SGD":
+        assert (path[:, 0] / path[:, -1] > 3 * straight[:, 0] / straight[:, -1]).all()
+
+
+def test_s16_beyond_the_noise_scale_more_samples_save_hardly_an_iteration(races, verdict):
+    saved, fitted, ratios = [], [], []
+    for race in races:
+        steps, law = race.steps, race.law
+        # From 1 to 16 samples the iterations fall to a sixteenth within a factor 1.4, from 256 on by less than half.
+        assert abs(np.log(steps[0] / steps[2] / 16)) < np.log(1.4)
+        saved.append(1 - steps[5] / steps[4])
+        assert saved[-1] < 0.5
+        # The law of two parameters holds for the six batch sizes within a third, a power of B alone does not; nor does
+        # the usual distractor, that twice the batch halves the iterations as long as there are samples.
+        assert np.abs(steps / law.iterations(race.sizes) - 1).max() < 0.34
+        slope, height = np.polyfit(np.log(race.sizes), np.log(steps), 1)
+        assert np.abs(steps / np.exp(slope * np.log(race.sizes) + height) - 1).max() > 0.4
+        assert steps[5] > 5 * steps[0] / 1000
+        value, low, high = law.noise_scale
+        assert low <= value <= high < 3 * low
+        fitted.append(value)
+        # The noise scale of the gradients, mean over a full-batch run to the target, is within a factor 4 of the
+        # fitted one, whether the run goes at its best rate or gently: an order of magnitude, on single draws no more.
+        ratios.append([race.noise_scales(best).mean() / value for best in (True, False)])
+        assert 0.25 < min(ratios[-1]) <= max(ratios[-1]) < 4
+    # Over the draws, in the median, within a factor 2.
+    assert (np.abs(np.log(np.median(ratios, axis=0))) < np.log(2)).all()
+    assert np.median(saved) < 0.3
     verdict(
         "S16",
-        f"iterations to a target follow 1 + B_noise/B with B_noise ≈ {value:.0f}; the gradients alone give "
-        f"≈ {along:.0f}; from 256 to 1,000 samples ≈ {100 * (1 - steps[9] / steps[7]):.0f} % are saved",
+        f"iterations to a target follow 1 + B_noise/B, B_noise ≈ {min(fitted):.0f} to {max(fitted):.0f} on six draws; "
+        f"the gradients alone give ≈ {np.min(ratios):.1f} to {np.max(ratios):.1f} times that; from 256 to 1,000 "
+        f"samples ≈ {100 * np.median(saved):.0f} % are saved (from {100 * min(saved):.0f} to {100 * max(saved):.0f})",
     )
 
 
-def test_s17_at_a_fixed_rate_a_larger_batch_needs_more_epochs(race):
-    _, epochs, updates, _ = race
-    fixed = epochs[:, 2]  # rate 0.08
-    # In the median each larger batch needs more; with every doubling from 8 on at least 1.6 times as many.
+def test_s17_at_a_fixed_rate_a_larger_batch_needs_more_epochs(races):
+    # The median of all runs: from 4 samples on each larger batch needs more, and from 16 on four times the batch takes
+    # three to five times the epochs. At batch size 1 the rate is too high: most runs do not arrive.
+    fixed = of_all(races, "fixed")
     medians = np.median(fixed, axis=1)
-    assert (np.diff(medians) > 0).all()
-    assert (medians[3:9] > 1.6 * medians[2:8]).all()
-    # With each seed: from 4 to 512, which is 128 times, more than 40 times the epochs.
-    assert (fixed[8] > 40 * fixed[1]).all()
-    # For the iterations are as many, within a factor 1.5.
-    made = (medians * updates)[1:]
-    assert made.max() < 1.5 * made.min()
+    assert np.isinf(medians[0])
+    assert (np.diff(medians[1:]) > 0).all()
+    rises = medians[3:] / medians[2:-1]
+    assert ((rises > 3) & (rises < 5)).all()
+    for race in races:
+        # On every draw: 16 samples against 256.
+        assert np.median(race.fixed[4]) > 10 * np.median(race.fixed[2])
+        # For the iterations are as many, within a factor 1.5.
+        made = np.median(race.fixed, axis=1)[2:] * race.updates[2:]
+        assert made.max() < 1.5 * made.min()
 
 
-def test_s17_with_the_best_rate_only_beyond_the_noise_scale(race, verdict):
-    # The other side of the condition.
-    _, epochs, _, sweep = race
-    at_best = bl.measure.best_rates(epochs)[1]
-    cost = np.median(at_best, axis=1)
-    # From 1 to 16 samples the epochs stay within a factor 1.5, and at 64, near the noise scale, within 2.2.
-    assert cost[:4].max() < 1.5 * cost[:4].min()
-    assert cost[5] < 2.2 * cost[:4].min()
-    # From 64 to 1,000 they rise more than fourfold; with each seed more than twofold.
-    assert cost[9] > 4 * cost[5]
-    assert (at_best[9] > 2 * at_best[5]).all()
-    # The best rate is inside the grid for every batch size: the rates beside it are worse or as good.
-    places = bl.measure.best_rates(epochs)[0]
-    assert ((places > 0) & (places < sweep.learning_rates.shape[1] - 1)).all()
-    fixed = np.median(epochs[:, 2], axis=1)
+def test_s17_with_the_best_rate_only_beyond_the_noise_scale(races, verdict):
+    # The other side of the condition, on every draw: from 1 to 64 samples the epochs stay within a factor 1.6, and from
+    # 64 to 1,000 they rise more than fourfold; with each seed more than twofold.
+    for race in races:
+        cost = np.median(race.best, axis=1)
+        assert cost[:4].max() < 1.6 * cost[:4].min()
+        assert cost[5] > 4 * cost[3]
+        assert (race.best[5] > 2 * race.best[3]).all()
+        # The best rate is inside the grid for every batch size: the rates beside it are worse or as good.
+        rates = race.sweep.learning_rates[np.arange(6), race.places]
+        assert (rates > race.sweep.learning_rates[:, 0]).all()
+        assert (rates < race.sweep.learning_rates[:, -1]).all()
+    best, fixed = (np.median(of_all(races, name), axis=1) for name in ("best", "fixed"))
     verdict(
         "S17",
-        f"from B = 4 to 512 the epochs rise ≈ {fixed[8] / fixed[1]:.0f}-fold at a fixed rate; with the best rates "
-        f"≈ {cost[3] / cost[0]:.1f}-fold from 1 to 16, and ≈ {cost[9] / cost[3]:.0f}-fold from 16 to 1,000",
+        f"SGD: from B = 4 to 1,000 the epochs rise ≈ {fixed[5] / fixed[1]:.0f}-fold at a fixed rate; with the best "
+        f"rates ≈ {best[3] / best[0]:.1f}-fold from 1 to 64, and ≈ {best[5] / best[3]:.0f}-fold from 64 to 1,000 "
+        "(medians of six draws of the data)",
     )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rates", "steeper"),
+    [
+        (functools.partial(optax.sgd, momentum=0.9), (0.016, 0.032, 0.064, 0.256, 0.512), 8),
+        (optax.adam, (0.008, 0.016, 0.032, 0.064, 0.128), 5),
+    ],
+    ids=["momentum", "Adam"],
+)
+def test_s17_for_momentum_and_adam_too(optimizer, rates, steeper):
+    # At a fixed rate, the first, 16 times the batch takes at least so many times the epochs; with the best rates fewer
+    # times, and still more: 256 samples are beyond the corner.
+    race = bl.measure.sweep(
+        ch06_targets.digits(), optimizer=optimizer, batch_sizes=[16, 256], learning_rates=rates, num_epochs=[8, 60],
+        seeds=4, target={"val_accuracy": 0.94}, checks=16, hidden=(32,), progress=False,
+    )  # fmt: skip
+    epochs = np.median(race.epochs_to_target, axis=2)
+    fixed, best = epochs[1, 0] / epochs[0, 0], epochs[1].min() / epochs[0].min()
+    assert fixed > steeper
+    assert 2 < best < 0.6 * fixed
 
 
 # ---- chapter 07 ------------------------------------------------------------------------------------------------------
@@ -666,7 +860,7 @@ def test_s08_memory_is_linear_in_b_above_a_constant(name, verdict):
     step = STEPS[name]
     reports = {size: total(step, size) for size in (1024, 1_000_000)}
     constant, each = bl.measure.byte_law(reports)
-    # Two reports foretell others, which the law has not seen, within 2 % (where this was
+    # Two reports predict others, which the law has not seen, within 2 % (where this was
     # written: exactly for the first, within one for the second).
     for size in (1500, 123_457, 20_000_000):
         assert bl.measure.bytes_at(reports, size) == pytest.approx(total(step, size), rel=0.02)
@@ -685,8 +879,17 @@ def test_s08_memory_is_linear_in_b_above_a_constant(name, verdict):
     assert 2 < total(step, 1) / parameter_bytes(step) < 3
     if name == "64-128-10":
         share = total(step, 256) / total(step, 1)
+        # The optimizer's state makes the constant larger and the slope not: momentum keeps one number for each
+        # parameter, Adam two, old and new.
+        laws = {kind: ch07_devices.plans.law(made, step) for kind, made in ch07_devices.OPTIMIZERS.items()}
+        for kind, copies in (("SGD", 2), ("momentum", 4), ("Adam", 6)):
+            assert laws[kind][0] == pytest.approx(copies * parameter_bytes(step), rel=0.02)
+            assert laws[kind][1] == pytest.approx(each, rel=0.001)
         law = f"≈ {each:,.0f} bytes a sample above a constant of ≈ {constant / 1e3:.0f} kB"
-        verdict("S8", f"a step takes {law}, so that B = 256 takes ≈ {share:.1f} times as much as B = 1")
+        more = f"with Adam ≈ {laws['Adam'][0] / 1e3:.0f} kB"
+        verdict(
+            "S8", f"as a CPU's compiler plans it, a step takes {law} ({more}); B = 256 takes ≈ {share:.1f} times B = 1"
+        )
 
 
 @pytest.mark.parametrize("name", list(STEPS))
@@ -709,7 +912,9 @@ def test_s10_full_batch_fits_until_the_budget_and_micro_batches_always(name, ver
     if name == "64-128-10":
         fits, large = f"≈ {most / 1e3:.0f} thousand samples", f"≈ {total(step, 50_000_000) / 1e9:.0f} GB"
         verdict(
-            "S10", f"full batch fits into 1 GB up to {fits}; 50 million take {large}, in micro-batches of 64 < 1 MB"
+            "S10",
+            f"as a CPU's compiler plans it, full batch fits into 1 GB up to {fits}; 50 million take {large}, in "
+            "micro-batches of 64 < 1 MB",
         )
 
 
@@ -752,21 +957,16 @@ def test_s11_larger_batches_use_the_hardware_better_until_saturation(verdict):
 
 # ---- chapter 08 ------------------------------------------------------------------------------------------------------
 
-RATES_OF_GD = np.geomspace(0.01, 10, 13)
-FULL = {"hidden": (8,), "batch_size": 100, "num_epochs": 200, "seeds": 10}
 
+def last_ten(problem, optimizer, rates):
+    """Training loss of ten starts at batch size 1, before training and in the last ten of 50 epochs: (10,), (10,).
 
-def best_of_gd(problem):
-    """Training loss of GD after 200 epochs, each of ten starts at the best of 13 rates: (10,)."""
-    ends = [bl.fit(problem, learning_rate=rate, **FULL).train_loss[:, -1] for rate in RATES_OF_GD]
-    return np.nanmin(ends, axis=0)
-
-
-def last_ten(problem, optimizer, learning_rate):
-    """Training loss of ten starts at batch size 1, before training and in the last ten of 50 epochs: (10,), (10,)."""
-    settings = FULL | {"batch_size": 1, "num_epochs": 50}
-    loss = bl.fit(problem, optimizer=optimizer, learning_rate=learning_rate, **settings).train_loss
-    return loss[:, 0], np.median(loss[:, -10:], axis=1)
+    At the best of the rates, by the median.
+    """
+    settings = {"hidden": (8,), "batch_size": 1, "num_epochs": 50, "seeds": 10, "optimizer": optimizer}
+    losses = [bl.fit(problem, learning_rate=rate, **settings).train_loss for rate in rates]
+    late = min((np.median(loss[:, -10:], axis=1) for loss in losses), key=np.median)
+    return losses[0][:, 0], late
 
 
 def test_s09_full_gradients_differ_in_size_by_decades():
@@ -780,55 +980,68 @@ def test_s09_full_gradients_differ_in_size_by_decades():
         assert bl.measure.decades(gradient, middle=1.0) > 3.5
 
 
-def test_s09_rprop_where_one_global_rate_is_hard_to_choose(verdict):
-    faster = []
-    for seed in range(3):
-        problem = ch08_rprop.one_in_ten(seed=seed)
-        gd = best_of_gd(problem)
-        for rule in (ch08_rprop.rprop, optax.rprop):
-            loss = bl.fit(problem, optimizer=rule, learning_rate=0.01, **FULL).train_loss
-            # Full batches, the same epochs, 30 runs: even against the best of 13 rates for each start Rprop, with one
-            # and the same first step, ends at less than a third of the loss (5 times lower by the book, 3.9 as in
-            # Optax 0.2.8), and is there in a third of the epochs (42 of 200 at most).
-            assert (loss[:, -1] < gd / 3).all()
-            epochs = np.argmax(loss <= gd[:, None], axis=1)
-            assert epochs.max() < 200 / 3
-            if rule is ch08_rprop.rprop:
-                faster.append(epochs)
-    # The other side: at batch size 1, Rprop on the last of these ends far above where it began; SGD does not.
-    start, late = last_ten(problem, ch08_rprop.rprop, 0.01)
-    share = 200 / np.median(faster)
+def test_s09_it_is_curvature_and_not_the_size_of_gradients_that_makes_one_rate_hard_to_choose():
+    bowls, rates = ch08_rprop.bowls(draws=20), np.geomspace(0.01, 1.96, 12)
+    gd = {name: [ch08_rprop.left_by(optax.sgd(rate), *bowl) for rate in rates] for name, bowl in bowls.items()}
+    # Gradients a thousandfold apart, one curvature: any rate in a tenfold range leaves less than a millionth.
+    wide = np.max(gd["gradients differ"], axis=1) < 1e-6
+    assert rates[wide].max() / rates[wide].min() > 10
+    # All gradients of one size, curvatures a thousandfold apart: with each draw every rate leaves a fifth or more.
+    assert np.min(gd["curvatures differ"]) > 0.2
+    # Rprop, with one first step, is at the bottom of both.
+    for bowl in bowls.values():
+        assert ch08_rprop.left_by(ch08_rprop.rprop(0.01), *bowl).max() < 1e-6
+
+
+def test_s09_rprop_where_units_differ_and_gd_where_they_do_not(verdict):
+    epochs = {}
+    for name, problems in ch08_rprop.views.units(draws=3).items():
+        for rule, (optimizer, rates) in ch08_rprop.views.TUNED.items():
+            epochs[name, rule] = np.concatenate(
+                [ch08_rprop.epochs_to(problem, optimizer, rates) for problem in problems]
+            )
+    unequal = ["one in ten, units differ 100-fold", "one in ten, units differ 1,000-fold", "wine, in its own units"]
+    for name in unequal:
+        # Full batches to a loss of 0.1, GD at the best of seven rates: never within 600 epochs.
+        assert not np.isfinite(epochs[name, "GD"]).any()
+        # Rprop, untuned, within 200 with every start; at 1,000-fold with three in four (two of 15 never arrive).
+        arrived = np.mean(epochs[name, "Rprop"] < 200)
+        assert arrived == 1 or (name == unequal[1] and arrived > 0.75)
+        # So does Adam at its best rate, within 600 and with half of the starts or more.
+        assert np.median(epochs[name, "Adam"]) < 600
+    # The other side: with standardised inputs GD takes less than four times as long on the one dataset, and less than
+    # half as long on the other.
+    alike = epochs["one in ten, standardised", "GD"], epochs["one in ten, standardised", "Rprop"]
+    assert 1 < np.median(alike[0]) / np.median(alike[1]) < 4
+    wine = epochs["wine, standardised", "GD"], epochs["wine, standardised", "Rprop"]
+    assert 2 * wine[0].max() < wine[1].min()
+    # Units hardly matter to Rprop: a factor of 1,000 costs less than a factor of 3.
+    assert np.median(epochs["one in ten, units differ 1,000-fold", "Rprop"]) < 3 * np.median(alike[1])
+    # At batch size 1, Rprop ends far above where it began.
+    start, late = last_ten(ch08_rprop.one_in_ten(), ch08_rprop.rprop, [0.01])
+    gd, signs = (np.median(epochs["one in ten, standardised", rule]) for rule in ("GD", "Rprop"))
     verdict(
         "S9",
-        f"full batch: Rprop is ≈ {share:.1f} times as fast as GD at the best of 13 rates; batch size 1: its loss rises "
-        f"from ≈ {np.median(start):.2f} to ≈ {np.median(late):.1f}",
+        f"full batch, inputs in units 100-fold apart: Rprop reaches a loss of 0.1 in "
+        f"≈ {np.median(epochs[unequal[0], 'Rprop']):.0f} epochs, GD at the best of 7 rates not in 600; standardised: "
+        f"≈ {signs:.0f} against ≈ {gd:.0f} on one dataset, ≈ {np.median(wine[1]):.0f} against "
+        f"≈ {np.median(wine[0]):.1f} on another; batch size 1: its loss rises from "
+        f"≈ {np.median(start):.2f} to ≈ {np.median(late):.1f}",
     )
 
 
-def test_s09_standardised_inputs_let_gd_catch_up():
-    # The other side of the condition: with inputs of one size GD at its best rate ends at less than half of the loss.
-    for seed in range(3):
-        apart = [ch08_rprop.one_in_ten(seed=seed, **scales) for scales in ({}, {"scales": (1.0,) * 4})]
-        as_they_come, standardised = (np.median(best_of_gd(problem)) for problem in apart)
-        assert standardised < as_they_come / 2
-
-
 def test_s09_nine_and_one_cancel_under_sgd_and_not_under_rprop():
-    cycles = ch08_rprop.NINE_AND_ONE * 5
-    follow = ch08_rprop.follow
+    cycles, follow = ch08_rprop.NINE_AND_ONE * 5, ch08_rprop.follow
     # SGD is back after every cycle, to float32. The large gradient comes last.
     assert np.abs(follow(optax.sgd(0.01), cycles)[9::10]).max() < 1e-8
-    waits, goes_on, late = (follow(rule, cycles)[[9, 49]] for rule in (
-        ch08_rprop.rprop(0.01), ch08_rprop.rprop(0.01, wait=False), optax.rprop(0.01)))  # fmt: skip
-    # With a first step of 0.01 every Rprop drifts; the -0.2 and -1.1 that are often quoted are of the one that makes
-    # the halved step.
-    np.testing.assert_allclose(goes_on, [-0.19, -1.08], atol=0.005)
-    np.testing.assert_allclose(waits, [-0.21, -8.13], atol=0.005)
-    assert (late < [-0.15, -6]).all()
-    # In any order: 200 shuffles of each cycle, all but a few drift the same way.
-    shuffles = np.random.default_rng(0).permuted(np.tile(ch08_rprop.NINE_AND_ONE, (5, 200, 1)), axis=2)
-    ends = follow(ch08_rprop.rprop(0.01), shuffles.transpose(0, 2, 1).reshape(50, 200))[-1]
-    assert np.mean(ends < -0.1) > 0.95
+    # With a first step of 0.01 every Rprop drifts; the -0.2 and -1.1 that are often quoted are of the one that goes on
+    # with the halved step.
+    for change, ends in {"go": [-0.19, -1.08], "wait": [-0.21, -8.13], "back": [-0.16, -6.45]}.items():
+        np.testing.assert_allclose(follow(ch08_rprop.rprop(0.01, change=change), cycles)[[9, 49]], ends, atol=0.006)
+        # In any order: 200 shuffles of each cycle, all but a few drift the same way.
+        shuffles = np.random.default_rng(0).permuted(np.tile(ch08_rprop.NINE_AND_ONE, (5, 200, 1)), axis=2)
+        ends = follow(ch08_rprop.rprop(0.01, change=change), shuffles.transpose(0, 2, 1).reshape(50, 200))[-1]
+        assert np.mean(ends < -0.1) > 0.95
     # RMSprop keeps a little of it: after the first cycle less than 0.02 in each.
     drift = follow(optax.rmsprop(0.01), cycles)[[9, 49]]
     assert abs(drift[1] - drift[0]) / 4 < 0.02
@@ -838,21 +1051,21 @@ def test_s09_rprop_drifts_away_on_single_samples_of_a_network():
     for seed in range(3):
         problem = ch08_rprop.one_in_ten(seed=seed)
         for rule in (ch08_rprop.rprop, optax.rprop):
-            start, late = last_ten(problem, rule, 0.01)
+            start, late = last_ten(problem, rule, [0.01])
             # With every start the loss ends above 3 times what it was before training.
             assert (late > 3 * start).all()
-        # SGD and RMSprop, on the same batches, come down to less than 0.4 of it, with every start.
-        for rule, rate in ((optax.sgd, 0.03), (optax.rmsprop, 0.01)):
-            start, late = last_ten(problem, rule, rate)
+        # SGD and RMSprop, on the same batches and tuned for them, come down to less than 0.4 of it, with every start.
+        for rule, rates in ((optax.sgd, (0.01, 0.03, 0.1)), (optax.rmsprop, (0.003, 0.01, 0.03))):
+            start, late = last_ten(problem, rule, rates)
             assert late.max() < 0.4 * np.median(start)
 
 
 def test_s09_where_signs_are_evenly_mixed_rprop_freezes():
     for seed in range(3):
-        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), ch08_rprop.rprop, 0.01)
-        # Neither away nor down: in the median within 15 % of the start, where SGD comes below 0.7 of it.
+        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), ch08_rprop.rprop, [0.01])
+        # Neither away nor down: in the median within 15 % of the start, where a tuned SGD comes below 0.75 of it.
         assert abs(np.median(late / start) - 1) < 0.15
-        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), optax.sgd, 0.03)
+        start, late = last_ten(ch08_rprop.one_in_ten(share=0.5, seed=seed), optax.sgd, (0.01, 0.03, 0.1))
         assert np.median(late / start) < 0.75
 
 

@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import pathlib
 import string
+from collections.abc import Callable
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Problem:
         image_shape: (height, width) if each input is an image, else empty.
         x_mean: (d,) mean that was taken off the inputs, zero if none was.
         x_scale: (d,) deviation that the inputs were divided by, one if none was.
+        truth: the function without the noise, of inputs in original units, where it is known.
 
     Raises:
         ValueError: an array that is empty, not finite or of a shape that does not fit the others. The message names the
@@ -48,6 +50,7 @@ class Problem:
     image_shape: tuple[int, ...] = ()
     x_mean: np.ndarray | float = 0.0
     x_scale: np.ndarray | float = 1.0
+    truth: Callable | None = None
 
     def __post_init__(self):
         if self.kind not in ("regression", "classification"):
@@ -163,8 +166,13 @@ def noisy_sine(n=12, noise=0.3, seed=0, n_val=256):
     noise, seed = check_number("noise", noise, 0), check_integer("seed", seed, 0)
     rng = np.random.default_rng(seed)
     x = rng.uniform(-2, 2, size=(n + n_val, 1))
-    y = np.sin(3 * x) + noise * rng.normal(size=x.shape)
-    return standardise(x[:n], y[:n], x[n:], y[n:], name="noisy sine")
+    y = sine(x) + noise * rng.normal(size=x.shape)
+    return standardise(x[:n], y[:n], x[n:], y[n:], name="noisy sine", truth=sine)
+
+
+def sine(x):
+    """What `noisy_sine` adds its noise to."""
+    return np.sin(3 * x)
 
 
 def two_moons(n=100, noise=0.35, seed=0, n_val=500):
@@ -224,11 +232,13 @@ def digits(n=400, label_noise=0.3, seed=0, n_val=500):
 DATASETS = {"noisy sine": noisy_sine, "two moons": two_moons, "digits": digits}
 NOISE = {"noisy sine": 0.3, "two moons": 0.35, "digits": 0.3}  # what the makers take, too
 
-# Settings of `fit` under which a model first underfits and in the end overfits; OWN is for the reader's own data.
+# Settings of `fit` under which a model first underfits and in the end overfits. Only the length of the run differs, so
+# what differs between the runs is due to the data. OWN is for the reader's own data.
+ALIKE = {"hidden": (32, 32), "batch_size": 3, "learning_rate": 0.05}
 DEFAULTS = {
-    "noisy sine": {"hidden": (32, 32), "batch_size": 3, "learning_rate": 0.05, "num_epochs": 3000},
-    "two moons": {"hidden": (32, 32), "batch_size": 10, "learning_rate": 0.1, "num_epochs": 500},
-    "digits": {"hidden": (64, 64), "batch_size": 16, "learning_rate": 0.03, "num_epochs": 200},
+    "noisy sine": {**ALIKE, "num_epochs": 3000},
+    "two moons": {**ALIKE, "num_epochs": 500},
+    "digits": {**ALIKE, "num_epochs": 100},
 }
 OWN = {"hidden": (32, 32), "batch_size": 16, "learning_rate": 0.05, "num_epochs": 500}
 

@@ -113,8 +113,8 @@ class History:
         """Parameters after `epoch` epochs, as the model's pytree; retrained from the nearest state that was kept."""
         epoch = check_integer("epoch", epoch, 0, self.num_epochs, "Train further to look further.")
         state, reached = self.kept_state(epoch)
-        state = jax.device_put(state, self._device)
         while reached < epoch:
+            state = jax.device_put(state, self._device)
             state, _, count = self._train(state, reached, epoch - reached)
             reached += count
         return jax.tree.map(np.asarray, state[0])

@@ -1,10 +1,13 @@
-"""A reader who drags every slider of a lab from end to end and back, on a running loop."""
+"""A reader who drags every slider of a lab from end to end and back, on a running loop.
+
+In a chapter's test: `drags_every_slider(StepLab, "batch size {0.batch_size},".format, {"samples": 3000})`.
+"""
 
 import asyncio
 
 import numpy as np
 
-from ..live.page import Page, settled
+from ..live.page import Page, kernel, settled
 
 STOPS = 40  # of a drag
 
@@ -37,7 +40,9 @@ async def drag_every_slider(lab, beginning, wish):
         for values in (stops(row), stops(row)[::-1]):
             for value in values:
                 page.wish(**{name: value})
+                lab._turns.acknowledged(lab.frame["count"])  # a page that sees what it is sent
                 await asyncio.sleep(0.002)
+                assert page.words.startswith("batch size")
             await settled(lab)
             _agree(lab, page, beginning)
             assert page.shows[name] == values[-1]
@@ -46,6 +51,17 @@ async def drag_every_slider(lab, beginning, wish):
     await settled(lab)
     _agree(lab, page, beginning)
     assert wish.items() <= page.shows.items()
+
+
+def drags_every_slider(make, beginning, wish):
+    """The same for a lab that `make()` makes on a loop of its own."""
+
+    async def session():
+        lab = make()
+        await drag_every_slider(lab, beginning, wish)
+        lab.close()
+
+    kernel(session)
 
 
 def _agree(lab, page, beginning):

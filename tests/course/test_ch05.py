@@ -5,62 +5,50 @@ import asyncio
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import batchlab as bl
 from batchlab import quiz
 from batchlab.course import ch05_rates
-from batchlab.course.ch05_rates import best_rate, grids
+from batchlab.course.ch05_rates import grids
+from batchlab.shuffling import shuffles
 
 from ..live.page import Page, compilations, kernel, settled, unpacked
-from . import labs
+from . import frameworks, labs
 from .dragging import drag_every_slider
 
-# ---- the exercise ----------------------------------------------------------------------------------------------------
+# ---- the exercises ---------------------------------------------------------------------------------------------------
 
 MISTAKES = {
-    "unchanged": (lambda rate, known, size, scale: rate, "does not depend on the batch size"),
-    "linear": (lambda rate, known, size, scale: rate * size / known, "this is the linear rule, η ∝ B, for every"),
-    "square root": (lambda rate, known, size, scale: rate * (size / known) ** 0.5, "a square-root rule"),
-    "inverse": (lambda rate, known, size, scale: rate * known / size, "the wrong way round"),
-    "swapped sizes": (
-        lambda rate, known, size, scale: best_rate(rate, size, known, scale),
-        "two batch sizes are swapped",
+    "linear": (lambda batch_size, sizes, rates: rates[0] / sizes[0] * batch_size, "in proportion to B without end"),
+    "from the last pair": (lambda b, sizes, rates: rates[-1] / sizes[-1] * b, "proportion from the last pair"),
+    "the highest": (lambda batch_size, sizes, rates: max(rates), "this is the rate beyond the corner"),
+    "square root": (lambda b, sizes, rates: rates[0] * (b / sizes[0]) ** 0.5, "this is a square-root rule"),
+    "interpolated": (lambda b, sizes, rates: np.interp(b, sizes, rates), "a straight line from pair to pair"),
+    "in the logarithms": (
+        lambda b, sizes, rates: np.exp(np.interp(np.log(b), np.log(sizes), np.log(rates))),
+        "pair in the logarithms",
     ),
-    "known for largest": (lambda rate, known, size, scale: rate / (1 + scale / size), "is taken for η_max"),
-    "multiplied": (lambda rate, known, size, scale: rate * (1 + scale / size), "η_max *divided* by"),
-    "the largest": (lambda rate, known, size, scale: rate * (1 + scale / known), "this is η_max. Divide it"),
-    "ratio upside down": (
-        lambda rate, known, size, scale: rate * (1 + known / scale) / (1 + size / scale),
-        "in the ratio: it is B_noise/B",
+    "one power": (
+        lambda b, sizes, rates: np.exp(np.polyval(np.polyfit(np.log(sizes), np.log(rates), 1), np.log(b))),
+        "one power of B through all pairs",
     ),
-    "both upside down": (
-        lambda rate, known, size, scale: rate * (1 + size / scale) / (1 + known / scale),
-        "this grows with B for ever",
-    ),
-    "a sharp bend": (
-        lambda rate, known, size, scale: rate * min(size, scale) / min(known, scale),
-        "turns flat at once",
-    ),
-    "a root": (
-        lambda rate, known, size, scale: rate * (best_rate(1, known, size, scale)) ** 0.5,
-        "but its root is taken",
-    ),
+    "mean ratio": (lambda b, sizes, rates: b * np.mean(np.array(rates) / sizes), "averages rate / B over all pairs"),
     "a list": (lambda *args: [1.0, 2.0], "Return one number"),
-    "something else": (lambda *args: 77.0, "find η_max from the known pair first"),
+    "something else": (lambda *args: 77.0, "the pairs tell two things"),
 }
 
 
 def check(answer):
-    return quiz.exercise("05.best_rate").check(answer)
+    return quiz.exercise("05.rate_for").check(answer)
 
 
 def test_the_solution_passes():
-    namespace = {"np": np}
-    exec(quiz.exercise("05.best_rate").code, namespace)
-    assert repr(check(namespace["best_rate"])) == "Right: The best rate for another batch size."
-    assert check(lambda rate, known, size, scale: rate * size * (known + scale) / (known * (size + scale)))
-    assert check(lambda *args: np.array(best_rate(*args)))
+    namespace = {}
+    exec(quiz.exercise("05.rate_for").code, namespace)
+    assert repr(check(namespace["rate_for"])) == "Right: The rate for another batch size."
+    assert check(lambda b, sizes, rates: np.array(min(b * max(np.divide(rates, sizes)), rates[-1])))
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -71,6 +59,27 @@ def test_each_typical_mistake_fails_with_its_own_words(mistake):
 def test_a_blank_and_a_crash_are_said():
     assert "nothing is filled in" in repr(check(lambda *args: ...))
     assert "ZeroDivisionError" in repr(check(lambda *args: 1 / 0))
+
+
+EXPERIMENTS = {
+    "in proportion to the end": ({2: 1 / 8, 16: 1.0, 128: 8.0}, "a third of it at"),
+    "too low": ({2: 1 / 8, 16: 0.1, 128: 2.0}, "three times as much at"),
+    "one for all": ({2: 1.0, 16: 1.0, 128: 1.0}, "nearly the same"),
+    "two alone": ({2: 1.0, 16: 1.0}, "a rate for each of the batch sizes"),
+    "a word": ({2: "low", 16: 1.0, 128: 2.0}, "each must be a number"),
+}
+
+
+def test_the_experiment_is_judged_by_training():
+    namespace = {"bl": bl, "np": np, "ch05_rates": ch05_rates}
+    exec(quiz.exercise("05.three_rates").code, namespace)
+    assert quiz.exercise("05.three_rates").check(namespace["found"])
+    assert "nothing is filled in" in repr(quiz.exercise("05.three_rates").check({2: ..., 16: ..., 128: ...}))
+
+
+@pytest.mark.parametrize("mistake", EXPERIMENTS)
+def test_a_wrong_experiment_is_told_what_is_wrong(mistake):
+    labs.has_its_own_words(quiz.exercise("05.three_rates").check, EXPERIMENTS, mistake)
 
 
 # ---- what is measured ------------------------------------------------------------------------------------------------
@@ -158,11 +167,11 @@ def lab(grid):
 
 def test_the_grid_knows_its_runs(grid):
     assert grid.batch_sizes.tolist() == [1, 2, 4, 8, 16, 24]
-    assert grid.finished == grid.total == 6 * (len(grids.COARSE) + grids.MORE) * 3
+    assert grid.finished == grid.total == 6 * (len(grid.coarse) + grids.MORE) * 3
     for size in grid.batch_sizes.tolist():
         rates = grid.rates(size)
-        assert set(grids.COARSE) < set(rates)
-        assert len(set(rates)) == len(grids.COARSE) + grids.MORE
+        assert set(grid.coarse) < set(rates)
+        assert len(set(rates)) == len(grid.coarse) + grids.MORE
         best, edge, beyond = grid.best_and_edge(size, "equal epochs")
         assert best <= edge < beyond
         assert beyond <= 2 * edge or np.isinf(beyond)  # refined where the edge lies
@@ -199,7 +208,7 @@ def test_the_work_can_be_stopped_anywhere_and_goes_on():
     grid.refine()
     assert grid.finished < grid.total
     assert grid.run(progress=False).finished == grid.total
-    assert len(grid.rates(1)) == len(grids.COARSE) + 2 * grids.MORE
+    assert len(grid.rates(1)) == len(grid.coarse) + 2 * grids.MORE
 
 
 def test_sliders_change_the_picture_and_the_words(lab):
@@ -262,22 +271,14 @@ def test_a_click_chooses_a_cell(lab):
     assert (lab.batch_size, lab.learning_rate) == (4, 0.25)
 
 
-def test_the_noise_scale_bends_the_curve(lab):
-    lab.batch_size = 24
-    lab.noise_scale = 1
-    flat = lab.words()
-    lab.noise_scale = 1000
-    assert "The curve with noise scale 1000 says" in lab.words()
-    assert lab.words() != flat
-
-
 def test_beyond_the_edge_is_said(lab):
     lab.batch_size, lab.learning_rate = 1, 64.0
     assert "beyond the edge of stability" in lab.words()
 
 
-def test_frames_are_small_and_nothing_compiles(lab):
+def test_frames_are_small_nothing_compiles_and_what_stands_is_not_drawn_anew(lab):
     lab.batch_size = 8
+    standing = lab.standing["count"]
     with compilations() as compiled:
         for size in lab.grid.batch_sizes.tolist():
             lab.batch_size = size
@@ -285,6 +286,49 @@ def test_frames_are_small_and_nothing_compiles(lab):
                 lab.learning_rate = rate
                 assert 5e2 < len(lab.frame["strokes"]) <= 6e3
     assert compiled == []
+    assert lab.standing["count"] == standing
+
+
+def test_each_optimizer_has_a_map_of_its_own():
+    lab = ch05_rates.RateMap(small_grid(), batch_size=8)
+    page, sgd = Page(lab), lab.grid
+    page.wish(optimizer="Adam")
+    assert lab.grid.finished == lab.grid.total
+    assert set(page.row("learning_rate")["steps"]) > set(grids.OPTIMIZERS["Adam"].rates)
+    assert lab.words().startswith("Adam, batch size 8, learning rate 1:")
+    run = bl.fit(sgd.problem, hidden=(), optimizer=optax.adam, batch_size=8, learning_rate=0.25, num_epochs=10, seeds=3)
+    found = lab.grid.ends(8, 0.25, "equal epochs")[:, 0]
+    np.testing.assert_allclose(found, run.train_loss[:, -1], rtol=0.02)
+    with compilations() as compiled:
+        page.wish(optimizer="SGD")
+    assert compiled == []
+    assert lab.grid is sgd
+    assert lab.words().startswith("batch size 8")
+
+
+def test_a_new_optimizer_is_a_wait_that_is_seen_as_one():
+    async def session():
+        lab = ch05_rates.RateMap(grids.RateGrid(small_problem(), hidden=(), seeds=1, keep=False), batch_size=8)
+        page = Page(lab)
+        await settled(lab)
+        page.wish(optimizer="momentum")
+        await until(lab, lambda: "momentum is being compiled" in lab.frame["message"])
+        assert lab.grid.finished == 0
+        await settled(lab)
+        assert lab.grid.finished == lab.grid.total
+        return lab.frame["message"]
+
+    assert kernel(session) == ""
+
+
+@pytest.mark.parametrize("width", [900, 420, 380])
+def test_the_back_row_can_read_it(width):
+    lab = ch05_rates.RateMap(small_grid(), batch_size=8)
+    lab._fit(width)
+    for optimizer, size, rate in (("SGD", 8, 1.0), ("SGD", 1, 64.0), ("Adam", 24, 0.01), ("momentum", 2, 1 / 256)):
+        lab.optimizer, lab.batch_size, lab.learning_rate = optimizer, size, rate
+        lab.wait()
+        labs.readable(lab.picture)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +337,6 @@ def test_frames_are_small_and_nothing_compiles(lab):
         ("batch_size", 25, "must be a whole number from 1 to 24"),
         ("batch_size", "x", "must be a whole number"),
         ("learning_rate", -1, "learning rate is -1"),
-        ("noise_scale", 0, "noise scale is 0"),
     ],
 )
 def test_impossible_values_are_refused_in_words(lab, control, typed, said):
@@ -358,7 +401,7 @@ def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
         assert lab.frame["facts"][0].startswith("all ")
         page.press("refine")
         await settled(lab)
-        assert lab.grid.finished == lab.grid.total == 6 * 2 * (len(grids.COARSE) + 2 * grids.MORE)
+        assert lab.grid.finished == lab.grid.total == 6 * 2 * (len(lab.grid.coarse) + 2 * grids.MORE)
         return lab.words()
 
     assert kernel(session).startswith("batch size 16, learning rate 1: after")
@@ -373,10 +416,105 @@ def test_every_slider_can_be_dragged_from_end_to_end_and_back():
     kernel(session)
 
 
+# ---- powers, plans and still pictures --------------------------------------------------------------------------------
+
+
+def made_up(power, corner=64, draws=3):
+    """Best rates that follow a power of B up to a corner, each draw at another height."""
+    sizes = 2 ** np.arange(10)
+    rates = np.minimum(sizes, corner) ** power * np.geomspace(0.1, 0.2, draws)[:, None]
+    return grids.BestRates(f"power {power}", "equal epochs", sizes, rates)
+
+
+def test_the_power_is_told_with_its_interval():
+    best = made_up(0.5)
+    value, low, high = best.power()
+    assert low <= value <= high
+    assert value == pytest.approx(0.5)
+    assert best.times(1, 64) == pytest.approx(8)
+    noisy = best._replace(rates=best.rates * np.array([1, 2, 0.5])[:, None] ** np.log2(best.batch_sizes))
+    half = 4.3027 * np.std([0.5, 1.5, -0.5], ddof=1) / np.sqrt(3)  # Student's t for three draws
+    np.testing.assert_allclose(noisy.power(), (0.5, 0.5 - half, 0.5 + half), rtol=1e-4)
+
+
+def test_the_law_is_read_off_below_and_beyond_the_corner():
+    best = made_up(1.0)
+    corner, law = best.law()
+    assert corner == pytest.approx(64)
+    np.testing.assert_allclose(law, np.median(best.rates, axis=0))
+
+
+def test_between_the_steps_of_the_grid_a_parabola_finds_the_best_rate():
+    rates = 2.0 ** np.arange(-3, 4)
+    losses = np.exp((np.log(rates) - np.log(1.3)) ** 2)
+    assert grids._lowest(rates, losses) == pytest.approx(1.3)
+    assert grids._lowest(rates, np.where(rates > 1, np.inf, losses)) <= 1
+    assert grids._lowest(rates, rates) == rates[0]
+
+
+def test_a_plan_is_a_chain_of_runs():
+    problem = small_problem()
+    updates, losses = ch05_rates.descend(problem, [(8, 0.5, 2), (24, 1.0, 3)])
+    assert updates.tolist() == [0, 3, 6, 7, 8, 9]
+    first = bl.fit(problem, hidden=(32,), batch_size=8, learning_rate=0.5, num_epochs=2)
+    np.testing.assert_array_equal(losses[:3], first.train_loss)
+
+
+def test_still_pictures_say_what_they_show():
+    sgd, adam = made_up(1.0), made_up(0.5)
+    middle = np.median(sgd.rates, axis=0)
+    said = ch05_rates.rules(sgd, {"right": middle, "twice": 2 * middle}).alt
+    assert "right: off by a factor of up to 1.0; twice: off by a factor of up to 2.0." in said
+    assert "power 0.5: 0.50 (0.50 to 0.50)" in ch05_rates.powers(sgd, adam).alt
+    ends = {"one": np.array([[0.5, 0.7], [np.inf, 2.0]]), "two": np.array([[0.5, 0.7], [0.1, 0.1]])}
+    assert "one: 0.6, 16 at rates 1, 2; two: 0.6, 0.1 at rates" in ch05_rates.against_rate([1, 2], ends).alt
+
+
+def test_one_rate_for_all_is_compared_with_the_best_ones(grid):
+    said = ch05_rates.one_rate(grid, 1 / 4).alt
+    loss = np.median(grid.ends(24, 1 / 4, "equal epochs")[:, 0])
+    assert "equal epochs, one rate: " in said
+    assert f"{loss:.3g} at B = 24" in said
+
+
 def test_schedules_are_drawn_at_equal_epochs_and_at_equal_updates():
     losses = np.array([[2.0, 1.0, 0.5], [2.0, 1.2, 0.7]])
-    still = ch05_rates.schedules({"one": (np.array([0, 4, 8]), losses), "two": (np.array([0, 4, 6]), losses)})
+    names = ("one", 8), ("two", 6), ("three", 8)
+    still = ch05_rates.schedules({name: (np.array([0, 4, last]), losses) for name, last in names})
     left, right = still.figure.axes
-    assert [line.get_xdata()[-1] for line in left.lines] == [2, 2]
-    assert [line.get_xdata()[-1] for line in right.lines] == [8, 6]
+    assert [line.get_xdata()[-1] for line in left.lines] == [2, 2, 2]
+    assert [line.get_xdata()[-1] for line in right.lines] == [8, 6, 8]
     assert "one: 0.6 after 8 updates; two: 0.6 after 6 updates" in still.alt
+
+
+# ---- in your framework -----------------------------------------------------------------------------------------------
+
+
+def epoch_elsewhere():
+    """An epoch of the course, and what another framework needs for the same: the loss at its end, and names."""
+    problem = ch05_rates.digits()
+    run = bl.fit(problem, hidden=(32,), batch_size=64, learning_rate=6.4, num_epochs=1)
+    rows = np.array_split(np.array(shuffles(0, 0, 512)[0]), 8)  # a copy, which may be written to
+    return problem, run, {"batch_size": 64, "batches": rows}
+
+
+def test_optax_makes_the_same_epoch():
+    problem, run, names = epoch_elsewhere()
+    loss = bl.models.loss_of(run.model, "classification")
+    names |= {"x": problem.x, "y": problem.y, "loss": lambda *args: loss(*args).mean(), "params": run.params_at(0)}
+    done = frameworks.run("05", "Optax", optax=optax, jax=jax, **names)
+    assert done["rate"] == pytest.approx(6.4)
+    assert names["loss"](done["params"], problem.x, problem.y) == pytest.approx(run.train_loss[1], abs=1e-5)
+
+
+def test_pytorch_makes_the_same_epoch():
+    torch = pytest.importorskip("torch")
+    problem, run, names = epoch_elsewhere()
+    layers = [torch.nn.Linear(64, 32), torch.nn.Tanh(), torch.nn.Linear(32, 10)]
+    for layer, (weight, bias) in zip(layers[::2], run.params_at(0), strict=True):
+        layer.weight.data, layer.bias.data = torch.tensor(np.array(weight.T)), torch.tensor(np.array(bias))
+    model = torch.nn.Sequential(*layers)
+    x, y = torch.tensor(np.array(problem.x)), torch.tensor(np.array(problem.y))
+    frameworks.run("05", "PyTorch", torch=torch, model=model, x=x, y=y, **names)
+    end = torch.nn.functional.cross_entropy(model(x), y).item()
+    assert end == pytest.approx(run.train_loss[1], abs=1e-5)

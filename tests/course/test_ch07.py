@@ -1,6 +1,7 @@
 """Chapter 7: bytes and times of a step, its picture, its exercise, and the same run on several devices."""
 
 import functools
+import json
 import re
 import socket
 import subprocess
@@ -9,17 +10,18 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import batchlab as bl
 from batchlab import measure, quiz
 from batchlab.course import ch07_devices
-from batchlab.course.ch07_devices import accumulate
+from batchlab.course.ch07_devices import accumulate, exercise, plans
 from batchlab.course.ch07_devices.lab import ASKED, MICRO_BATCHES, STEP, TIMED
 from batchlab.course.ch07_devices.views import in_bytes
 
 from ..live.page import Page, compilations, kernel, settled
-from . import labs
+from . import frameworks, labs
 from .dragging import drag_every_slider
 
 WHOLE = next(iter(MICRO_BATCHES))  # no micro-batches
@@ -81,6 +83,109 @@ def test_each_typical_mistake_fails_with_its_own_words(mistake):
 
 def test_a_blank_is_said_to_be_blank():
     assert "nothing is filled in" in repr(check(lambda *args: ...))
+    assert "nothing is filled in" in repr(quiz.exercise("07.largest").check(...))
+
+
+@pytest.fixture(scope="module")
+def largest():
+    """The largest batch of the second exercise, by its own solution."""
+    namespace = {"bl": bl, "ch07_devices": ch07_devices}
+    exec(quiz.exercise("07.largest").code, namespace)
+    return namespace["answer"]
+
+
+def test_the_largest_batch_fits_and_a_larger_one_does_not(largest):
+    sizes = [plans.plan(optax.adam(0.001), size, exercise.IMAGES).total for size in (largest, int(1.01 * largest))]
+    assert sizes[0] <= exercise.BUDGET < sizes[1]
+    assert repr(quiz.exercise("07.largest").check(largest)) == "Right: The largest batch."
+
+
+LARGEST = {
+    "no constant": (lambda n: 1.33 * n, "the constant is missing"),
+    "SGD": (lambda n: 1.215 * n, "this is SGD's constant"),
+    "once": (lambda n: 1.16 * n, "counts parameters and state once"),
+    "images": (lambda n: exercise.BUDGET / (4 * 794), "counts the images and their labels"),
+    "the chapter's network": (lambda n: 14_600, "this is the chapter's network"),
+    "each as dear as one": (lambda n: 4, "as dear as B = 1"),
+    "too many": (lambda n: 50_000, "does not fit"),
+    "too few": (lambda n: 1000, "leaves room"),
+    "words": (lambda n: "many", "Hand in one number"),
+}
+
+
+@pytest.mark.parametrize("mistake", LARGEST)
+def test_each_wrong_largest_batch_fails_with_its_own_words(mistake, largest):
+    mistakes = {name: (wrong(largest), told) for name, (wrong, told) in LARGEST.items()}
+    labs.has_its_own_words(quiz.exercise("07.largest").check, mistakes, mistake)
+
+
+# ---- in your framework, other optimizers, GPUs -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large_step():
+    """Parameters, a batch of 256 digits, and the parameters after one step on the whole batch."""
+    model, problem = STEP[0], bl.data.digits(n=256)
+    params = model.init(jax.random.key(0))
+
+    def loss(params, x, y):
+        return bl.models.cross_entropy(model.predict(params, x), y).mean()
+
+    after = jax.tree.map(lambda leaf, grad: leaf - 0.1 * grad, params, jax.grad(loss)(params, problem.x, problem.y))
+    return params, loss, problem.x, problem.y, after
+
+
+def test_optax_makes_the_step_of_the_whole_batch(large_step):
+    params, loss, x, y, after = large_step
+    found = frameworks.run("07", "Optax", jax=jax, optax=optax, params=params, loss=loss, x=x, y=y)
+    for leaf, expected in zip(*map(jax.tree.leaves, (found["params"], after)), strict=True):
+        np.testing.assert_allclose(leaf, expected, atol=1e-6)
+
+
+def test_pytorch_makes_the_step_of_the_whole_batch(large_step):
+    torch = pytest.importorskip("torch")
+    params, _, x, y, after = large_step
+    layers = [torch.nn.Linear(64, 128), torch.nn.Linear(128, 10)]
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(layers, params, strict=True):
+            layer.weight.copy_(torch.tensor(np.array(weight.T)))
+            layer.bias.copy_(torch.tensor(np.array(bias)))
+    model = torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1])
+    frameworks.run("07", "PyTorch", torch=torch, model=model, x=torch.tensor(np.array(x)), y=torch.tensor(np.array(y)))
+    for layer, (weight, bias) in zip(layers, after, strict=True):
+        np.testing.assert_allclose(layer.weight.detach().numpy(), np.array(weight).T, atol=1e-6)
+        np.testing.assert_allclose(layer.bias.detach().numpy(), bias, atol=1e-6)
+
+
+def test_plain_sgd_is_planned_as_the_course_plans_it():
+    for size in (1, 64, 1024):
+        ours, courses = plans.plan(plans.OPTIMIZERS["SGD"], size).total, measure.step_bytes(*STEP, size).total
+        assert ours == pytest.approx(courses, abs=16)  # there the rate is an argument
+
+
+def test_without_results_it_says_that_nothing_was_measured(tmp_path):
+    assert "Not yet measured on a GPU" in repr(ch07_devices.on_a_gpu(tmp_path))
+    assert "Not yet measured on a GPU" in repr(ch07_devices.on_a_gpu(tmp_path / "missing"))
+
+
+def test_results_of_a_gpu_are_shown_beside_this_device(tmp_path, monkeypatch):
+    def put(name, device, rehearsal, rates):
+        rows = [["products as JAX comes", *rate] for rate in rates] + [["products in float32", 1, 3.0]]
+        table = {"columns": ["setting", "B", "samples/s"], "rows": rows}
+        results = {
+            "about": {"device": device, "rehearsal": rehearsal},
+            "parts": {"steps": {"state": "done", "steps": table}},
+        }
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+
+    monkeypatch.setattr(measure, "throughput", lambda *args: np.array([0.01, 0.02]))
+    put("a", "GPU one", False, [(1, 5000.0), (256, 1e6)])
+    put("b", "a CPU", True, [(1, 7.0)])
+    put("c", "GPU one", False, [(1, 6000.0), (256, 2e6)])  # measured again
+    (tmp_path / "d.json").write_text(json.dumps({"about": {"device": "GPU two", "rehearsal": False}, "parts": {}}))
+    assert plans.gpu_results(tmp_path) == [("GPU one", {1: 6000.0, 256: 2e6})]
+    _, alt = labs.static_picture(ch07_devices.on_a_gpu(tmp_path, here=(1, 16)))
+    assert "GPU one: 6,000 at B = 1, 2,000,000 at B = 256; your CPU: 100 at B = 1, 800 at B = 16." in alt
 
 
 @pytest.mark.parametrize("key", ["07.full_batch", "07.micro_batches"])
@@ -384,6 +489,29 @@ def test_the_static_picture_comes_with_words(moved):
     assert text.startswith("StepLab: ")
 
 
+@pytest.mark.parametrize("width", [900, 420, 380])
+def test_the_picture_is_readable(lab, width):
+    lab = ch07_devices.StepLab(measured=lab)
+    lab._fit(width)
+    for size, samples, budget, cut in (
+        (1, 10, 1, WHOLE),
+        (256, 10**6, 1000, WHOLE),
+        (10**6, 5 * 10**7, 10**5, "of 64 samples"),
+    ):
+        lab.samples, lab.budget, lab.micro_batches = samples, budget, cut
+        lab.batch_size = size
+        lab.wait()
+        labs.readable(lab.picture)
+
+
+def test_two_pictures_show_one_measurement(lab):
+    other = ch07_devices.StepLab(2000, 20_000, measured=lab, pieces=False)
+    assert other.fit is lab.fit
+    assert Page(other).row("micro_batches")["hidden"]
+    assert not Page(lab).row("micro_batches").get("hidden")
+    assert f"knee at {lab.fit.knee:.2g} samples" in ch07_devices.speed(other).alt
+
+
 def test_a_compiler_that_refuses_large_steps_leaves_the_law(monkeypatch):
     real = measure.step_bytes
 
@@ -426,7 +554,7 @@ def test_another_device_is_measured_in_slices_and_said(monkeypatch):
     page.wish(device="TPU")
     assert any(text.startswith("TPU: compiling a step of") for text in said)
     assert any(text.startswith("TPU: timing steps") for text in said)
-    assert "perceptron 64-128-10 on the TPU" in lab.frame["facts"]
+    assert "perceptron 64-128-10 on the TPU, plain SGD" in lab.frame["facts"]
 
 
 def test_one_device_needs_no_menu(moved):

@@ -113,8 +113,8 @@ def test_the_curve_is_the_prediction_across_all_validation_samples(axes):
         np.testing.assert_allclose(np.ravel(y), slope * np.ravel(x), rtol=1e-6)
         assert (np.min(x), np.max(x)) == (problem.x_val.min(), problem.x_val.max())
     labels = {text.get_text() for text in axes.get_legend().get_texts()}
-    assert labels == {"training samples", "validation", "fit"}
-    for label, x, y in (("training samples", problem.x, problem.y), ("validation", problem.x_val, problem.y_val)):
+    assert labels == {"training", "validation", "fit"}
+    for label, x, y in (("training", problem.x, problem.y), ("validation", problem.x_val, problem.y_val)):
         (dots,) = (line for line in axes.get_lines() if line.get_label() == label)
         np.testing.assert_array_equal(np.ravel(dots.get_xdata()), x[:, 0])
         np.testing.assert_array_equal(np.ravel(dots.get_ydata()), y[:, 0])
@@ -165,7 +165,7 @@ def test_misread_images_are_shown_with_what_they_are_and_what_they_were_read_as(
     heading, labels = texts(view)[-1], [text for text in texts(view)[:-1] if text]
     assert heading == f"2 of {len(problem.x_val)} misread after 7 epochs"
     truth = problem.y_val.argmax(axis=1)
-    assert labels == [f"class {truth[i]} read as class {(truth[i] + 1) % 3}" for i in (4, 9)]
+    assert labels == [f"class {truth[i]} as class {(truth[i] + 1) % 3}" for i in (4, 9)]
     shown = axes.get_images()[0].get_array()
     np.testing.assert_allclose(shown[:2, :3], problem.x_val[4].reshape(2, 3), rtol=1e-6)
     np.testing.assert_allclose(shown[:2, 6:9], problem.x_val[9].reshape(2, 3), rtol=1e-6)
@@ -334,7 +334,7 @@ def test_many_samples_are_drawn_small(axes, kind, n, size):
     y = x if kind == "regression" else np.eye(2)[np.arange(n) % 2]
     problem = Problem(x, y, x[:9], y[:9], kind=kind, classes=("a", "b") if kind == "classification" else ())
     views.fit_view(axes, problem, linear)
-    names = {"training samples"} if kind == "regression" else {"a", "b"}
+    names = {"training"} if kind == "regression" else {"a", "b"}
     assert names <= {one.get_label() for one in axes.get_lines()}
     assert {one.get_markersize() for one in axes.get_lines() if one.get_label() in names} == {size}
 
@@ -518,25 +518,6 @@ def test_kept_runs_are_thin_curves_with_a_label(axes, curves, axis):
         np.testing.assert_allclose(one.get_ydata(), values)
     assert [text.get_text() for text in views.kept_legend(axes).get_texts()] == ["kept: B = 4", "kept: B = 1"]
     assert len(set(plots.KEPT)) == len(plots.KEPT)
-
-
-def test_the_best_epochs_of_several_problems_stand_still_with_words():
-    runs = {
-        "first": SimpleNamespace(best_epoch=np.array([3, 5, 40])),
-        "second": SimpleNamespace(best_epoch=np.array([0, 7, 9])),
-    }
-    still = views.best_epochs(runs)
-    bundle, metadata = still._repr_mimebundle_()
-    alt = metadata["image/png"]["alt"]
-    assert "first: median 5, from 3 to 40" in alt
-    assert "second: median 7, from 0 to 9" in alt
-    assert bundle["image/png"].startswith(b"\x89PNG")
-    assert bundle["text/plain"] == repr(still)
-    (axes,) = still.figure.axes
-    drawn = [one.get_xdata() for one in axes.get_lines() if one.get_marker() == "o"]
-    np.testing.assert_array_equal(drawn[0], [3, 5, 40])
-    np.testing.assert_array_equal(drawn[1], [1, 7, 9])  # a logarithmic axis has no place for 0
-    assert views.best_epochs(runs)._repr_mimebundle_()[0] == bundle
 
 
 def test_pyplot_stays_out_of_it():

@@ -265,6 +265,16 @@ def test_a_number_is_compared_with_the_measured_one(guessed, measured, verdict):
     assert quiz.load().read()["predictions"]["03.best"][-1]["right"] == bool(words)
 
 
+def test_a_number_that_guards_a_picture_is_explained_after_the_look_even_if_all_cells_were_run():
+    guess = number(unlocks=lambda: None)
+    guess.reveal(84)
+    guess.commit(90)
+    assert "Now look" in status(guess)
+    assert guess.shown["unexplained"]
+    guess.explain()
+    assert "the measurement gives 84 epochs" in status(guess)
+
+
 def test_a_number_is_not_revealed_before_it_is_predicted():
     guess = number()
     words = guess.reveal(123.75)
@@ -298,7 +308,7 @@ def test_a_typed_number_is_restored_and_array_scalars_are_taken(restart):
 
 def test_a_number_shows_its_range_without_a_kernel():
     bundle, _ = number()._repr_mimebundle_()
-    assert bundle["text/plain"] == "NumberPrediction 03.best: a number from 1 to 500"
+    assert bundle["text/plain"] == "Prediction “Which epoch is best?”: a number from 1 to 500"
     assert "a number from 1 to 500 epochs" in bundle["text/html"]
 
 
@@ -444,7 +454,12 @@ def test_a_chapter_ends_with_a_link_to_the_next(chapter):
     assert all((ROOT / "notebooks" / name).exists() for name in linked)
 
 
-def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
+def test_a_chapter_is_finished_only_when_nothing_is_open(restart, monkeypatch):
+    monkeypatch.setattr(
+        quiz.exercises,
+        "EXERCISES",
+        {"03.early_stopping": quiz.exercise("03.early_stopping"), "04.x": quiz.exercise("04.two_batch")},
+    )
     guess, other = ask("03.a"), ask("04.a")
     done = quiz.chapter_done("03")
     assert f"the prediction “{QUESTION}”, the exercise “Early stopping”" in repr(done)
@@ -452,7 +467,7 @@ def test_a_chapter_is_finished_only_when_nothing_is_open(restart):
     assert not done
     guess.skip()
     quiz.exercise("03.early_stopping").check(lambda val_loss, patience: (0, 0))
-    assert "Still open: the exercise “Early stopping”." in repr(quiz.chapter_done("03"))
+    assert "Still open in chapter 03: the exercise “Early stopping”." in repr(quiz.chapter_done("03"))
     quiz.exercise("03.early_stopping").check(ch03.early_stopping)
     assert quiz.chapter_done("03")
     restart()
@@ -665,6 +680,14 @@ def test_a_question_keeps_judges_and_explains_an_answer_without_a_widget():
     assert asked.answers() == ["It falls.", "It falls & rises.", None]
 
 
+def test_a_number_can_have_its_own_explanation():
+    asked = quiz.NumberQuestion("03.count", "How many?", 1, 500, within=0, whys={24: "Count the last batch, too."})
+    asked.record(24)
+    assert "too low. Count the last batch, too." in asked.reveal(27).text
+    asked.record(27)
+    assert asked.reveal(27).text.splitlines()[1] == "Right: the measurement gives 27, as you said."
+
+
 def test_a_number_question_waits_for_its_measurement():
     asked = quiz.NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs")
     asked.record(90)
@@ -803,13 +826,16 @@ def test_a_chapter_is_imported_when_it_is_asked_for():
     code = """
 from batchlab import quiz
 assert not quiz.EXERCISES
-print(quiz.ask("04.hundredfold").question.title, "|", quiz.exercise("02.one_epoch").title, "|", sorted(quiz.EXERCISES))
+print(quiz.ask("04.hundredfold").question.title, "|", quiz.exercise("04.two_batch").title)
+print(sorted({key[:2] for key in quiz.EXERCISES}))
 print(quiz.chapter_done("03"))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, second = done.stdout.splitlines()
-    assert first == "A hundred times the batch | One update rule for all three | ['02.one_epoch', '04.two_batch']"
-    assert second.startswith("Chapter 03 is not finished. Still open: the exercise “Early stopping”")
+    first, chapters, second, third = done.stdout.splitlines()
+    assert first == f"A hundred times the batch | {quiz.exercise('04.two_batch').title}"
+    assert chapters == "['04']"
+    assert second.startswith("Still open in chapter 03: the exercise “")
+    assert third == "Next: 04 Measure the gradient noise"
 
 
 # ---- the final quiz --------------------------------------------------------------------------------------------------

@@ -17,7 +17,10 @@ BAD = {
     ),
     "total": ([-1, 100_001, 2.5, "abc", math.inf], "total is {}; it must be a whole number from 0 to 100000"),
     "rate": ([0, -1, 11, "abc", math.nan, math.inf], "rate is {}; it must be a number above 0, up to 10"),
-    "width_of": ([0, -1, "abc", math.nan], "line width is {}; it must be a finite number, above 0"),
+    "width_of": (
+        [0, -1, 0.4, 17, 1e9, "abc", math.nan],
+        "line width is {}; it must be a number from 1 to 8. The nearest",
+    ),
     "data": (["medium", 3, None], "there is no data {}; choose one of small, large."),
     "bold": ([1, "yes", None], "bold is {}; it must be True or False."),
 }
@@ -42,7 +45,7 @@ def test_a_cell_and_a_page_are_refused_in_the_same_words(name, value):
 GOOD = {
     "batch_size": [(1, 1), (10, 10), (np.int64(4), 4), ("5", 5)],
     "rate": [(0.01, 0.01), (10, 10.0), (np.float32(0.5), 0.5), ("2e-3", 0.002)],
-    "width_of": [(1, 1), (3, 4), (2.5, 2), (100, 8), (0.001, 1)],
+    "width_of": [(1, 1), (3, 4), (2.5, 2), (16, 8), (0.5, 1)],
     "title": [(" two words ", "two words"), (7, "7"), ("", "")],
     "data": [("large", "large")],
     "bold": [(True, True), (False, False)],

@@ -72,7 +72,6 @@ def test_limits_that_follow_another_control_hold_in_every_position():
 @pytest.mark.parametrize(
     ("positions", "words"),
     [
-        ({}, r"no positions are given; name a control and its values, such as data=\[...\]"),
         ({"brake": [1]}, "there is no control 'brake' to move; choose from data, batch_size"),
         ({"bump": [1]}, "there is no control 'bump' to move"),
         ({"batch_size": []}, "batch_size has no values; give at least one"),
@@ -128,3 +127,51 @@ def test_the_page_is_one_file_that_needs_nothing_else(tmp_path):
 def test_the_same_export_has_the_same_bytes():
     positions = {"batch_size": [1, 2], "total": [3, 4]}
     assert export.record(Toy(), positions) == export.record(Toy(), positions)
+
+
+# ------------------------------------------------------------------------------------- what is recorded by itself
+
+
+def test_without_positions_the_first_two_sliders_move():
+    about = recorded(Toy())
+    (size, rate) = about["rows"]
+    assert (size["name"], rate["name"]) == ("batch_size", "rate")
+    assert {1, 3, 10} <= set(size["values"])
+    assert 0.5 in rate["values"]
+    assert rate["values"][0] == 0.01
+    assert 20 <= len(rate["values"]) <= 41
+    assert len(about["frames"]) == len(size["values"]) * len(rate["values"])
+
+
+def test_a_picture_names_what_is_recorded_of_it():
+    class Counted(Toy):
+        recorded = ("data", 2), ("bold", 2), ("width_of", 2), ("total", 3)
+
+    values = {row["name"]: row["values"] for row in recorded(Counted())["rows"]}
+    assert values["data"] == ["small", "large"]
+    assert values["bold"] == [False, True]
+    assert values["width_of"] == [1, 8]
+    assert values["total"] == [0, 5, 9, 100]  # at equal distances on the slider, and where it stands
+
+
+def test_of_these_what_is_not_allowed_has_no_frame():
+    class Limited(Toy):
+        recorded = ("data", 2), ("batch_size", 4)
+
+    lab = Limited(data="large")
+    lab.batch_size = 400
+    about = recorded(lab)
+    allowed = [frame is not None for frame in about["frames"]]
+    sizes = about["rows"][1]["values"]
+    assert allowed == [size <= 10 for size in sizes] + [True] * len(sizes)
+    with pytest.raises(ValueError, match="batch size is 400"):
+        export.record(Toy(), {"data": ["small"], "batch_size": [400]})
+
+
+def test_a_locked_picture_is_recorded_locked_and_open():
+    lab = Toy(locked=True, total=5)
+    about = recorded(lab, batch_size=[1, 3])
+    assert about["locked"][2] == "batch size 3, counted to 0"
+    assert [frame[2] for frame in about["frames"]] == ["batch size 1, counted to 5", "batch size 3, counted to 5"]
+    assert lab.locked
+    assert recorded(Toy(), batch_size=[1])["locked"] is None

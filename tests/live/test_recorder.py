@@ -309,7 +309,7 @@ def test_markers_are_written_once_with_their_places(figure, record):
     _, style, parts, codes, count = head
     assert (parts, codes, count) == ([-4], "", 2)
     np.testing.assert_allclose(points[4:], [[10, HEIGHT - 20], [110, HEIGHT - 180]], atol=0.01)
-    np.testing.assert_allclose(np.ptp(points[:4], axis=0), pixels(9), atol=0.1)
+    np.testing.assert_allclose(np.ptp(points[:4], axis=0), pixels(9), atol=0.51)  # on whole pixels
     assert {"s", "f", "w"} <= set(style)
     assert drawn(line((np.nan, 1), marker="o", linestyle=""), figure, record, "m") == []
 
@@ -318,7 +318,19 @@ def test_a_marker_points_upwards_as_it_should(figure, record):
     [(_, points)] = drawn(line((50, 50), marker="^", linestyle=""), figure, record, "m")
     triangle = points[:3]
     tip = triangle[triangle[:, 1].argmin()]
-    assert tip[0] == pytest.approx(0, abs=0.1)
+    assert tip[0] == pytest.approx(0, abs=0.51)  # on whole pixels
+
+
+def test_a_tick_stands_where_its_line_does(figure, record):
+    """Both are put on whole pixels, in the same way."""
+    axes = figure.add_subplot()
+    axes.set(ylim=(0, 1), yticks=np.linspace(0, 1, 12))
+    axes.grid(axis="y")
+    strokes = record(axes.draw)
+    lines = {points[0, 1] for head, points in of(strokes, "p") if len(points) == 2 and np.ptp(points[:, 1]) == 0}
+    ticks = {points[0, 1] + y for head, points in of(strokes, "m") for y in points[2:, 1] if not np.ptp(points[:2, 1])}
+    assert len(ticks) == 12
+    assert ticks <= lines
 
 
 def test_round_markers_are_curves(figure, record):

@@ -367,7 +367,51 @@ def test_the_pace_of_frames(clock):
     assert pace.due(0.025) == 0  # nobody has answered for a second
 
 
-def test_frames_of_the_same_work_wait_until_the_page_has_seen_the_one_before():
+def test_over_a_quick_link_few_frames_ask_for_an_answer(clock):
+    pace, asked = pacing.Pace(), []
+    for _ in range(100):
+        pace.owe()
+        assert pace.due(0.025) == 0
+        count = pace.sends()
+        clock[0] += 0.03
+        if pace.asks:
+            asked.append(count)
+            pace.acknowledged(count)
+    assert asked == [1, *range(pacing.SELDOM, 101, pacing.SELDOM)]
+
+
+def test_over_a_slow_link_every_frame_asks_again(clock):
+    pace = pacing.Pace()
+    pace.acknowledged(pace.sends())  # at once
+    asked = []
+    for _ in range(30):
+        pace.owe()
+        clock[0] += pace.due(0.025)
+        count = pace.sends()
+        clock[0] += 0.2
+        if pace.asks:
+            asked.append(count)
+            pace.acknowledged(count)
+    assert asked == list(range(pacing.SELDOM, 32))  # it was taken for quick until the first of them
+
+
+def test_a_wish_goes_out_while_an_answer_is_awaited(clock):
+    pace = pacing.Pace()
+    pace.acknowledged(pace.sends())
+    while not pace.asks or pace._sent == 1:
+        pace.sends()
+    pace.owe(fresh=True)
+    assert pace.due(0.025) == 0
+    assert not (pace.sends(), pace.asks)[1]
+    pace.owe()
+    assert pace.due(0.025) > 0.9
+    pace.acknowledged(pacing.SELDOM)  # what follows it did not ask
+    assert pace.due(0.025) == pytest.approx(0.025)
+
+
+def test_frames_of_the_same_work_wait_until_the_page_has_seen_the_one_before(monkeypatch):
+    monkeypatch.setattr(pacing, "QUICK_SECONDS", 0)  # a slow page
+
     async def scene():
         lab = Toy()
         await page.settled(lab)

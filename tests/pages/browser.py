@@ -23,6 +23,7 @@ SWITCHES = (
     "--disable-sync",
     "--no-first-run",
 )
+OVERRIDES = pathlib.Path(__file__).parents[2] / "lib/batchlab_server/overrides.json"
 # Notebook 7 raises this when any notebook is opened, whatever is in it.
 NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 
@@ -53,6 +54,11 @@ class Server:
         settings.mkdir(parents=True)
         quiet = {"fetchNews": "false", "checkForUpdates": False}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+        for name, values in json.loads(OVERRIDES.read_text()).items():  # what make lab sets for all
+            package, plugin = name.split(":")
+            place = scratch / "config/lab/user-settings" / package / f"{plugin}.jupyterlab-settings"
+            place.parent.mkdir(parents=True)
+            place.write_text(json.dumps(values))
         with socket.socket() as probe:
             probe.bind(("localhost", 0))
             port = probe.getsockname()[1]
@@ -168,9 +174,10 @@ class Reader:
     def run_cell(self, number):
         """Run one code cell, counted from 0; the text that it prints."""
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-        cell.locator(".jp-InputArea-prompt").click()
-        self.page.keyboard.press("Control+Enter")
         prompt = cell.locator(".jp-InputArea-prompt")
+        prompt.click()
+        prompt.evaluate("(one) => (one.textContent = '')")  # an earlier number is not this one's
+        self.page.keyboard.press("Control+Enter")
         wait_until(lambda: re.search(r"\[\d+\]", prompt.inner_text()), "the cell does not end", 120)
         return cell.locator(".jp-OutputArea").inner_text()
 
@@ -187,10 +194,10 @@ class Reader:
     # ---- hands
 
     def slider(self, label):
-        return self.page.get_by_role("slider", name=label, exact=True).filter(visible=True)
+        return self.page.get_by_role("slider", name=label, exact=True).filter(visible=True).first
 
     def box(self, label):
-        return self.page.get_by_label(f"{label}, typed", exact=True).filter(visible=True)
+        return self.page.get_by_label(f"{label}, typed", exact=True).filter(visible=True).first
 
     def menu(self, label):
         return self.page.get_by_role("combobox", name=label, exact=True).filter(visible=True)

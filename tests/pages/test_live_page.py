@@ -9,15 +9,15 @@ import pytest
 import batchlab as bl
 from batchlab.live import export
 
+from ..course import every_lab
 from ..live.toy import Toy
 from . import browser, fidelity, figures
 
 pytestmark = pytest.mark.browser
 MOST, MOST_ALONE = 0.03, 0.007  # shares of pixels that may differ, and that may have nothing like them within a pixel
-# A chapter's picture is one line here.
 LABS = {
-    **{name: lambda name=name: bl.Lab(name, epochs=100) for name in bl.data.DATASETS},
-    "noisy sine, narrow": lambda: narrowed(bl.Lab(epochs=20)),
+    **{f"03, {name}": lambda name=name: bl.Lab(name, epochs=100) for name in bl.data.DATASETS},
+    **{f"chapter {name}": make for name, make in every_lab.LABS.items()},
 }
 FIGURES = {name: lambda make=make: figures.Gallery(make) for name, make in figures.FIGURES.items()}
 
@@ -33,11 +33,25 @@ def chromium_open(chromium):
         yield opened
 
 
-@pytest.mark.parametrize("make", [*FIGURES.values(), *LABS.values()], ids=[*FIGURES, *LABS])
-def test_the_page_shows_what_agg_paints(make, chromium_open, tmp_path):
-    differ, alone = fidelity.compare(make(), chromium_open, tmp_path)
-    assert differ < MOST, f"see {tmp_path}"
-    assert alone < MOST_ALONE, f"see {tmp_path}"
+def assert_the_same(lab, chromium, folder):
+    folder.mkdir(exist_ok=True)
+    differ, alone = fidelity.compare(lab, chromium, folder)
+    print(f"{differ:.2%} of the pixels differ, {alone:.2%} have nothing like them near by")
+    assert differ < MOST, f"see {folder}"
+    assert alone < MOST_ALONE, f"see {folder}"
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_the_page_shows_the_figures_that_agg_paints(make, chromium_open, tmp_path):
+    assert_the_same(make(), chromium_open, tmp_path)
+
+
+@pytest.mark.parametrize("make", LABS.values(), ids=LABS)
+def test_the_page_shows_what_agg_paints_of_a_lab_wide_and_narrow(make, chromium_open, tmp_path):
+    lab = make()
+    assert_the_same(lab, chromium_open, tmp_path / "wide")
+    assert_the_same(narrowed(lab), chromium_open, tmp_path / "narrow")
+    lab.close()
 
 
 def test_pictures_that_differ_are_told_apart():
@@ -319,6 +333,39 @@ def test_on_a_narrow_page_the_panels_stand_below_each_other(chromium_open, path)
     browser.wait_until(lambda: opened.page.locator(".picture").bounding_box() == wide, "it stays narrow", 10)
     context.close()
     assert opened.errors == []
+
+
+@pytest.mark.parametrize("width", [320, 420, 520])
+def test_on_a_narrow_page_a_number_stands_beside_its_slider_and_the_focus_is_seen(width, chromium_open, path):
+    context = chromium_open.new_context(viewport={"width": width, "height": 800})
+    opened = Page(context, path)
+    slider, box = (one.bounding_box() for one in (opened.control("batch size"), opened.box("batch size")))
+    assert slider["y"] <= box["y"] + box["height"] / 2 <= slider["y"] + slider["height"]
+    assert slider["x"] + slider["width"] <= box["x"]
+    assert slider["width"] >= 60
+    rooms = """(one) => { const { left, right } = one.getBoundingClientRect(), ring = 3;
+        const edges = one.closest('.batchlab').getBoundingClientRect();
+        return [left - ring - edges.left, edges.right - right - ring]; }"""  # JupyterLab cuts off what stands outside
+    for control in opened.page.locator("input, select, button").filter(visible=True).all():
+        assert min(control.evaluate(rooms)) >= 0, control.evaluate("(one) => one.outerHTML")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+    assert opened.errors == []
+
+
+def test_in_the_dark_the_picture_is_a_white_card(chromium_open, path):
+    edges = """(one) => { const { paddingLeft, paddingBottom, borderTopLeftRadius } = getComputedStyle(one);
+        return [paddingLeft, paddingBottom, borderTopLeftRadius].map(parseFloat); }"""
+    for width in (420, 1100):
+        context = chromium_open.new_context(color_scheme="dark", viewport={"width": width, "height": 800})
+        opened = Page(context, path)
+        frame, canvas = opened.page.locator(".frame"), opened.page.locator(".picture").bounding_box()
+        assert min(frame.evaluate(edges)) >= 6
+        around = frame.bounding_box()
+        assert around["width"] - canvas["width"] == pytest.approx(16, abs=1)  # nothing is cut off
+        assert around["height"] - canvas["height"] == pytest.approx(16, abs=1)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+        context.close()
 
 
 def test_the_picture_has_the_screen_s_own_resolution(chromium_open, path):

@@ -54,7 +54,12 @@ def spread(axes, x, values, label, colour, style="-", marker="o"):
     middle = np.median(values, axis=0)
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
     axes.plot(x, middle, style, color=colour, marker=marker, markersize=5)
-    axes.annotate(label, (x[-1], middle[-1]), (6, 0), textcoords="offset points", color=colour, va="center")
+    place = {
+        "textcoords": "offset points",
+        "va": "center",
+        "fontsize": 11,
+    }  # annotations do not know the course's style
+    axes.annotate(label, (x[-1], middle[-1]), (6, 0), color=colour, **place)
 
 
 def thinned(x, y, most=180, across=None):

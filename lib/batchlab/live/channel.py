@@ -20,7 +20,7 @@ class Channel(anywidget.AnyWidget):
     """
 
     size, narrow_height = (9.0, 3.6), 6.4
-    _turns = None
+    _turns, _focus = None, ""
     _esm = traitlets.Unicode((HERE / "live.js").read_text(encoding="utf-8")).tag(sync=True)
     _css = traitlets.Unicode((HERE / "live.css").read_text(encoding="utf-8")).tag(sync=True)
     wishes = traitlets.Dict(help="from the page: {control: [newest value, count]}").tag(sync=True, echo_update=False)
@@ -146,7 +146,7 @@ class Channel(anywidget.AnyWidget):
         message, alarm = (complaints, True) if complaints else self._message
         frame = {**self.frame, "count": count, "busy": self.busy, "values": values, "shows": self._shows}
         frame |= {"heard": dict(self._heard), "refused": {name: value for name, (value, _) in self._refused.items()}}
-        frame |= {"message": message, "alarm": alarm}
+        frame |= {"message": message, "alarm": alarm, "asks": self._turns.pace.asks}
         with self.hold_sync():
             if now:
                 moving = pack(now["moving"])
@@ -177,7 +177,8 @@ class Channel(anywidget.AnyWidget):
 
     def _rows(self):
         rows = [control.row(self) for control in self.controls.values()]
-        return {"list": rows, "locked": self.locked, "clicks": type(self).clicked is not Channel.clicked}
+        clicks = type(self).clicked is not Channel.clicked
+        return {"list": rows, "locked": self.locked, "clicks": clicks} | ({"focus": self._focus} if self._focus else {})
 
     def _values(self):
         """The values of the controls; a button has none."""

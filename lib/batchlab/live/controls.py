@@ -12,6 +12,7 @@ since it may depend on the data; it is asked anew for every frame.
 """
 
 import math
+import numbers
 
 import traitlets
 
@@ -48,6 +49,10 @@ class Control(traitlets.TraitType):
         value = self.looks[name]
         return value(lab) if callable(value) else value
 
+    def along(self, lab, count):
+        """About so many of its values, from one end to the other."""
+        raise TypeError(f"{self.look(lab, 'label')} has no positions.")
+
     def row(self, lab):
         """What the page needs to know of the control now; what is empty is left out."""
         looks = {name: self.look(lab, name) for name in self.looks}
@@ -81,6 +86,17 @@ class Number(Control):
         label, low, high, remedy = self._allowed(lab)
         return check_number(label, value, low, high, low_allowed=self._low_allowed, remedy=remedy)
 
+    def along(self, lab, count):
+        """Numbers at equal distances on the slider, the present one among them."""
+        row, now = self.row(lab), getattr(lab, self.name)
+        low, high, log = row["low"], row["high"], row.get("log")
+        to, back = (math.log1p, math.expm1) if log and low == 0 else (math.log, math.exp) if log else (float, float)
+        places = [back(to(low) + (to(high) - to(low)) * i / max(count - 1, 1)) for i in range(count)]
+        return sorted({now, *(self.validate(lab, self._rounded(min(max(p, low), high))) for p in places)})
+
+    def _rounded(self, number):
+        return float(f"{number:.3g}")
+
     def row(self, lab):
         """The limits in the row are the slider's; JSON has no infinity."""
         row, value = super().row(lab), getattr(lab, self.name)
@@ -96,6 +112,9 @@ class Whole(Number):
 
     kind = "whole"
 
+    def _rounded(self, number):
+        return round(number)
+
     def validate(self, lab, value):
         """The value as an int in its range, or an error in words."""
         label, low, high, remedy = self._allowed(lab)
@@ -103,18 +122,39 @@ class Whole(Number):
 
 
 class Steps(Control):
-    """One of a list of numbers, increasing: an arrow key goes to the next, a typed one becomes the nearest by ratio."""
+    """One of a list of numbers, increasing: an arrow key goes to the next, a typed one becomes the nearest by ratio.
+
+    What lies outside of them by more than a step is refused, with `remedy` in the error.
+    """
 
     kind = "steps"
 
-    def __init__(self, label, steps, default, **looks):
+    def __init__(self, label, steps, default, *, remedy="The nearest of its steps is taken.", **looks):
         super().__init__(label, default, steps=steps, **looks)
+        self._remedy = remedy
 
     def validate(self, lab, value):
-        """The nearest of the numbers."""
+        """The nearest of the numbers, or an error in words."""
         steps = [float(step) if isinstance(step, float) else int(step) for step in self.look(lab, "steps")]
-        check_number(self.look(lab, "label"), value, 0, low_allowed=min(steps) <= 0)
+        low, high = min(steps), max(steps)
+        beyond = (low - _distance(steps, low), high + _distance(steps, high))
+        if isinstance(value, numbers.Real) and beyond[0] <= value <= beyond[1]:
+            value = min(max(value, low), high)
+        check_number(self.look(lab, "label"), value, low, high, remedy=self._remedy)
         return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
+
+    def along(self, lab, count):
+        """Steps at equal distances in the list."""
+        steps = list(self.look(lab, "steps"))
+        return [steps[i] for i in sorted({round(i * (len(steps) - 1) / max(count - 1, 1)) for i in range(count)})]
+
+
+def _distance(steps, end):
+    """How far outside of an end of the steps is a step away."""
+    nearest = min((abs(step - end), step) for step in [*steps, math.inf] if step != end)[1]
+    if math.isinf(nearest):
+        return 0.0
+    return abs(end * end / nearest - end) if min(end, nearest) > 0 else abs(nearest - end)
 
 
 class Menu(Control):
@@ -132,6 +172,10 @@ class Menu(Control):
         if value not in options:
             raise ValueError(f"there is no {self.look(lab, 'label')} {value!r}; choose one of {', '.join(options)}.")
         return value
+
+    def along(self, lab, count):
+        """All of its names."""
+        return list(self.look(lab, "options"))
 
     def row(self, lab):
         """The options as a list."""
@@ -151,6 +195,10 @@ class Tick(Control):
         if not isinstance(value, bool):
             raise TypeError(f"{self.look(lab, 'label')} is {value!r}; it must be True or False.")
         return value
+
+    def along(self, lab, count):
+        """Off and on."""
+        return [False, True]
 
 
 class Words(Control):

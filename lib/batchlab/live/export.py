@@ -8,11 +8,9 @@ import html
 import itertools
 import json
 import math
-import os
 import pathlib
 
-from tqdm.auto import tqdm
-
+from ..progress import progress_bar
 from .controls import ERRORS, Steps
 from .recorder import deflated, encode
 
@@ -45,7 +43,7 @@ def export(lab, path, positions, *, title=None, progress=True):
         lab: a `Live`.
         path: the file to write.
         positions: control -> its values; of two controls the later one moves first, so put last what costs least, such
-            as the epoch that is shown.
+            as the epoch that is shown. None at all: what the lab has as `recorded`.
         title: of the page; by default the lab's name.
         progress: show a progress bar when it takes longer than a second.
 
@@ -71,18 +69,33 @@ def page(recording, title, words):
 
 def record(lab, positions, *, progress=True):
     """The recording of an `export` as text: deflated JSON and points, in base64."""
-    positions = _checked(lab, positions)
+    optional, positions = not positions, _checked(lab, positions or usual(lab))
     places = list(itertools.product(*positions.values()))
-    silent = not progress or "TQDM_DISABLE" in os.environ
     strokes, layers, frames, rows = _Table(), _Table(), [], None
-    start = {name: getattr(lab, name) for name in positions}
-    with lab.aside(), tqdm(total=len(places), unit=" frames", delay=1, leave=False, disable=silent) as bar:
-        for place in places:
-            seen = reach(lab, dict(zip(positions, place, strict=True)))
-            rows = rows or [lab.controls[name].row(lab) for name in positions]
-            pair = [layers.add(tuple(_numbered(strokes, seen[layer]))) for layer in ("standing", "moving")]
-            frames.append([*pair, seen["words"], seen["facts"], *seen["said"]])
-            bar.update()
+    start, locked = {name: getattr(lab, name) for name in positions}, lab.locked
+
+    def frame(seen):
+        pair = [layers.add(tuple(_numbered(strokes, seen[layer]))) for layer in ("standing", "moving")]
+        return [*pair, seen["words"], seen["facts"], *seen["said"]]
+
+    def frame_at(values):
+        try:
+            return frame(reach(lab, values))
+        except ERRORS:  # not every step exists at every batch size
+            if not optional:
+                raise
+            return None
+
+    with lab.aside(), progress_bar(len(places), " frames", progress) as bar:
+        before = frame(lab.outcome()) if locked else None
+        try:
+            lab.locked = False
+            for place in places:
+                frames.append(frame_at(dict(zip(positions, place, strict=True))))
+                rows = rows or [lab.controls[name].row(lab) for name in positions]
+                bar.update()
+        finally:
+            lab.locked = locked
     heads = [[*json.loads(head), points, len(data)] for head, points, data in strokes]
     about = {
         "rows": [row | {"values": values} for row, values in zip(rows, positions.values(), strict=True)],
@@ -91,6 +104,7 @@ def record(lab, positions, *, progress=True):
         "strokes": heads,
         "layers": list(layers),
         "frames": frames,
+        "locked": before,
     }
     return deflated(about, b"".join(data for _, _, data in strokes))
 
@@ -131,8 +145,6 @@ def _numbered(table, strokes):
 def _checked(lab, positions):
     """The positions as lists of what the controls take, or an error in words."""
     movable = [name for name, control in lab.controls.items() if control.kind not in ("press", "words")]
-    if not positions:
-        raise ValueError(f"no positions are given; name a control and its values, such as {movable[0]}=[...].")
     lists = {}
     for name, values in positions.items():
         if name not in movable:
@@ -148,6 +160,16 @@ def _checked(lab, positions):
             f"{max(lists, key=lambda name: len(lists[name]))!r}."
         )
     return lists
+
+
+def usual(lab):
+    """The positions where none are named: those that the lab has as `recorded`, or its first two sliders.
+
+    Of these a page leaves out those that another control does not allow, and takes the nearest one before.
+    """
+    sliders = [name for name, control in lab.controls.items() if control.kind in ("whole", "number", "steps")]
+    counts = dict(lab.recorded or zip(sliders, (12, 40), strict=False))
+    return {name: lab.controls[name].along(lab, count) for name, count in counts.items() if name in lab.controls}
 
 
 def _plain(lab, control, value):

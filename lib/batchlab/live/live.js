@@ -363,7 +363,7 @@ function render({ model, el }) {
   let cells = [], painted = 0, late = null, settled = null, asked = null;
   const rows = element("fieldset", { className: "rows" });
   const message = element("div", { className: "message", hidden: true });
-  const canvas = element("canvas", { className: "picture" });
+  const canvas = element("canvas", { className: "picture" }), card = element("div", { className: "frame" }, canvas);
   const said = element("div", { className: "words" }), facts = element("div", { className: "facts" });
   const state = element("div", { className: "state", hidden: true });
   canvas.setAttribute("role", "img");
@@ -371,7 +371,7 @@ function render({ model, el }) {
   said.setAttribute("aria-live", "polite");
   rows.setAttribute("aria-label", "controls");
   el.classList.add("batchlab");
-  el.append(rows, message, element("div", { className: "frame" }, canvas), said, facts, state);
+  el.append(rows, message, card, said, facts, state);
 
   const wish = (name, value) => {
     mine[name] = ++count;
@@ -427,7 +427,8 @@ function render({ model, el }) {
     const layers = await Promise.all([layer(standing.strokes), layer(frame.strokes)]);
     if (frame.count < painted) return;  // a later one was quicker
     painted = frame.count;
-    const room = Math.min(el.clientWidth || standing.width, 1200);
+    const edges = 2 * parseFloat(getComputedStyle(card).paddingLeft || 0);
+    const room = Math.min(el.clientWidth ? el.clientWidth - edges : standing.width, 1200);
     askForWidth(standing, room);
     cells = paintPicture(canvas, standing, layers, room);
     [canvas.dataset.frame, canvas.dataset.shows] = [frame.count, JSON.stringify(frame.shows)];
@@ -447,10 +448,11 @@ function render({ model, el }) {
     asked = wanted;
     wish("width", wanted);
   };
-  const takeFrame = () => {
-    const { count } = model.get("frame") ?? {};
+  const takeFrame = (news) => {
+    const { count, asks } = model.get("frame") ?? {};
+    if (news) el.classList.remove("gone");  // a kernel has sent it
     showRows();
-    return showFrame().finally(() => model.send({ seen: count }));
+    return showFrame().finally(() => asks && model.send({ seen: count }));
   };
 
   canvas.addEventListener("click", (event) => {
@@ -459,14 +461,16 @@ function render({ model, el }) {
     const cell = cells.findLast(({ top }) => y >= top);
     if (clicks && !locked && cell) wish("click", [x / cell.scale + cell.left, (y - cell.top) / cell.scale]);
   });
-  const watchKernel = (_, status) => {  // its signal; a widget is told nothing when its kernel is restarted
-    if (!/restarting|terminating|dead/.test(status)) return;
+  const standStill = () => {
     clearTimeout(late);
     el.classList.remove("waiting", "busy");
     state.textContent = "This picture stands still, since its kernel was restarted or stopped. Run the cell above again to bring it back.";
     state.hidden = false;
     el.classList.add("gone");
   };
+  // The kernel's signal; a widget is told nothing when its kernel is restarted. One that was saved in a notebook has no
+  // line to a kernel from the beginning: ipywidgets marks it so.
+  const watchKernel = (_, status) => /restarting|terminating|dead/.test(status) && standStill();
   const kernel = model.widget_manager?.kernel?.statusChanged;
   kernel?.connect?.(watchKernel);
   const watched = { "change:rows": showRows, "change:frame": takeFrame };
@@ -474,6 +478,12 @@ function render({ model, el }) {
   const room = new ResizeObserver(() => showFrame());
   room.observe(el);
   takeFrame();
+  const { focus } = model.get("rows") ?? {};
+  if (focus) setTimeout(() => {  // when the notebook has gone to its last cell
+    el.scrollIntoView({ block: "end" });
+    controls.get(focus).root.querySelector("input").focus({ preventScroll: true });
+  }, 1000);
+  if (el.closest(".jupyter-widgets-disconnected")) standStill();
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();
@@ -483,7 +493,8 @@ function render({ model, el }) {
 
 // ---- 5. Without a kernel --------------------------------------------------------------------------------------------
 
-// A recording of `export.py` stands in for the kernel: it answers a wish with the frame of that position.
+// A recording of `export.py` stands in for the kernel: it answers a wish with the frame of that position. Of a lab that
+// was locked its first frame is shown with the controls off, until `unlock()`.
 export async function playBack(el, text) {
   const { head, bytes } = await unpack(text);
   let at = 0;
@@ -496,7 +507,7 @@ export async function playBack(el, text) {
   const isNumber = ({ values }) => typeof values[0] === "number";
   const ordered = (values) => [...values].sort((one, other) => one - other);
   const list = head.rows.map((row) => (isNumber(row) ? { ...row, kind: "steps", values: ordered(row.values) } : row));
-  const state = { wishes: {}, rows: { list } }, reacts = {}, values = {}, heard = {};
+  const state = { wishes: {}, rows: { list, locked: Boolean(head.locked) } }, reacts = {}, values = {}, heard = {};
   const nearest = (all, wished) => all.reduce((one, other) => (Math.abs(other - wished) < Math.abs(one - wished) ? other : one));
   const play = (count) => {
     const refused = {};
@@ -515,7 +526,11 @@ export async function playBack(el, text) {
       place = place * all.length + all.indexOf(values[name]);
     }
     state.wishes = {};
-    const [standing, moving, words, facts, message, alarm] = head.frames[place], shown = { ...values };
+    while (!head.frames[place]) place--;  // not every step exists at every batch size: the last one that does
+    const last = head.rows.at(-1);
+    values[last.name] = last.values[place % last.values.length];
+    const [standing, moving, words, facts, message, alarm] = state.rows.locked ? head.locked : head.frames[place];
+    const shown = { ...values };
     for (const number of [standing, moving]) known.set(`layer ${number}`, Promise.resolve(head.layers[number].map((i) => strokes[i]())));
     state.standing = { count: standing, strokes: `layer ${standing}`, ...head.size };
     state.frame = { count, standing, strokes: `layer ${moving}`, words, facts, values: shown, shows: shown, heard, refused };
@@ -531,7 +546,14 @@ export async function playBack(el, text) {
     send: () => {},
   };
   play(1);
-  return render({ model, el });
+  render({ model, el });
+  return {
+    unlock() {
+      state.rows = { list, locked: false };
+      reacts["change:rows"]();
+      play(state.frame.count + 1);
+    },
+  };
 }
 
 export default { render };

@@ -16,6 +16,7 @@ import time
 REST_SECONDS = 0.006  # between two slices of work, so that new wishes can come in
 FRAME_SECONDS = 0.025  # the least time between two frames of the same work
 SILENCE_SECONDS = 1.0  # after which a frame that no page has acknowledged is taken for seen
+QUICK_SECONDS, SELDOM = 0.06, 8  # where a page is seen to answer so quickly, only every eighth frame asks for an answer
 
 
 def running_loop():
@@ -33,12 +34,14 @@ def running_loop():
 class Pace:
     """When the next frame may go: when one is owed, pages have seen those before, and the last is long enough ago.
 
-    The first frame of new work may follow one that is still on its way, so a wish never waits for a stale frame.
+    The first frame of new work may follow one that is still on its way, so a wish never waits for a stale frame. An
+    answer costs kernel, server and page as much as a frame does, so over a quick link few are asked for.
     """
 
     def __init__(self):
         self.owed, self._fresh = False, False
         self._sent, self._seen, self._sent_at = 0, 0, -SILENCE_SECONDS
+        self.asks, self._quick, self._asked = True, False, 0  # the newest frame whose answer is awaited
 
     def owe(self, fresh=False):
         """There is something new to be seen; `fresh`: of new work."""
@@ -54,14 +57,22 @@ class Pace:
         return 0 if self._fresh else max(0, least - since)
 
     def sends(self):
-        """A frame goes: its number, from 1 on."""
+        """A frame goes: its number, from 1 on. Whether its page is to answer stands in `asks`."""
         self.owed, self._fresh = False, False
+        waiting = self._seen < self._sent
         self._sent, self._sent_at = self._sent + 1, time.monotonic()
+        self.asks = not self._quick or self._sent % SELDOM == 0
+        if self.asks:
+            self._asked, self._asked_at = self._sent, self._sent_at
+        elif not waiting:
+            self._seen = self._sent
         return self._sent
 
     def acknowledged(self, count):
         """A page has seen the frame of this number."""
-        self._seen = max(self._seen, min(count, self._sent))
+        if count == self._asked:
+            self._asked, self._quick = 0, time.monotonic() - self._asked_at < QUICK_SECONDS
+        self._seen = max(self._seen, min(count, self._sent)) if self._asked else self._sent
 
 
 class Loop:

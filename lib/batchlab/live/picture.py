@@ -37,9 +37,10 @@ class Picture:
     """
 
     def __init__(self, width, height):
-        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-        self.canvas = FigureCanvasAgg(self.figure)
         self.width, self.height = round(width * DPI), round(height * DPI)
+        inches = [(pixels + 1e-6) / DPI for pixels in (self.width, self.height)]  # Agg rounds down: 8.2 * 100 < 820
+        self.figure = Figure(figsize=inches, dpi=DPI, facecolor="white")
+        self.canvas = FigureCanvasAgg(self.figure)
         self.views, self.shown = [], None
         self.standing, self.panels = [], []
         self._recorder = Recorder(self.width, self.height, DPI)

@@ -22,6 +22,7 @@ import zlib
 
 import numpy as np
 from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
@@ -38,6 +39,7 @@ class Recorder(RendererBase):
         super().__init__()
         self.width, self.height, self.dpi = width, height, dpi
         self.strokes = []
+        self._agg = RendererAgg(1, 1, dpi)  # measures text, so that the layout is the painted picture's
         self._flip = np.array([[1.0, 0, 0], [0, -1, height], [0, 0, 1]])
 
     def record(self, draw):
@@ -64,7 +66,7 @@ class Recorder(RendererBase):
         return True
 
     def get_text_width_height_descent(self, s, prop, ismath):  # noqa: D102
-        return _measured(super().get_text_width_height_descent, s, prop, ismath)
+        return _measured(self._agg.get_text_width_height_descent, s, prop, ismath)
 
     def draw_path(self, gc, path, transform, rgbFace=None):  # noqa: D102
         open_line = rgbFace is None and not gc.get_hatch()
@@ -81,9 +83,13 @@ class Recorder(RendererBase):
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):  # noqa: D102
         flipped = Affine2D(np.diag([1.0, -1, 1]) @ marker_trans.get_matrix())
-        marker = marker_path.cleaned(transform=flipped, snap=False, curves=True)
-        parts, codes, outline = _parts(marker)
+        snap, width = bool(gc.get_snap()), self.points_to_pixels(gc.get_linewidth())
+        parts, codes, outline = _parts(
+            marker_path.cleaned(transform=flipped, snap=snap, stroke_width=width, curves=True)
+        )
         places = Affine2D(self._flip @ trans.get_matrix()).transform(path.vertices)
+        if snap:  # as Agg does with every marker: so a tick stands where its line does
+            places = np.floor(places + 0.5)
         near = (np.abs(places) < FAR).all(axis=1)  # NaN is not near
         if parts and near.any():
             self._clip(gc)

@@ -29,20 +29,23 @@ class Live(Channel):
     words(): what the picture shows, in words, for the live region and as alternative text.
     facts(): a line of short facts, a list.
     clicked(x, y): a click into the picture, in pixels of the figure from the lower left corner, as matplotlib counts.
+    recorded: pairs of a control and about how many of its values, for an `export` that names no positions; the last
+        moves first. None takes the first two sliders.
 
     Args:
         controls: the labels of those controls to be shown; None shows all.
         locked: begin with the controls off, for a prediction to unlock.
+        focus: the name of a control; the page is brought here, wherever "Run All" has led to, and its keys to that.
         settings: values of controls, set in the order in which they are declared.
     """
 
-    frame_seconds = FRAME_SECONDS
+    frame_seconds, recorded = FRAME_SECONDS, None
 
-    def __init__(self, *, controls=None, locked=False, **settings):
+    def __init__(self, *, controls=None, locked=False, focus="", **settings):
         _check_names(declared(type(self)), controls, settings)
         super().__init__(controls)
         with self._turns.within():
-            self.locked = locked
+            self.locked, self._focus = locked, focus
             for control in declared(type(self)):
                 if control.name in settings:
                     setattr(self, control.name, settings[control.name])

@@ -210,20 +210,6 @@ def decades(gradient, middle=0.9):
     return float(high - low)
 
 
-def sign_agreement(per_sample, weights):
-    """How many batches have the sign of the full gradient, weight by weight: (N, P), (draws, N) -> (P,), from 0 to 1.
-
-    A weight whose full gradient is zero or no number has no sign to agree with: NaN.
-
-    >>> nine_and_one = np.array([0.1] * 9 + [-0.8])[:, None]  # the sum is above zero
-    >>> sign_agreement(nine_and_one, np.eye(10)).tolist()  # batches of one sample
-    [0.9]
-    """
-    full = per_sample.mean(axis=0, dtype=np.float64)
-    agree = np.sign(weights @ per_sample.astype(np.float64)) == np.sign(full)
-    return np.where(np.isfinite(full) & (full != 0), agree.mean(axis=0), np.nan)
-
-
 # ---- variance and noise scale ----------------------------------------------------------------------------------------
 
 

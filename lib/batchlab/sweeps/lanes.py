@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import pieces
+from .. import pieces, process
 from ..descent import train_epoch
 from ..models import loss_of, metrics_of
 from ..shuffling import SHUFFLES, shuffles
@@ -118,6 +118,7 @@ def train(problem, model, optimizer, size, checks, waiting, end):
                 if last is not None:
                     finished[run], runs[lane] = curves[lane][: last + 1], None
         yield finished
+    process.release_memory()  # of what was compiled: some 50 MB for an optimizer
 
 
 def _plan(size, n, checks, seed, first, orders, updates):

@@ -1,7 +1,26 @@
-"""Chapter 1, count epochs, batches, iterations: a rectangle for every batch, and the gradients that show it."""
+"""Chapter 1, count epochs, batches, iterations: one update by hand, and the batches that a run really takes."""
 
-from . import exercise
-from .exercise import count_updates, epoch_batches
+from . import exercise, stills
+from .exercise import one_epoch
 from .lab import Counting, batches, watch
+from .stills import left_out, losses_by_epoch, staircase, step_lengths, usage
+from .update import LINE, START, Update, gradients, points
 
-__all__ = ["Counting", "batches", "count_updates", "epoch_batches", "exercise", "watch"]
+__all__ = [
+    "LINE",
+    "START",
+    "Counting",
+    "Update",
+    "batches",
+    "exercise",
+    "gradients",
+    "left_out",
+    "losses_by_epoch",
+    "one_epoch",
+    "points",
+    "staircase",
+    "step_lengths",
+    "stills",
+    "usage",
+    "watch",
+]

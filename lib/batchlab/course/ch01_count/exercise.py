@@ -1,116 +1,124 @@
 """Chapter 1, count epochs, batches, iterations: what it asks, and its two exercises."""
 
-import itertools
+import functools
 
 import numpy as np
 
+from ...data import noisy_sine
+from ...descent import fit
 from .. import quiz
+from .update import START, gradients, points
 
 quiz.read(__file__)
 
 
-def count_updates(n, batch_size, num_epochs):
-    """Return the number of updates."""
-    return num_epochs * -(-n // batch_size)  # the whole part of -n / batch_size rounds n / batch_size up
-
-
-# What is said to whoever computes something else; the first that fits is told.
-_COUNTS = [
-    (lambda n, b, e: e * (n // b), "the last, smaller batch of each epoch is forgotten. Round up, not down."),
-    (lambda n, b, e: e * (n // b + 1), "where the batch size divides n there is no smaller batch to add. Round up."),
-    (lambda n, b, e: n * e / b, "that is a division without rounding. A batch of fewer samples is one update too."),
-    (lambda n, b, e: -(-n * e // b), "it rounds once for all epochs together, but no batch reaches across the border "
-     "of two epochs. Round up for one epoch, then multiply."),
-    (lambda n, b, e: n * e // b, "it divides the samples of all epochs together and rounds down. Round up, and for "
-     "one epoch; then multiply."),
-    (lambda n, b, e: -(-n // b), "those are the updates of one epoch. Multiply by the number of epochs."),
-    (lambda n, b, e: e, "that is the number of epochs, and an epoch has many updates. If you divided: n by batch_size, "
-     "not the other way round."),
-    (lambda n, b, e: b * e, "batch_size is the number of samples in a batch, not the number of batches."),
-    (lambda n, b, e: n * e, "that is the number of samples seen; those of one batch share one update."),
-    (lambda n, b, e: e * (b // n), "n and batch_size are swapped: divide n by batch_size."),
-]  # fmt: skip
-
-
-@quiz.register("01.count_updates", solution=count_updates)
-def check_count_updates(answer):
-    """Check `count_updates(n, batch_size, num_epochs)` where the typical mistakes give different numbers."""
-    for case in [(10, 4, 5), (12, 3, 4), (50, 6, 3), (7, 7, 2), (5, 1, 2), (1, 1, 1)]:
-        n, batch_size, num_epochs = case
-        result = quiz.filled_in(answer(*case))
-        said = f"for n = {n}, batch_size = {batch_size}, num_epochs = {num_epochs} it returned {result!r}"
-        try:
-            number = float(result)
-        except (TypeError, ValueError):
-            raise quiz.Wrong(f"{said}. Return one number.") from None
-        right = count_updates(*case)
-        if number == right:
-            continue
-        sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
-        advice = f"an epoch has batches of {', '.join(map(str, sizes))} samples; count them, {num_epochs} times."
-        advice = next((words for formula, words in _COUNTS if formula(*case) == number), advice)
-        raise quiz.Wrong(f"{said}; right is {right}. Look: {advice}")
-
-
-def epoch_batches(order, batch_size):
-    """Yield the batches of one epoch, in this order."""
+def one_epoch(weights, x, y, order, batch_size, rate):
+    """Return the weights after one epoch."""
     for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+        batch = order[start : start + batch_size]
+        weights = weights - rate * gradients(weights, x[batch], y[batch]).mean(axis=0)
+    return weights
 
 
-@quiz.register("01.epoch_batches", solution=epoch_batches)
-def check_epoch_batches(answer):
-    """Check `epoch_batches(order, batch_size)`: a list of batches, or a generator of them."""
-    rng = np.random.default_rng(1)
-    for n, batch_size in [(10, 4), (6, 3), (50, 6), (5, 5), (3, 1)]:
-        order = (rng.permutation(n) + 100).tolist()  # so that a sample is not taken for a position
-        right = [order[start : start + batch_size] for start in range(0, n, batch_size)]
-        returned = quiz.filled_in(answer(np.array(order), batch_size))
-        said = f"for order = {order} and batch_size = {batch_size}"
+def _mistaken_epochs(weights, x, y, order, batch_size, rate):
+    """What the typical mistakes make of an epoch, and what is said to each: pairs."""
+
+    def walk(batches, combine=np.mean, factor=rate, fixed=False):
+        at = weights
+        for batch in batches:
+            grads = gradients(weights if fixed else at, x[batch], y[batch])
+            at = at - factor * combine(grads, axis=0)
+        return at
+
+    def cut(order):
+        return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+    right = cut(order)
+    whole = [batch for batch in right if len(batch) == batch_size]
+    yield walk(right, np.sum), "the gradients of a batch are added up. Take their mean."
+    yield walk(right, factor=-rate), "it climbs: the gradient points to a higher loss, so subtract it."
+    yield walk(right, fixed=True), ("all gradients are taken at the weights before the epoch. Each update changes the "
+                                    "weights: take the next batch's gradients at the new ones.")  # fmt: skip
+    yield walk(right[:1]), "that is one update. An epoch goes on until each sample was used once."
+    yield walk([order]), "that is one update with all samples at once. Cut them into batches, and update after each."
+    yield walk(right, np.sum, rate / batch_size), ("the last batch is divided by batch_size, too, but it holds fewer "
+                                                   "samples. Take the mean over those that it has.")  # fmt: skip
+    yield walk(whole), "the last, smaller batch is forgotten, so its samples are not used in this epoch."
+    yield walk(cut(np.arange(len(order)))), "the samples are taken as they lie. Take them in the shuffled order."
+    yield walk(np.array_split(order, batch_size)), "batch_size is the number of samples in a batch, not of batches."
+
+
+@quiz.register("01.one_epoch", solution=one_epoch)
+def check_one_epoch(answer):
+    """Check `one_epoch(weights, x, y, order, batch_size, rate)` where the typical mistakes give different weights."""
+    problem, rng = points(seed=1), np.random.default_rng(1)
+    x, y, weights = problem.x[:, 0].astype(float), problem.y[:, 0].astype(float), np.array(START)
+    for n, batch_size in [(8, 3), (8, 4), (8, 8), (5, 1)]:
+        order = rng.permutation(n)
+        given = x[:n], y[:n], order, batch_size, 0.1
+        found = quiz.filled_in(answer(weights.copy(), *given))
+        said = f"for {n} samples in batches of {batch_size}"
         try:
-            found = list(itertools.islice(returned, 10 * n))
-        except TypeError:
-            raise quiz.Wrong(f"{said} it returned {returned!r}. Return a list of batches, or yield them.") from None
-        quiz.filled_in(tuple(found) if all(np.ndim(batch) == 0 for batch in found) else ())
-        try:
-            found = [[int(sample) for sample in batch] for batch in found]
+            found = np.array(found, float)
         except (TypeError, ValueError):
+            found = np.zeros(0)
+        if found.shape != (2,):
+            raise quiz.Wrong(f"{said} it did not return two weights. Return slope and intercept, as one array.")
+        right = one_epoch(weights, *given)
+        if not np.allclose(found, right, rtol=1e-4, atol=1e-6):
+            advice = "follow it by hand: gradients, their mean, the step, then the next batch at the new weights."
+            advice = next(
+                (words for wrong, words in _mistaken_epochs(weights, *given) if np.allclose(found, wrong)), advice
+            )
             raise quiz.Wrong(
-                f"{said} the first thing that came was {found[0]!r}. Each batch must hold samples: a part of order."
-            ) from None
-        if found != right:
-            raise quiz.Wrong(f"{said} the batches are {_short(found)}; right is {_short(right)}. "
-                             f"Look: {_what_is_wrong(found, right, order, batch_size)}")  # fmt: skip
+                f"{said} it ends at {found.round(3).tolist()}; right is {right.round(3).tolist()}. Look: {advice}"
+            )
 
 
-def _short(batches):
-    return str(batches) if len(batches) <= 4 else f"{str(batches[:3])[:-1]}, ...]"
+EXPERIMENT = """
+problem = bl.data.noisy_sine(n=250)
+small = bl.fit(problem, batch_size=10, num_epochs=10, learning_rate=0.01)
+full = bl.fit(problem, batch_size=250, num_epochs=1000, learning_rate=0.01)
+epochs = int(np.argmax(full.train_loss <= small.train_loss[-1]))  # the first that is low enough
+answer = epochs, small.iterations[-1], full.iterations[epochs]
+"""
 
 
-def _what_is_wrong(found, right, order, batch_size):
-    """Say which of the typical mistakes explains these batches."""
-    used = [sample for batch in found for sample in batch]
-    uses = {sample: used.count(sample) for sample in order}
-    missing = [sample for sample, count in uses.items() if count == 0]
-    twice = [sample for sample, count in uses.items() if count > 1]
-    if [] in found:
-        return "one batch is empty. Stop when all samples are used."
-    if set(used) <= set(range(len(order))):
-        return "these are positions. Take what stands there: a part of order."
-    if found == right[:-1]:
-        return f"the last batch is forgotten, so samples {missing} are not used in this epoch."
-    if len(found) == batch_size and len(max(found, key=len)) - len(min(found, key=len)) <= 1:
-        return "batch_size is the number of samples in a batch, not the number of batches."
-    if found[:-1] == right[:-1] and len(found[-1]) > len(right[-1]):
-        return "the last batch is filled up with samples that were used already. It may be smaller than the others."
-    if twice:
-        return f"sample {twice[0]} is used {uses[twice[0]]} times in one epoch" + (
-            f", and sample {missing[0]} not at all: batches are cut from the order one after the other, not drawn anew."
-            if missing
-            else ": the batches overlap. The next one starts where the last one ended."
-        )
-    if missing:
-        return f"samples {missing} are not used in this epoch."
-    if sorted(used) == sorted(order) and used != order:
-        return "the samples are in another order. The order is given: do not sort or shuffle it again."
-    return "every sample is there, but the batches have other sizes: batch_size each, what is left in the last."
+@functools.cache
+def experiment():
+    """The two runs of the experiment: batch size 10 for 10 epochs, and the full batch."""
+    problem = noisy_sine(n=250)
+    return tuple(
+        fit(problem, batch_size=size, num_epochs=epochs, learning_rate=0.01) for size, epochs in ((10, 10), (250, 1000))
+    )
+
+
+@quiz.register("01.same_loss", solution=EXPERIMENT.strip())
+def check_same_loss(answer):
+    """Check (epochs of the full batch, updates of batch size 10, updates of the full batch)."""
+    try:
+        epochs, small_updates, full_updates = (float(part) for part in answer)
+    except (TypeError, ValueError):
+        raise quiz.Wrong("hand in three numbers: epochs of the full batch, updates of both runs.") from None
+    small, full = experiment()
+    goal = small.train_loss[-1]
+    right, by_validation = (
+        int(np.argmax(losses <= last))
+        for losses, last in ((full.train_loss, goal), (full.val_loss, small.val_loss[-1]))
+    )
+    if small_updates == small.num_epochs:
+        raise quiz.Wrong("10 is the number of epochs at batch size 10. An epoch has more than one update there.")
+    if small_updates != small.iterations[-1]:
+        raise quiz.Wrong(f"batch size 10 does not make {small_updates:g} updates in 10 epochs of 250 samples. "
+                         "Count the batches of one epoch.")  # fmt: skip
+    if epochs == by_validation:
+        raise quiz.Wrong(f"after {epochs:g} epochs the validation losses are equal. Compare the training losses.")
+    if epochs < right - 2:
+        reached = full.train_loss[max(round(epochs), 0)]
+        raise quiz.Wrong(f"after {epochs:g} epochs the full batch has a training loss of {reached:.3f}; batch size 10 "
+                         f"came to {goal:.3f}. Train longer.")  # fmt: skip
+    if epochs > right + 2:
+        raise quiz.Wrong(f"the full batch was there before epoch {epochs:g}. Find the first epoch that is low enough.")
+    if full_updates != epochs:
+        raise quiz.Wrong(f"the full batch does not make {full_updates:g} updates in {epochs:g} epochs. All samples are "
+                         "one batch: how many updates is that in an epoch?")  # fmt: skip

@@ -14,7 +14,7 @@ from ... import process
 from ...checks import check_integer
 from ...data import Problem
 from ...descent import fit
-from ...live import NARROW, Live, Whole, columns, press
+from ...live import Live, Whole, columns, press
 from ...models import Model
 from ...shuffling import SHUFFLES, shuffles
 from . import views
@@ -114,7 +114,7 @@ class Counting(Live):
     'batch size 6, epoch 1, iteration 9: this batch is the 9th of'
     """
 
-    size, narrow_height = (9.0, 4.2), 8.2
+    size, narrow_height, recorded = (9.0, 4.2), 8.2, (("batch_size", 12), ("iteration", 28))
     samples = Whole("samples N", 1, MOST_SAMPLES, 50, remedy="The grid has room for them.")
     batch_size = Whole(
         "batch size",
@@ -201,8 +201,7 @@ class Counting(Live):
     def draw(self, figure):
         """The samples on the left, the plan on the right."""
         n, batch_size, epochs, locked = self.plan
-        below = 0.6 if figure.get_figwidth() >= NARROW else 0.95  # of the grid, for its legend
-        left, right = columns(figure, (1, 1.6), left=(0.1, 0.55), right=(0.05, 0.35), top=0.38, bottom=(below, 0.55))
+        left, right = columns(figure, (1, 1.6), left=(0.1, 0.55), right=(0.05, 0.35), top=0.38, bottom=(0.4, 0.55))
         self._samples = views.sample_grid(left, n, MOST_SAMPLES)
         self._blocks = views.batch_plan(right, n, batch_size, epochs, locked=locked)
         return [self._samples, self._blocks]

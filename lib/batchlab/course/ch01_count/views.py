@@ -1,18 +1,18 @@
-"""What the counting lab shows: the samples of an epoch as a grid, and the plan of all its batches."""
+"""What chapter 1 shows: one update, the samples of an epoch as a grid, the plan of all its batches, still pictures."""
 
 import numpy as np
-from matplotlib.patches import Patch, PathPatch
+from matplotlib.patches import FancyArrowPatch, Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from ...live import NARROW, View
+from ...live import NARROW, View, columns
 from .. import plots
 
 COLUMNS = 10  # of the grid of samples
 WAITING, USED, NOW, EDGE = "white", plots.REGIONS[1], plots.KEPT[1], "0.6"
 RAGGED = {"facecolor": "none", "hatch": "///", "edgecolor": EDGE}
-KEYS = {"waiting": WAITING, "used in this epoch": USED, "batch of this iteration": NOW}
-DIGIT = 11.0  # pixels of a digit of 10 points, bold, and some room
+KEYS = {"waiting": WAITING, "used": USED, "this batch": NOW}
+DIGIT = 12.0  # pixels of a digit of 11 points, bold, and some room
 SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
 OUTLINE = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
 
@@ -30,11 +30,9 @@ def sample_grid(axes, n, most):
     axes.set(xlim=(0, COLUMNS), ylim=(most / COLUMNS, 0), aspect="equal", anchor="NW")
     axes.set_axis_off()
     heading_text = _heading(axes)
-    wide = axes.figure.get_figwidth() >= NARROW
     keys = [Patch(facecolor=color, edgecolor=EDGE, label=name) for name, color in KEYS.items()]
-    keys.append(Patch(label="smaller last batch", **RAGGED))
     look = {"handlelength": 1, "handleheight": 1, "handletextpad": 0.5, "borderpad": 0, "borderaxespad": 0}
-    axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=2 if wide else 1, **look)
+    axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=3, **look)
 
     def update(used, at, before, heading):
         used_boxes.set_path(_squares(places[(used >= 0) & (used != at)]))
@@ -109,9 +107,141 @@ def _boxes(axes, facecolor=WAITING, places=(), **look):
 
 
 def _number(axes, x, y, text=""):
-    return axes.text(x, y, text, ha="center", va="center_baseline", fontsize=10, color=plots.NOW)
+    return axes.text(x, y, text, ha="center", va="center_baseline", color=plots.NOW)
 
 
 def _heading(axes, x=0.0):
     """A moving title above the axes."""
     return axes.text(x, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
+
+
+# ---- one update ------------------------------------------------------------------------------------------------------
+
+PLANE = ((-0.9, 2.3), (-1.7, 1.5))  # slopes and intercepts that the plane shows
+SAMPLE, STEP = plots.KEPT[1], plots.TRAINING
+
+
+def in_plane(weights):
+    """Whether the plane shows these weights."""
+    return all(low <= weight <= high for weight, (low, high) in zip(weights, PLANE, strict=True))
+
+
+def signed(value):
+    """A number with two decimals and a minus as it is printed; never minus zero."""
+    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "\u2212")
+
+
+def update_views(figure, x, y, names, best):
+    """Line and place before the step, and its arrows: two views; `update(step, path, where)`.
+
+    Args:
+        figure: an empty figure.
+        x: (n,) inputs of the samples.
+        y: (n,) their targets.
+        names: a letter for each.
+        best: slope and intercept at the lowest mean loss.
+    """
+    data, plane = columns(figure, (1, 1), left=(0.6, 0.75), right=(0.1, 0.15), top=0.42, bottom=1.3)
+    low, high = np.array([-2.2, 2.2])
+    data.set(xlim=(low, high), ylim=(-3.2, 4.2), xlabel="x", ylabel="y")
+    data.set_title("the line, and its errors in this batch")
+    _equally(plane, *PLANE)
+    plane.set(xlabel="slope", ylabel="intercept")
+    plane.set_title("each sample's arrow, and the step")
+    data.plot(x, y, "o", color="white", markeredgecolor="0.4", markersize=8)
+    for name, *point in zip(names, x, y, strict=True):
+        data.annotate(name, point, (7, 5), textcoords="offset points", color="0.35")
+    plane.plot(*best, "*", color="black", markersize=13)
+    (errors,) = data.plot([], [], color=SAMPLE, linewidth=2)
+    (line,) = data.plot([], [], color=plots.NOW, linewidth=2)
+    (used,) = data.plot([], [], "o", color=SAMPLE, markeredgecolor="0.2", markersize=8)
+    (trail,) = plane.plot([], [], "-", color="0.6", linewidth=1, marker=".", markersize=6)
+    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
+    lowest = plane.annotate("lowest mean loss", best, (0, 11), textcoords="offset points", ha="center", bbox=box)
+    (here,) = plane.plot([], [], "o", color=plots.NOW, markersize=7)
+    place = _below(data, 0)
+    asks = [_arrow(plane, SAMPLE, 1.6) for _ in names]
+    step_arrow = _arrow(plane, STEP, 4)
+    marks = [plane.text(0, 0, name, ha="center", va="center", clip_on=True) for name in ("step", *names)]
+    rows = [_below(plane, row) for row in range(3)]
+
+    def stand(step, path, where):
+        line.set_data([low, high], step.old[0] * np.array([low, high]) + step.old[1])
+        errors.set_data(*_errors(step, x, y))
+        used.set_data(x[step.batch], y[step.batch])
+        trail.set_data(*np.array(path[-200:]).T)
+        here.set_data(*step.old[:, None])
+        place.set_text(f"{where}: {', '.join(names[i] for i in step.batch)}")
+
+    def move(step, path, where):
+        tips = np.tile(step.old, (1 + len(names), 1))
+        tips[0], tips[1 + step.batch] = step.new, step.old + step.arrows
+        taken = []  # by words, and by the thick arrow
+        for arrow, mark, tip in zip((step_arrow, *asks), marks, tips, strict=True):
+            _point(arrow, step.old, tip)
+            _mark(mark, step.old, tip, taken)
+            if arrow is step_arrow and taken:
+                taken += list(plane.transData.transform([(step.old + tip) / 2, tip]))
+        for row, text in zip(rows, _sums(step), strict=True):
+            row.set_text(text)
+
+    return [
+        View([errors, line, used, trail, lowest, here, place], stand),
+        View([*asks, step_arrow, *marks, *rows], move),
+    ]
+
+
+def _sums(step):
+    """The formula of the update, and its numbers for both weights."""
+    yield "new = old \u2212 rate \u00d7 mean gradient"
+    for name, new, old, mean in zip(("slope", "intercept"), step.new, step.old, step.mean, strict=True):
+        factor = signed(mean) if signed(mean)[0].isdigit() else f"({signed(mean)})"
+        yield f"{name}: {signed(new)} = {signed(old)} \u2212 {step.rate:.3g} \u00d7 {factor}"
+
+
+def _errors(step, x, y):
+    """The errors of a batch as vertical lines, interrupted between them."""
+    batch, gap = step.batch, np.full(len(step.batch), np.nan)
+    fitted = step.old[0] * x[batch] + step.old[1]
+    return np.stack([x[batch]] * 3, axis=1).ravel(), np.stack([y[batch], fitted, gap], axis=1).ravel()
+
+
+def _equally(axes, across, up):
+    """Show at least these limits, in one scale for both directions: lengths can be compared."""
+    middle, sides = np.mean([across, up], axis=1), np.ptp([across, up], axis=1)
+    half = np.array(axes.bbox.size) * max(sides / axes.bbox.size) / 2
+    axes.set(xlim=middle[0] + half[0] * np.array([-1, 1]), ylim=middle[1] + half[1] * np.array([-1, 1]))
+
+
+def _below(axes, row):
+    """A line of text below axes and their label, from the left end of the tick labels on."""
+    down = 62 + 24 * row
+    return axes.text(-36 / axes.bbox.width, -down / axes.bbox.height, "", transform=axes.transAxes, va="top")
+
+
+def _arrow(axes, colour, width):
+    arrow = FancyArrowPatch((0, 0), (1, 1), arrowstyle="-|>", shrinkA=0, shrinkB=0, color=colour, linewidth=width)
+    return axes.add_patch(arrow)
+
+
+def _point(arrow, start, tip):
+    """Have an arrow point from start to tip; one too short to be seen is not drawn."""
+    length = np.hypot(*_pixels(arrow.axes, start, tip))
+    arrow.set_visible(bool(length > 3))
+    arrow.set_mutation_scale(min(8 + 2.5 * arrow.get_linewidth(), 0.7 * length))
+    arrow.set_positions(tuple(start), tuple(tip))
+
+
+def _pixels(axes, start, tip):
+    return axes.transData.transform(tip) - axes.transData.transform(start)
+
+
+def _mark(mark, start, tip, taken):
+    """A word beyond the tip of an arrow, unless that is short or outside, or another word stands there."""
+    along = _pixels(mark.axes, start, tip)
+    length = np.hypot(*along)
+    place = mark.axes.transData.transform(start) + along * (1 + (10 + 3 * len(mark.get_text())) / max(length, 1))
+    free = length > 25 and mark.axes.bbox.padded(-12).contains(*place)
+    free = free and all(np.any(np.abs(place - other) > (22, 13)) for other in taken)
+    taken += [place] if free else []
+    mark.set(position=mark.axes.transData.inverted().transform(place), visible=bool(free))

@@ -25,7 +25,7 @@ class Descents(Live):
     """Gradient descent, stochastic and mini-batch descent from one start on one loss surface, drawn as they go.
 
     Every path is a run of `batchlab.fit`; the three differ in the batch size alone. Moving a control draws them anew;
-    `play` draws them as they go. All stop after the same number of epochs, iterations or milliseconds.
+    `play` draws them as they go. All stop after the same number of epochs or iterations.
 
     Args:
         surface: "straight line" or "two bumps".
@@ -33,7 +33,7 @@ class Descents(Live):
         start: where the paths begin, a pair; None takes that of the surface.
         controls: the labels of the controls to show; None shows all.
         locked: begin with the controls off and no path drawn, for a prediction to unlock.
-        settings: where other controls begin: batch_size, epochs, iterations, milliseconds, same, seed, decay.
+        settings: where other controls begin: batch_size, epochs, iterations, same, seed, decay.
 
     >>> lab = Descents("straight line", batch_size=4)
     >>> lab.batch_size = 8
@@ -41,6 +41,7 @@ class Descents(Live):
     'batch size 8, epoch 20: m'
     """
 
+    recorded = (("learning_rate", 5), ("start_across", 9), ("batch_size", 7), ("epochs", 14))
     size, narrow_height = (9.0, 4.3), 9.0
     batch_size = Whole(
         "batch size",
@@ -54,8 +55,7 @@ class Descents(Live):
     learning_rate = Number("learning rate", 0, 1e3, 0.05, log=True, slider=(1e-3, 3), low_allowed=False)
     epochs = Whole("epochs", 0, 100, 20, log=True, hidden=lambda lab: lab.same != "epochs")
     iterations = Whole("iterations", 0, 2000, 200, log=True, hidden=lambda lab: lab.same != "iterations")
-    milliseconds = Number("milliseconds", 0, 5, 1.0, hidden=lambda lab: lab.same != "milliseconds")
-    same = Menu("at equal", ["epochs", "iterations", "milliseconds"])
+    same = Menu("at equal", ["epochs", "iterations"])
     surface = Menu("surface", SURFACES)
     seed = Whole("seed", 0, 2**31 - 1, 0, slider=(0, 20))
     start_across = Number(lambda lab: f"start {scene(lab.surface).names[0]}", _window(0, 0), _window(0, 1), 0.0)
@@ -92,7 +92,7 @@ class Descents(Live):
     def _defaults(self, name):
         """Where the controls begin on a surface."""
         made = scene(name)
-        first = {name: getattr(type(self), name).default_value for name in ("epochs", "iterations", "milliseconds")}
+        first = {name: getattr(type(self), name).default_value for name in ("epochs", "iterations")}
         first |= {"batch_size": 8, "same": "epochs", "seed": 0, "decay": False, "learning_rate": made.learning_rate}
         return first | dict(zip(("start_across", "start_up"), made.start, strict=True))
 
@@ -100,7 +100,7 @@ class Descents(Live):
 
     @property
     def amount(self):
-        """How many epochs, iterations or milliseconds are asked for."""
+        """How many epochs or iterations are asked for."""
         return getattr(self, self.same)
 
     @property
@@ -135,7 +135,8 @@ class Descents(Live):
 
     def _updates(self, role, amount):
         """How many updates a descent makes in an amount of the unit."""
-        return int(amount / self.walks[role].each(self.same) + 1e-6)
+        each = self.walks[role].run.iterations_per_epoch if self.same == "epochs" else 1
+        return int(amount * each + 1e-6)
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -171,8 +172,6 @@ class Descents(Live):
             self._load()
         self.walks = self._walks(self.scene, self.walks)
         for role, walk in () if self.locked else self.walks.items():
-            walk.each(self.same)  # of milliseconds it is measured
-            yield
             while not walk.reach(self._updates(role, self._goal())):
                 yield
         if self._begun:
@@ -210,8 +209,7 @@ class Descents(Live):
 
     def _follow(self):
         """Have the slider follow the picture."""
-        position = self._position()
-        position = position if self.same == "milliseconds" else int(position + 1e-6)
+        position = int(self._position() + 1e-6)
         if position != self.amount:
             self._followed = position
             setattr(self, self.same, position)
@@ -236,8 +234,9 @@ class Descents(Live):
         paths = {}
         for role, walk in self.walks.items():
             last = self.shown(role)
-            places = np.arange(last + 1) * walk.each(self.same)
-            paths[role] = walk.points[: last + 1], walk.losses[: last + 1] - self._floor, places
+            each = walk.run.iterations_per_epoch
+            places = np.arange(last + 1) / (each if self.same == "epochs" else 1)
+            paths[role] = walk.points[: last + 1], walk.losses[: last + 1] - self._floor, places, each
         self.picture.views[0].update(paths, next(iter(self.walks.values())).points[0])
 
     def _fit_axis(self):
@@ -275,8 +274,7 @@ class Descents(Live):
         cells = [f"N = {N} training samples"]
         for role, walk in reversed(self.walks.items()):
             each = walk.run.iterations_per_epoch
-            pace = f", {walk.each(self.same) * 1e3:.2g} µs per update" if self.same == "milliseconds" else ""
-            cells.append(f"{role}: {each} iteration{'s' if each > 1 else ''} per epoch{pace}")
+            cells.append(f"{role}: {each} iteration{'s' if each > 1 else ''} per epoch")
         return cells
 
     def __repr__(self):

@@ -60,7 +60,7 @@ class Surface(NamedTuple):
         return np.concatenate([np.zeros(0), *blocks])[: len(flat)].reshape(points.shape[:-1])
 
     def minima(self):
-        """The minima, the lowest first: where full-batch gradient descent comes to rest."""
+        """The minima, the lowest first: where full-batch gradient descent ends."""
         settings = {"batch_size": len(self.problem.x), "num_epochs": 2000}
         return np.stack([self.fit(guess, **settings).params_at(2000) for guess in self.guesses])
 
@@ -98,7 +98,7 @@ def two_bumps(noise=0.15, seed=0):
     y += check_number("noise", noise, 0) * rng.normal(size=x.shape)
     problem = Problem(x[:N], y[:N], x[N:], y[N:], name="two bumps")
     guesses = ((1, 1), (-1.1, 0.7))
-    return Surface(problem, BUMP, ("centre", "height"), ((-2.0, 2.0), (-0.3, 1.5)), (-0.6, 1.2), 0.2, guesses)
+    return Surface(problem, BUMP, ("centre", "height"), ((-2.0, 2.0), (-0.3, 1.5)), (-0.35, 0.95), 0.2, guesses)
 
 
 SURFACES = {"straight line": straight_line, "two bumps": two_bumps}
@@ -200,35 +200,28 @@ class Walk:
         """Whether it has diverged: its loss is no finite number, or very much higher than at the start."""
         return not self.losses[-1] < LOST * (self.losses[0] + 1e-3)
 
-    def each(self, unit):
-        """How many epochs, iterations or milliseconds an update takes, these as measured on this machine."""
-        if unit == "milliseconds":
-            start, settings = self.settings
-            key = self.surface.model, settings["batch_size"], settings["optimizer"]
-            if key not in _PACES:
-                _PACES[key] = _pace(self.surface.fit(start, num_epochs=0, **settings))
-            return _PACES[key]
-        return 1 / self.run.iterations_per_epoch if unit == "epochs" else 1.0
 
-
-_PACES = {}  # milliseconds of an update, by model, batch size and optimizer
-
-
-def _pace(run):
-    """Milliseconds that an update takes, with its share in measuring the losses of the epoch."""
-    ends = [run.train(64).seconds[-1] for _ in range(4)]
-    return float(np.diff(ends).min()) * 1e3 / (64 * run.iterations_per_epoch)
-
-
-def basins(surface, minima, learning_rate=None, num_epochs=500, shape=(20, 12)):
+def basins(surface, minima, learning_rate=None, updates=500, shape=(20, 12)):
     """Where full-batch gradient descent ends, for every start of a grid: starts (n, 2), and the minimum's number (n,).
 
     The number is -1 where no minimum was reached, to a hundredth of the window.
     """
     sides = [np.linspace(*limits, 2 * n + 1)[1::2] for limits, n in zip(surface.window, shape, strict=True)]
     starts = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
-    settings = {"batch_size": N, "learning_rate": learning_rate or surface.learning_rate, "num_epochs": 0}
-    ends = np.stack([surface.fit(start, **settings).train(num_epochs).params_at(num_epochs) for start in starts])
-    spans = np.ptp(surface.window, axis=1)
-    apart = np.linalg.norm((ends[:, None] - minima[None]) / spans, axis=-1)
+    rate = learning_rate or surface.learning_rate
+    ends = np.asarray(
+        _descended(surface.model)(jnp.asarray(starts), surface.problem.x, surface.problem.y, rate, updates)
+    )
+    apart = np.linalg.norm((ends[:, None] - minima[None]) / np.ptp(surface.window, axis=1), axis=-1)
     return starts, np.where(apart.min(axis=1) < 0.01, apart.argmin(axis=1), -1)
+
+
+@functools.lru_cache(maxsize=8)
+def _descended(model):
+    """Gradient descent from many starts at once: (n, 2) -> (n, 2)."""
+
+    def descended(points, x, y, rate, updates):
+        slope = jax.vmap(jax.grad(lambda params: loss_of(model, "regression")(params, x, y).mean()))
+        return jax.lax.fori_loop(0, updates, lambda _, points: points - rate * slope(points), points)
+
+    return jax.jit(descended)

@@ -1,12 +1,17 @@
 """What the three descents show: their paths, what each has learnt, and how far its loss has come down."""
 
+import functools
+import itertools
+
 import numpy as np
+import optax
 
 from ...live import NARROW, Still, View, columns
 from .. import plots
 from ..plots import BEST, TRAINING, VALIDATION
+from .surfaces import N, basins, decayed_sgd, path, straight_line
 
-CELL, MOST = 3.0, 700  # pixels that a path is told apart by at first, and the most points of a path
+LINE, DOTS = 100, 100  # updates of a path that are drawn as a line, and epochs whose ends are drawn as dots
 LOW, HIGH = 1e-5, 1e9  # losses beyond are drawn there
 
 # Who descends: a name, a colour, a line, the mark at its end.
@@ -36,48 +41,157 @@ def contours(axes, surface, minima):
     return losses, stars
 
 
-def basins_map(surface, minima, starts, reached):
+def strays(minima, starts, reached):
+    """Which starts of `basins` do not lead to the minimum that is nearest: (n,) bool."""
+    return reached != np.linalg.norm(starts[:, None] - minima[None], axis=-1).argmin(axis=1)
+
+
+def basins_map(surface, minima):
     """The starts of `basins` on the surface, each marked by the minimum that descent came to, as a `Still`."""
-    counts = [int(np.sum(reached == at)) for at in (0, 1, -1)]
-    said = "Of {} starts on a grid, {} lead to the lowest minimum, {} to the poorer one, {} to neither."
-    still = Still(said.format(len(starts), *counts) + " Starts beside a minimum lead to it.", height=4.0)
+    starts, reached = basins(surface, minima)
+    away = strays(minima, starts, reached)
+    counts = [int(np.sum(reached == at)) for at in (0, 1)]
+    still = Still(
+        f"Of {len(starts)} starts on a grid, {counts[0]} lead to the lowest minimum, {counts[1]} to the poorer one. "
+        f"{np.sum(away)} of them, which are ringed, do not lead to the minimum that is nearest.",
+        height=4.2,
+    )
     axes = still.subplots()
-    looks = ((0, BEST, "*", "lowest"), (1, VALIDATION, "X", "poorer"), (-1, "0.6", ".", "neither, yet"))
-    for (at, color, marker, name), count in zip(looks, counts, strict=True):
-        if count:
-            axes.plot(*starts[reached == at].T, marker, color=color, alpha=0.7, label=f"ends in: {name}")
+    for at, color, marker, name in ((0, BEST, "*", "the lowest"), (1, VALIDATION, "X", "the poorer")):
+        look = {"color": color, "alpha": 0.8, "markersize": 7, "markeredgewidth": 0}
+        axes.plot(*starts[reached == at].T, marker, **look, label=f"ends in {name}")
+    axes.plot(*starts[away].T, "o", color="black", fillstyle="none", markersize=11, label="not in the nearest")
     contours(axes, surface, minima)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     axes.set_title("Where gradient descent ends, by where it starts")
     return still
 
 
-def thinned_path(axes, points):
-    """The points (n, 2) of a path without those that run where it has been before; NaN where it is interrupted.
+# ---- the measurements, each with its spread --------------------------------------------------------------------------
 
-    Where a path has been is known to a few pixels: as many as it takes to keep no more than about MOST points.
+SIZES = np.array([1, 2, 4, 8, 16, 32, 64])
+FACTORIES = {"SGD": optax.sgd, "momentum 0.9": functools.partial(optax.sgd, momentum=0.9), "Adam": optax.adam}
+
+
+def distances(surface, batch_size, learning_rate, optimizer=optax.sgd):
+    """How far twenty seeds go in one epoch: along the path, and from its start to its end: (20,), (20,)."""
+    settings = {"batch_size": int(batch_size), "learning_rate": learning_rate, "optimizer": optimizer}
+    points = path(surface.fit(num_epochs=1, seeds=20, **settings))
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=-1)
+    return steps.sum(axis=1), np.linalg.norm(points[:, -1] - points[:, 0], axis=-1)
+
+
+def distances_picture(surface, learning_rate=0.02):
+    """What three optimizers travel in an epoch against the batch size, as a `Still`: path, displacement, rate ~ B."""
+    still, said = Still("", height=3.6), []
+    panels = still.subplots(1, len(FACTORIES), sharey=True)
+    for axes, (name, optimizer) in zip(panels, FACTORIES.items(), strict=True):
+        fixed = np.array([distances(surface, size, learning_rate, optimizer) for size in SIZES])
+        scaled = np.array([distances(surface, size, learning_rate / 20 * size, optimizer)[1] for size in SIZES])
+        for values, style, marker, color in (
+            (fixed[:, 0], ":", "o", VALIDATION),
+            (fixed[:, 1], "-", "s", TRAINING),
+            (scaled, "--", "^", BEST),
+        ):
+            plots.spread(axes, SIZES, values.T, "", color, style, marker)
+        middles = np.median(fixed[[0, -1]], axis=2)  # (first and last size, path and displacement)
+        ratios = middles[0] / middles[1]
+        said.append(f"{name}: the path {ratios[0]:.0f} times, the displacement {ratios[1]:.0f} times as long")
+        axes.set(xscale="log", yscale="log", xlabel="batch size B", title=name)
+        axes.set_xticks([1, 8, 64], ["1", "8", "64"])
+        axes.minorticks_off()
+        axes.grid()
+    panels[0].set_ylabel("distance in one epoch")
+    panels[0].yaxis.set_major_formatter(plots.NUMBERS)
+    for height, words, color in (
+        (0.31, "path", VALIDATION),
+        (0.2, "displacement", TRAINING),
+        (0.09, "displacement, rate ∝ B", BEST),
+    ):
+        panels[0].text(0.03, height, words, color=color, transform=panels[0].transAxes, va="top")
+    still.alt = "At batch size 1, against 64, in one epoch at one rate: " + "; ".join(said) + "."
+    return still
+
+
+def late_excess(surface, minima, seeds=20, **settings):
+    """How far the loss of each seed stays above the lowest, mean over epochs 200 to 400: (seeds,)."""
+    run = surface.fit(num_epochs=400, seeds=seeds, **settings)
+    return run.train_loss[:, 200:].mean(axis=1) - float(surface.losses(minima[0]))
+
+
+def floors_picture(surface, minima, rates=(0.025, 0.05, 0.1, 0.2)):
+    """The floor against the learning rate, for two batch sizes and for a rate that decays, as a `Still`."""
+    still = Still("", height=3.6)
+    axes, said = still.subplots(), []
+    for words, color, style, marker, settings in (
+        ("B = 1", VALIDATION, "-", "s", {"batch_size": 1}),
+        ("B = 8", BEST, "--", "D", {"batch_size": 8}),
+        ("B = 1, the rate decays", TRAINING, ":", "o", {"batch_size": 1, "optimizer": decayed_sgd}),
+    ):
+        values = [late_excess(surface, minima, seeds=10, learning_rate=rate, **settings) for rate in rates]
+        values = np.maximum(np.transpose(values), 1e-8)
+        plots.spread(axes, np.array(rates), values, words, color, style, marker)
+        said.append(f"{words}: {np.median(values[:, 0]):.1g} to {np.median(values[:, -1]):.1g}")
+    axes.set(xscale="log", yscale="log", xlim=(rates[0] * 0.9, rates[-1] * 2.2), xlabel="learning rate")
+    axes.set(ylabel="loss above the lowest", title="Where the loss stays, epochs 200 to 400 (ten seeds)")
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.minorticks_off()
+    axes.grid()
+    still.alt = f"Loss above the lowest, at rates from {rates[0]} to {rates[-1]}. " + "; ".join(said) + "."
+    return still
+
+
+def highest_rates(surface, batch_size, rates, seeds=10):
+    """The highest of these rates at which half of the seeds do not diverge, and at which half end near the lowest loss.
+
+    60 epochs from the start of the surface. To diverge is to end above 100 times the first loss; near is within 10 %.
     """
-    inside = np.isfinite(points).all(axis=1)
-    pixels = axes.transData.transform(np.where(inside[:, None], points, 0.0))
-    cell = CELL
-    while True:
-        cells = np.floor(pixels / cell) @ [1.0, 1e6]
-        new = np.zeros(len(points), bool)
-        new[np.unique(cells, return_index=True)[1]] = True
-        kept = new | np.roll(new, -1) | np.roll(new, 1)  # a line into a new cell, and out of it
-        kept[[0, -1]] = True
-        if kept.sum() <= MOST or len(points) <= MOST:
-            break
-        cell *= 1.5
-    if len(points) <= MOST:
-        return points
-    at = np.flatnonzero(kept)
-    gaps = np.flatnonzero(np.diff(at) > 1) + 1
-    return np.insert(points[at].astype(float), gaps, np.nan, axis=0)
+    lowest = float(surface.losses(surface.minima()[0]))
+    settings = {"batch_size": int(batch_size), "num_epochs": 60, "seeds": seeds}
+    losses = np.array([surface.fit(learning_rate=rate, **settings).train_loss for rate in rates])
+    stays = np.mean(losses[:, :, -1] < 100 * losses[:, :, 0], axis=1) >= 0.5
+    near = np.median(losses[:, :, -20:], axis=(1, 2)) < 1.1 * lowest
+    return rates[stays].max(), rates[near].max()
+
+
+def rates_picture(draws=3, sizes=(1, 2, 4, 8, 64)):
+    """The highest rates against the batch size, on several draws of the straight line, as a `Still`."""
+    rates, sizes = np.geomspace(0.06, 0.6, 30), np.array(sizes)
+    scenes = [straight_line(seed=seed) for seed in range(draws)]
+    values = np.array([[highest_rates(scene, size, rates, seeds=6) for size in sizes] for scene in scenes])
+    still = Still("", height=3.6)
+    axes = still.subplots()
+    plots.spread(axes, sizes, values[:, :, 0], "", VALIDATION, "-", "s")
+    plots.spread(axes, sizes, values[:, :, 1], "", TRAINING, "--", "o")
+    for place, words, color in (
+        ((1.4, 0.52), "half of the seeds do not diverge", VALIDATION),
+        ((6, 0.17), "half of the seeds end within 10 % of the lowest loss", TRAINING),
+    ):
+        axes.text(*place, words, color=color)
+    axes.set(xscale="log", ylim=(0, 0.6), xlabel="batch size B", ylabel="learning rate")
+    axes.set(title=f"The highest rate at which ... ({draws} draws of the data)")
+    axes.set_xticks(sizes, map(str, sizes))
+    axes.minorticks_off()
+    axes.grid()
+    down, near = np.median(values[:, [0, sizes.tolist().index(8), -1]], axis=0).T
+    still.alt = (
+        f"Highest rate at batch sizes 1, 8 and {N}: not to diverge {down[0]:.2f}, {down[1]:.2f} and "
+        f"{down[2]:.2f}; to end within 10 % of the lowest loss {near[0]:.2f}, {near[1]:.2f} and {near[2]:.2f}."
+    )
+    return still
+
+
+def drawn_path(points, each):
+    """What is drawn of a path: the line of its first LINE updates, and where each later epoch has ended.
+
+    All its updates would be a blot that hides the minimum. Of many epochs about DOTS are drawn, evenly chosen.
+    """
+    ends = np.arange(-(-LINE // each) * each, len(points), each)
+    return points[: LINE + 1], points[ends[:: -(-len(ends) // DOTS) or 1]]
 
 
 def descents_view(figure, surface, minima, outputs):
-    """The three panels; `update(walks, shown, unit, floor)`, and the axes of the losses, whose limits its owner sets.
+    """The three panels, and the axes of the losses, whose limits its owner sets.
 
     Args:
         figure: an empty figure.
@@ -86,8 +200,8 @@ def descents_view(figure, surface, minima, outputs):
         outputs: `outputs(params, x)`, what the model makes of inputs, a NumPy array.
 
     Returns:
-        The `View`, whose `update(paths, start, batch_size)` takes for each of LOOKS the points of its path, its losses
-        above the lowest and where they lie on the horizontal axis; and the axes of these losses.
+        The `View`, whose `update(paths, start)` takes for each of LOOKS the points of its path, its losses above the
+        lowest, where they lie on the horizontal axis, and how many make an epoch; and the axes of these losses.
     """
     wide = figure.get_figwidth() >= NARROW
     problem, spans = surface.problem, np.ptp(surface.window, axis=1)
@@ -116,7 +230,12 @@ def descents_view(figure, surface, minima, outputs):
     artists = {}
     for role, (color, line, mark) in LOOKS.items():
         lines = [axes.plot([], [], color=color, **line)[0] for axes in (plane, data, curves)]
-        artists[role] = [*lines, plane.plot([], [], mark, color=color, markersize=6, markeredgecolor="white")[0]]
+        look = {"color": color, "markeredgecolor": "white"}
+        artists[role] = [
+            plane.plot([], [], ".", color=color, markersize=4, alpha=0.6, markeredgewidth=0)[0],
+            *lines,
+            plane.plot([], [], mark, markersize=6, **look)[0],
+        ]
     origin = plane.plot([], [], "P", color="black", markersize=9, markeredgecolor="white")[0]
     handles = [
         plane.plot([], [], color=color, marker=mark, markeredgecolor="white", **line)[0]
@@ -127,14 +246,14 @@ def descents_view(figure, surface, minima, outputs):
     plane.legend(handles, names, loc="lower left", bbox_to_anchor=(left, 1.03), ncols=3 if wide else 2, **look)
 
     def update(paths, start):
-        for role, (points, above, places) in paths.items():
-            trail, fit, curve, end = artists[role]
-            near = np.where(np.abs(points) < 20 * spans, points, np.nan)
-            trail.set_data(*thinned_path(plane, near).T)
-            end.set_data(*near[-1:].T)
+        for role, (points, above, places, each) in paths.items():
+            cloud, trail, fit, curve, end = artists[role]
+            line, ends = drawn_path(np.where(np.abs(points) < 20 * spans, points, np.nan), each)
+            trail.set_data(*line.T)
+            cloud.set_data(*ends.T)
+            end.set_data(*points[-1:].T)
             fit.set_data(grid[:, 0], np.clip(outputs(points[-1], grid)[:, 0], -1e6, 1e6))
             curve.set_data(*plots.thinned(places, np.clip(above, LOW, HIGH), most=60))
         origin.set_data(*[[value] for value in start])
 
-    lines = [line for four in artists.values() for line in four]
-    return View([*lines, *stars, origin], update), curves
+    return View([*itertools.chain(*artists.values()), *stars, origin], update), curves

@@ -1,8 +1,21 @@
-"""Chapter 3, stop at the right epoch: the overfitting lab."""
+"""Chapter 3, stop at the right epoch: the overfitting lab, and what ten draws of the data say."""
 
 from . import exercise
+from .draws import ten_draws
 from .exercise import early_stopping
 from .lab import Lab
-from .views import best_epochs
+from .stills import against_batch, best_epochs, condition, one_for_all, patience, rise, turn
 
-__all__ = ["Lab", "best_epochs", "early_stopping", "exercise"]
+__all__ = [
+    "Lab",
+    "against_batch",
+    "best_epochs",
+    "condition",
+    "early_stopping",
+    "exercise",
+    "one_for_all",
+    "patience",
+    "rise",
+    "ten_draws",
+    "turn",
+]

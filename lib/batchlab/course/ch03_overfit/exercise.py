@@ -1,6 +1,13 @@
-"""Chapter 3, stop at the right epoch: what it asks, and its exercise."""
+"""Chapter 3, stop at the right epoch: what it asks, and its exercises."""
 
+import functools
+
+import numpy as np
+
+from ... import data
+from ...descent import fit
 from .. import quiz
+from .lab import DRAWS
 
 quiz.read(__file__)
 
@@ -59,3 +66,69 @@ def check_early_stopping(answer):
         elif best == right[0] and stopped == len(val_loss) - 1:
             advice = f"it goes on to the end; {advice}"
         raise quiz.Wrong(f"{case} {(int(best), int(stopped))}; right is {right}. Look: {advice}")
+
+
+# ---- the experiment: the rate that brings the best epoch back --------------------------------------------------------
+
+RATE, SMALL, LARGE = data.ALIKE["learning_rate"], data.ALIKE["batch_size"], 6
+CLOSE, SAME = 0.25, 0.02  # how far apart the best epochs may lie; how exactly a measured number must be told
+
+
+@functools.lru_cache(maxsize=32)
+def _measured(batch_size, learning_rate):
+    """The best epochs of ten seeds on the lab's draw of the sine, and how many of the runs diverge."""
+    problem = data.noisy_sine(seed=DRAWS["noisy sine"])
+    run = fit(problem, batch_size=batch_size, learning_rate=learning_rate, num_epochs=1500, seeds=10)
+    return run.best_epoch, sum(at is not None for at in run.diverged_at)
+
+
+_SOLUTION = """
+small = bl.fit(lab.problem, batch_size=3, learning_rate=0.05, num_epochs=1500, seeds=10)
+large = bl.fit(lab.problem, batch_size=6, learning_rate=0.10, num_epochs=1500, seeds=10)
+answer = 0.10, np.median(small.best_epoch), np.median(large.best_epoch)
+"""
+
+
+@quiz.register("03.same_turn", solution=_SOLUTION)
+def check_same_turn(answer):
+    """Check (rate, median best epoch at B = 3 and rate 0.05, median best epoch at B = 6 and the rate handed in)."""
+    try:
+        rate, small, large = (float(number) for number in quiz.filled_in(answer))
+    except TypeError:
+        raise quiz.Wrong("hand in three numbers: the rate, the best epoch at B = 3, the best epoch at B = 6.") from None
+    if not 0 < rate < 10:
+        raise quiz.Wrong(f"the rate is {rate:g}; the first number must be the learning rate for B = {LARGE}.")
+    _told(small, SMALL, RATE)
+    if rate == RATE:
+        raise quiz.Wrong(f"{RATE} is the rate of B = {SMALL}. The task is to find another for B = {LARGE}.")
+    epochs, lost = _measured(LARGE, rate)
+    if lost:
+        raise quiz.Wrong(f"at the rate {rate:g}, {lost} of ten runs with B = {LARGE} diverge. Look at `diverged_at`.")
+    _told(large, LARGE, rate)
+    wanted, found = np.median(_measured(SMALL, RATE)[0]), np.median(epochs)
+    if abs(found - wanted) > CLOSE * wanted:
+        side = "still later" if found > wanted else "already earlier"
+        advice = " A lower rate takes more epochs, not fewer." if rate < RATE else ""
+        raise quiz.Wrong(
+            f"at the rate {rate:g} the best epoch with B = {LARGE} is {found:g}, {side} than the {wanted:g} of "
+            f"B = {SMALL}.{advice} It shall be within {CLOSE:.0%}."
+        )
+
+
+def _told(number, batch_size, rate):
+    """Whether a number that is handed in is the median best epoch; the usual confusions are named."""
+    epochs, _ = _measured(batch_size, rate)
+    wanted = np.median(epochs)
+    if abs(number - wanted) <= SAME * wanted:
+        return
+    updates = -(-len(data.noisy_sine().x) // batch_size)
+    if abs(number - updates * wanted) <= SAME * updates * wanted:
+        raise quiz.Wrong(f"{number:g} counts updates, {updates} an epoch; count epochs (B = {batch_size}).")
+    if number in epochs:
+        raise quiz.Wrong(f"{number:g} is the best epoch of one seed (B = {batch_size}); take the median of ten.")
+    if number < 1:
+        raise quiz.Wrong(f"{number:g} is a loss; `best_epoch` says when it was reached (B = {batch_size}).")
+    raise quiz.Wrong(
+        f"for B = {batch_size} at the rate {rate:g} ten seeds do not give {number:g}. Take seeds=10, "
+        "num_epochs=1500 and np.median(run.best_epoch)."
+    )

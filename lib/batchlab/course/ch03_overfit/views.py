@@ -7,12 +7,11 @@ from matplotlib.colors import ListedColormap
 from matplotlib.legend import Legend
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from ...live import NARROW, Still, View
+from ...live import NARROW, View
 from ..plots import (
     BEST,
     CLASSES,
     DARK,
-    KEPT,
     NOW,
     NUMBERS,
     REGIONS,
@@ -58,17 +57,20 @@ def _marks(problem):
 def fitted_curve(axes, problem, predict):
     """Regression on one input: the fitted curve over the training and validation points."""
     axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, label="validation")
-    axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training samples")
+    axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training")
     low, high = np.min(problem.x_val), np.max(problem.x_val)
     if low == high:
         low, high = low - 1, high + 1
     grid = np.linspace(low, high, 400, dtype=np.float32)[:, None]
+    if problem.truth is not None:
+        axes.plot(grid, problem.truth(problem.in_original_units(grid)), color=BEST, linewidth=1, label="truth")
     (curve,) = axes.plot(grid, np.zeros_like(grid), color=NOW, linewidth=2, label="fit")
     y = np.concatenate([problem.y, problem.y_val])
     margin = 0.15 * float(np.ptp(y)) or 1.0
     axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel=f"x{_units(problem)}")
     axes.set_ylabel("y", labelpad=0)
-    axes.legend(loc="lower left", borderaxespad=0.1, ncols=3, handletextpad=0.2, columnspacing=0.6, handlelength=1.2)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # the same ticks, however wide the picture
+    axes.legend(loc="lower left", borderaxespad=0.1, ncols=4, handletextpad=0.2, columnspacing=0.6, handlelength=1.0)
     heading = _heading(axes)
 
     def update(params, epoch):
@@ -153,7 +155,7 @@ def misread_images(axes, problem, predict):
             which = misread[at]
             top, left = divmod(at, columns)[0] * (height + gap), divmod(at, columns)[1] * (width + gap)
             canvas[top : top + height, left : left + width] = pictures[which]
-            label.set_text(f"{names[truth[which]]} read as {names[read[which]]}")
+            label.set_text(f"{names[truth[which]]} as {names[read[which]]}")
         image.set_data(canvas)
         heading.set_text(f"{len(misread)} of {len(truth)} misread after {epoch} epochs")
 
@@ -208,16 +210,20 @@ def near_lowest(run, margin=1.05):
 def overfits(run, margin=1.05):
     """Whether the validation loss has risen by more than 5 % since its best epoch, and by more than it wobbles.
 
-    Medians over a fortieth of the run are compared, at the end and around the best epoch, since a noisy loss is lowest
-    in some lucky epoch, and everything after that one looks like a rise. In a run of 80 epochs or more the rise must be
-    four times its standard error, where the deviation of single epochs is told from the bends between neighbours.
+    Medians over a fortieth of the run are compared, around the best epoch and at the end (there over five epochs, if so
+    many have passed), since a noisy loss is lowest in some lucky epoch, and everything after it looks like a rise.
+    Less than three epochs are none. In a run of ten or more the rise must be four times its standard error, where the
+    deviation of single epochs is told from the bends between neighbours.
     """
     loss, best = median(run.val_loss), best_epoch(run)
     bends = np.abs(np.diff(loss[np.isfinite(loss)], n=2))
     loss = np.where(np.isfinite(loss), loss, np.inf)
     width = max(1, len(loss) // 40)
-    deviation = np.median(bends) / 1.65 if width > 1 and len(bends) else 0.0  # of Gaussian noise: 0.674 * sqrt(6)
-    end, lowest = loss[-width:], loss[max(0, best - width) : best + width + 1]
+    deviation = np.median(bends) / 1.65 if len(bends) >= 8 else 0.0  # of Gaussian noise: 0.674 * sqrt(6)
+    since = len(loss) - 1 - best
+    if since < 3:
+        return False
+    end, lowest = loss[-max(width, min(5, since)) :], loss[max(0, best - width) : best + width + 1]
     error = 1.25 * deviation * np.sqrt(1 / len(end) + 1 / len(lowest))  # of the difference of two medians
     rise = np.median(end) - np.median(lowest) if np.isfinite(np.median(lowest)) else 0.0
     return bool(rise > max((margin - 1) * np.median(lowest), 4 * error))
@@ -282,7 +288,9 @@ def loss_curves(axes, problem):
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
     place = {"transform": axes.transAxes, "bbox": box}
     words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
-    best_word = axes.text(0, 0.15, "", va="top", color=DARK[0], **place)
+    wide = axes.figure.get_figwidth() >= NARROW
+    low = 0.15 if wide else 0.4  # above the legend
+    best_word = axes.text(0, low, "", va="top", color=DARK[0], **place)
     unit = "squared error" if problem.kind == "regression" else "cross-entropy"
     axes.set_yscale("log")
     axes.set_title(unit, y=1.0)  # where it is: to look for it takes time
@@ -317,37 +325,10 @@ def loss_curves(axes, problem):
         )
         best_word.set(
             text=f"best epoch {turn}" if begun else "",
-            position=(share + (0.015 if share < 0.6 else -0.015), 0.15),
+            position=(share + (0.015 if share < 0.6 else -0.015), low),
         )
         best_word.set_horizontalalignment("left" if share < 0.6 else "right")
 
-    wide = axes.figure.get_figwidth() >= NARROW
     place = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.98), "ncols": 2} if wide else {"loc": "lower left"}
     axes.add_artist(Legend(axes, [train, val], [line.get_label() for line in (train, val)], borderaxespad=0.3, **place))
     return View([past, *bands, train, val, best, now, dots, *words, best_word], update)
-
-
-def best_epochs(runs):
-    """The best epochs of several seeds on each problem, as a `Still`.
-
-    Args:
-        runs: name of the problem -> `History` with seeds.
-    """
-    said = [f"{name}: median {np.median(run.best_epoch):.0f}, from {run.best_epoch.min()} to {run.best_epoch.max()}"
-            for name, run in runs.items()]  # fmt: skip
-    still = Still(
-        "Best epoch of each seed on a logarithmic axis. " + "; ".join(said) + ".", height=0.9 + 0.6 * len(runs)
-    )
-    axes = still.subplots()
-    for row, (run, color) in enumerate(zip(runs.values(), (TRAINING, VALIDATION, BEST, *KEPT), strict=False)):
-        best = np.maximum(run.best_epoch, 1)
-        axes.plot(best, np.full(len(best), row), "o", color=color, alpha=0.6)
-        axes.plot([np.median(best)], [row], "|", color="black", markersize=24, markeredgewidth=2)
-    axes.set_yticks(range(len(runs)), list(runs))
-    axes.set(xscale="log", ylim=(len(runs) - 0.5, -0.5), xlabel="best epoch (one dot a seed, the bar is the median)")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_title("The right number of epochs depends on the dataset", loc="left")
-    axes.grid(axis="x")
-    return still

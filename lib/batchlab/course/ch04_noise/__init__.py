@@ -1,7 +1,8 @@
 """Chapter 4, measure the gradient noise."""
 
-from . import exercise
+from . import exercise, pictures, runs
 from .exercise import two_batch
-from .lab import NoiseLab
+from .lab import NoiseLab, RunLab
+from .runs import steps_of_draws
 
-__all__ = ["NoiseLab", "exercise", "two_batch"]
+__all__ = ["NoiseLab", "RunLab", "exercise", "pictures", "runs", "steps_of_draws", "two_batch"]

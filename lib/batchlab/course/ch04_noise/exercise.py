@@ -1,5 +1,8 @@
 """Chapter 4, measure the gradient noise: what it asks, and its exercise."""
 
+import functools
+import sys
+
 import numpy as np
 
 from .. import quiz
@@ -69,3 +72,64 @@ def check_two_batch(answer):
         told = [advice for wrong, advice in ways if abs(value - wrong) <= 1e-6 * abs(wrong)]
         advice = told[0] if told else "write the two equations down and solve them for tr Σ and |G|²."
         raise quiz.Wrong(f"{case} {value:.4g}; right is {right:.4g}. Look: {advice}")
+
+
+# ---- an experiment ---------------------------------------------------------------------------------------------------
+
+
+ASKED = "four times the samples", "sixteen times the width", "60 % wrong labels"
+CLOSE = 0.3  # by how much a factor may differ from the measured one: other seeds are welcome
+SOLUTION = """
+def median_scale(n=400, width=128, label_noise=0.3):
+    scales = []
+    for seed in range(5):
+        problem = bl.data.digits(n=n, label_noise=label_noise, seed=seed)
+        run = bl.fit(problem, hidden=(width,), batch_size=64, learning_rate=0.01, num_epochs=0, seed=seed)
+        inner = bl.measure.inner_products(problem, run.model, run.params_at(0))
+        scales.append(bl.measure.noise_scale(inner))
+    return np.median(scales)
+
+
+samples = median_scale(n=800) / median_scale(n=200)
+width = median_scale(width=512) / median_scale(width=32)
+wrong_labels = median_scale(label_noise=0.6) / median_scale(label_noise=0)
+"""
+
+
+@functools.cache
+def factors():
+    """What each change of `ASKED` makes of the noise scale: the solution is run."""
+    names = {"bl": sys.modules["batchlab"], "np": np}
+    exec(SOLUTION, names)
+    return names["samples"], names["width"], names["wrong_labels"]
+
+
+@quiz.register("04.what_raises_it", solution=SOLUTION)
+def check_what_raises_it(answer):
+    """Check three factors, measured by the reader: samples 200 to 800, width 32 to 512, wrong labels 0 to 60 %."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != len(ASKED):
+        raise quiz.Wrong(f"hand in {len(ASKED)} numbers: the factors for {', '.join(ASKED)}.")
+    given, right = [float(quiz.filled_in(value)) for value in answer], factors()
+
+    def close(value, to):
+        return abs(value - to) <= CLOSE * to
+
+    wrong = [place for place, (value, to) in enumerate(zip(given, right, strict=True)) if not close(value, to)]
+    if not wrong:
+        return
+    value, name = given[wrong[0]], ASKED[wrong[0]]
+    if all(close(one, to) for one, to in zip(sorted(given), sorted(right), strict=True)):
+        told = f"the order is: {', '.join(ASKED)}."
+    elif value > 0 and close(1 / value, right[wrong[0]]) and wrong[0] == 2:
+        told = "this is the factor the other way round: divide the noise scale with wrong labels by that without."
+    elif wrong[0] == 2 and value > 10:
+        told = "that looks like a noise scale itself. Divide it by the one without wrong labels."
+    elif wrong[0] == 2 and value < 1.5:
+        told = "the labels matter. Did label_noise reach digits(), and did you divide tr Σ by |G|²?"
+    elif wrong[0] == 2:
+        told = "too far off. Take |G|², not |G|, label_noise=0 against 0.6, and the median of five seeds."
+    elif wrong[0] == 1:
+        told = "the start of a run is asked for: num_epochs=0 and params_at(0), hidden=(32,) against (512,)."
+    else:
+        told = "compare n=200 with n=800, the rest as it was, and take the median of five seeds."
+    raise quiz.Wrong(f"{name}: {value:.3g}. {told[0].upper()}{told[1:]}")

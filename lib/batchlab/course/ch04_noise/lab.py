@@ -1,34 +1,19 @@
-"""The live picture of gradient noise: a cloud of batch gradients, its variance against B, the noise scale of a run."""
+"""The live pictures of gradient noise: batch gradients around the full one at any batch size, and along a run."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import data, measure, process
-from ...descent import fit
+from ... import measure, process
 from ...live import NARROW, Live, Menu, Whole, columns
 from .. import plots
 from . import views
+from .runs import EARLY, RUNS
 
 DRAWS, SIZES, DOTS = 200, 20, 80  # batches of one size and sizes on the curve; batches in the cloud
-PAIRS, TRIES, STOPS = 20, 4, 21  # pairs in one two-batch estimate, estimates at an epoch, epochs where they are made
+STOPS, ALONG_SIZE = 25, 16  # epochs on the curve of a run; batch size of the cloud along it
 KEPT = 9  # epochs whose inner products are kept: a megabyte each for the digits
 AT_ONCE = 4  # sizes of the curve that are measured in a slice
-
-# More samples than where the course wants overfitting: there should be something to average over.
-RUNS = {
-    "noisy sine": (
-        lambda: data.noisy_sine(n=400),
-        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.001},
-        200,
-    ),
-    "two moons": (
-        lambda: data.two_moons(n=300),
-        {"hidden": (32, 32), "batch_size": 64, "learning_rate": 0.01},
-        100,
-    ),
-    "digits": (lambda: data.digits(n=400), {"hidden": (128,), "batch_size": 64, "learning_rate": 0.01}, 50),
-}
 
 
 class Gradients(NamedTuple):
@@ -46,12 +31,11 @@ class Measured:
     """
 
     def __init__(self, name):
-        make, settings, self.num_epochs = RUNS[name]
-        self.run = fit(make(), num_epochs=0, **settings)
+        self.num_epochs, self.run = RUNS[name].num_epochs, RUNS[name].run(name, num_epochs=0)
         self.n = len(self.run.problem.x)
         self.sizes = measure.spread_sizes(self.n, SIZES)
-        self.stops = np.linspace(0, self.num_epochs, STOPS).round().astype(int).tolist()
-        self.curves, self.estimates, self._kept = {}, {}, {}
+        self.stops = np.unique(np.expm1(np.linspace(0, np.log1p(self.num_epochs), STOPS)).round().astype(int)).tolist()
+        self.variances, self.along, self._kept = np.full((2, len(self.sizes)), np.nan), {}, {}
 
     def train(self):
         """Train the run to its end."""
@@ -70,82 +54,37 @@ class Measured:
             self._kept.pop(next(iter(self._kept)))
         return found
 
-    def measure_variance(self, epoch):
-        """Fill `curves[epoch]`: the variance of batches of each size, without and with replacement, NaN at first."""
-        if epoch not in self.curves:
-            self.curves[epoch] = np.full((2, len(self.sizes)), np.nan)
-        inner = self.gradients(epoch).inner
-        for replace, curve in enumerate(self.curves[epoch]):
+    def measure_variances(self, inner):
+        """Fill `variances`: those of batches of each size, without and with replacement, NaN at first."""
+        for replace, curve in enumerate(self.variances):
             while len(missing := np.flatnonzero(np.isnan(curve))[:AT_ONCE]):
                 curve[missing] = measure.noise_curve(inner, self.sizes[missing], DRAWS, replace=bool(replace))
                 yield
 
-    def measure_noise_scales(self):
-        """Fill `estimates`: at each stop the noise scale of all samples, and what single pairs of batches say."""
+    def measure_along(self):
+        """Fill `along`: |G|^2 and tr Sigma at each stop."""
         for stop in self.stops:
-            if stop not in self.estimates:
+            if stop not in self.along:
                 inner = self.gradients(stop).inner
-                tries = [self._two_batch(inner, TRIES * stop + k) for k in range(TRIES)]
-                self.estimates[stop] = measure.noise_scale(inner), tries
+                self.along[stop] = inner.mean(), measure.variance(inner)
                 yield
 
-    def _two_batch(self, inner, seed):
-        sizes = 8, self.n // 2
-        batches = [measure.draw_batches(self.n, size, PAIRS, replace=True, seed=seed) for size in sizes]
-        lengths = [measure.squared_length(inner, rows) for rows in batches]
-        return measure.two_batch_noise_scale(*lengths, *sizes).value
 
+class GradientLab(Live):
+    """What both pictures share: a dataset whose run is trained once, and the gradients at one of its epochs."""
 
-class NoiseLab(Live):
-    """Batch gradients around the full gradient, at any batch size and any epoch of a run, live.
-
-    The cloud is drawn without replacement: its batches are the beginnings of the same 80 shuffles at every size.
-    Nothing is trained when a slider moves: the run is trained once, and the gradients are measured along it.
-
-    Args:
-        dataset: "noisy sine", "two moons" or "digits".
-        batch_size, epoch: where the picture starts.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
-
-    >>> lab = NoiseLab("noisy sine", epoch=0)
-    >>> lab.batch_size = 400
-    >>> lab.words()[:60]
-    'batch size 400, epoch 0: cosine with the full gradient 1.00 '
-    """
-
-    size, narrow_height = (9.0, 3.7), 10.2
-    batch_size = Whole(
-        "batch size",
-        1,
-        lambda lab: lab.measured.n,
-        16,
-        log=True,
-        hint=lambda lab: f"1: SGD, {lab.measured.n}: full-batch GD",
-        remedy=lambda lab: f"{lab.measured.n} are all samples: the full gradient itself.",
-    )
-    epoch = Whole(
-        "epoch",
-        0,
-        lambda lab: lab.measured.num_epochs,
-        5,
-        log=True,
-        hint=lambda lab: f"of a run with batch size {lab.measured.run.batch_size}",
-        remedy="The run was trained no longer.",
-    )
+    size, narrow_height = (9.0, 3.7), 7.0
     dataset = Menu("dataset", RUNS)
 
-    def __init__(self, dataset="noisy sine", *, batch_size=16, epoch=5, controls=None, locked=False):
+    def __init__(self, dataset="noisy sine", *, controls=None, locked=False, **settings):
         process.keep_programs()
-        self._first = NoiseLab.dataset.validate(self, dataset)
+        self._first = GradientLab.dataset.validate(self, dataset)
         self.measured = Measured(dataset)
         self._known, self.gradients = {dataset: self.measured}, None
-        super().__init__(controls=controls, locked=locked, batch_size=batch_size, epoch=epoch, dataset=dataset)
-
-    # ---- work --------------------------------------------------------------------------------------------------------
+        super().__init__(controls=controls, locked=locked, dataset=dataset, **settings)
 
     def work(self):
-        """Train the run once; measure the gradients at the epoch that is asked for, then along the run.
+        """Train the run once; take the gradients at the epoch that is asked for; measure what is drawn of the run.
 
         What is shown is changed in one step, when it is ready: until then the old picture stays, whole.
         """
@@ -156,89 +95,172 @@ class NoiseLab(Live):
         measured = self._known[self.dataset]
         yield from measured.train()
         gradients = measured.gradients(min(self.epoch, measured.num_epochs))
-        if measured is not self.measured:
+        if measured is not self.measured or self.gradients is None:
             self._take(measured)
         self.gradients = gradients
         self.say("Make your prediction above, or skip it: then the controls unlock." if self.locked else "")
         yield
-        yield from measured.measure_variance(gradients.epoch)
         if not self.locked:
-            yield from measured.measure_noise_scales()
+            yield from self.measure()
 
     def _take(self, measured):
         """Bring another dataset onto the stage: its limits and its axes."""
         self.measured = measured
-        self.batch_size, self.epoch = min(self.batch_size, measured.n), min(self.epoch, measured.num_epochs)
         self.redraw()
 
-    # ---- what is shown -----------------------------------------------------------------------------------------------
+    def panels(self, figure, widths=(1, 1.3)):
+        """Two axes side by side."""
+        wide = figure.get_figwidth() >= NARROW
+        return columns(figure, widths, left=(0.6, 0.75), right=0.15, top=0.4, bottom=0.5 if wide else 0.6)
+
+    def __repr__(self):
+        return f"{type(self).__name__}: {self._first}"
+
+
+class NoiseLab(GradientLab):
+    """Batch gradients around the full gradient early in a run, at any batch size, live.
+
+    The cloud is drawn without replacement: its batches are the beginnings of the same 80 shuffles at every size.
+    Nothing is trained when a slider moves: the run is trained once.
+
+    Args:
+        dataset: "noisy sine", "two moons" or "digits".
+        batch_size: where the picture starts.
+        controls: the labels of the controls to show; None shows all.
+        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+
+    >>> lab = NoiseLab("noisy sine")
+    >>> lab.batch_size = 400
+    >>> lab.words()[:53]
+    'batch size 400: distance from the full gradient 0 |G|'
+    """
+
+    recorded = (("dataset", 3), ("batch_size", 14))
+
+    epoch = EARLY
+    batch_size = Whole(
+        "batch size",
+        1,
+        lambda lab: lab.measured.n,
+        1,
+        log=True,
+        hint=lambda lab: f"1: SGD, {lab.measured.n}: full-batch GD",
+        remedy=lambda lab: f"{lab.measured.n} are all samples: the full gradient itself.",
+    )
+
+    def measure(self):
+        """The curve of the second panel."""
+        return self.measured.measure_variances(self.gradients.inner)
+
+    def _take(self, measured):
+        super()._take(measured)
+        self.batch_size = min(self.batch_size, measured.n)
 
     def draw(self, figure):
         """Axes that stay as they are while a dataset is shown, and the views in them."""
-        wide = figure.get_figwidth() >= NARROW
-        room = {"left": (0.55, 0.6, 0.6), "right": 0.12, "top": 0.55, "bottom": 0.5 if wide else 0.55}
-        first, second, third = columns(figure, (1, 1.15, 1), **room)
-        n, num_epochs = self.measured.n, self.measured.num_epochs
-        self._views = [
-            views.cloud(first),
-            views.against_batch_size(second, n),
-            views.along_run(third, n, num_epochs),
-        ]
+        first, second = self.panels(figure)
+        scale = measure.noise_scale(self.gradients.inner) if self.gradients else 1.0
+        self._views = [views.cloud(first, 1.0, views.REACH), views.distances(second, self.measured.n, scale)]
         return self._views
 
     def show(self):
         """Bring the views up to date."""
-        measured, (epoch, inner, plane), size = self.measured, self.gradients, self.batch_size
-        weights = measure.draw_batches(measured.n, size, DOTS)
+        measured, (_, inner, plane), size = self.measured, self.gradients, self.batch_size
+        weights, unit = measure.draw_batches(measured.n, size, DOTS), max(inner.mean(), 1e-300)
         self.cosine, self.points = measure.cosine(inner, weights), weights @ plane
-        self.scale, unit = measure.noise_scale(inner), max(inner.mean(), 1e-300)
-        self.length = np.sqrt(measure.squared_length(inner, weights) / unit)
-        self.variance = measure.squared_deviation(inner, weights).mean() / unit
-        self.expected = measure.expected_deviation(inner, size) / unit
-        curves = measured.curves.get(epoch, np.full((2, len(measured.sizes)), np.nan)) / unit
-        cloud, against_batch_size, along_run = self._views
-        cloud.update(self.points, size, self.cosine, self.length)
-        against_batch_size.update(measured.sizes, curves, self.scale, size, self.variance)
-        along_run.update(measured.estimates, epoch, self.scale)
+        self.distance = np.sqrt(measure.squared_deviation(inner, weights).mean() / unit)
+        self.expected = np.sqrt(measure.expected_deviation(inner, size) / unit)
+        cloud, distances = self._views
+        cloud.update(self.points, f"{DOTS} batches of {size}", f"median cosine {np.median(self.cosine):.2f}", 1.0)
+        distances.update(measured.sizes, np.sqrt(measured.variances / unit), size, self.distance)
 
     def facts(self):
-        """What is counted, and what the dots are."""
+        """What is counted, and where."""
+        run = self.measured.run
         return [
             f"N = {self.measured.n} training samples",
-            f"batch gradients: {DOTS} batches",
-            f"variance: {DRAWS} batches of each size",
-            f"a dot from two batches: {PAIRS} pairs of batches of 8 and {self.measured.n // 2}; at the upper edge no "
-            "signal was found",
+            f"epoch {EARLY} of a run with batch size {run.batch_size}",
+            f"right: root mean square of {DRAWS} batches of each size",
         ]
 
     def words(self):
         """What the picture shows, in words."""
-        n, size, low, high = self.measured.n, self.batch_size, *np.percentile(self.cosine, [5, 95])
+        low, high = np.percentile(self.cosine, [5, 95])
         outside = int(np.sum(np.abs(self.points - [1, 0]).max(axis=1) > views.REACH))
         text = (
-            f"batch size {size}, epoch {self.gradients.epoch}: cosine with the full gradient "
-            f"{np.median(self.cosine):.2f} (nine in ten lie between {low:.2f} and {high:.2f}), length "
-            f"{np.median(self.length):.2f} times that of the full gradient, in the median."
+            f"batch size {self.batch_size}: distance from the full gradient {self.distance:.3g} |G| (root mean square "
+            f"of {DOTS} batches), median cosine {np.median(self.cosine):.2f} (nine in ten: {low:.2f} to {high:.2f})."
         )
         if outside:
             text += f" {outside} of {DOTS} batches lie outside the first panel."
         if self.locked:
             return text
-        text += (
-            f" Variance in units of |G|²: measured on {DOTS} batches {self.variance:.3g}, theory {self.expected:.3g}."
-        )
-        text += f" Noise scale {plots.figures(self.scale)}: "
-        if size == n:
-            return text + "this batch is all samples, and no noise is left."
-        ratio = (
-            "noise outweighs signal"
-            if self.expected > 1
-            else "drawn without replacement, its noise is below the signal"
-        )
-        if self.scale >= n:
-            return text + f"more than all {n} samples; {ratio}, and every further sample still counts."
-        beyond = "this batch is beyond it: all samples together could at most double the progress of a step."
-        return text + (f"this batch is below it; {ratio}." if size < self.scale else beyond)
+        text += f" Theory for the batches of an epoch: {self.expected:.3g} |G|."
+        if self.batch_size == self.measured.n:
+            return text + " This batch is all samples: no noise is left."
+        return text + f" The error is {'longer' if self.expected > 1 else 'shorter'} than the full gradient itself."
 
-    def __repr__(self):
-        return f"NoiseLab: {self._first}"
+
+class RunLab(GradientLab):
+    """Batch gradients around the full gradient at any epoch of a run, and signal and noise along it, live.
+
+    Args:
+        dataset: "noisy sine", "two moons" or "digits".
+        epoch: where the picture starts.
+        controls: the labels of the controls to show; None shows all.
+        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+
+    >>> RunLab("two moons", epoch=0).words()[:10]
+    'epoch 0: |'
+    """
+
+    recorded = (("dataset", 3), ("epoch", 20))
+
+    epoch = Whole(
+        "epoch",
+        0,
+        lambda lab: lab.measured.num_epochs,
+        0,
+        log=True,
+        hint=lambda lab: f"of a run with batch size {lab.measured.run.batch_size}",
+        remedy="The run was trained no longer.",
+    )
+
+    def measure(self):
+        """The curves of the second panel."""
+        return self.measured.measure_along()
+
+    def _take(self, measured):
+        super()._take(measured)
+        self.epoch = min(self.epoch, measured.num_epochs)
+
+    def draw(self, figure):
+        """Axes that stay as they are while a dataset is shown, and the views in them."""
+        first, second = self.panels(figure)
+        length, reach = 1.0, views.REACH
+        if self.gradients is not None:  # the start is the noisiest and has the longest gradient
+            inner = self.measured.gradients(0).inner
+            length, reach = np.sqrt(inner.mean()), 1.6 * np.sqrt(inner.mean() + measure.variance(inner) / ALONG_SIZE)
+        self._views = [
+            views.cloud(first, length / 2, reach, unit=""),
+            views.signal_and_noise(second, self.measured.num_epochs),
+        ]
+        return self._views
+
+    def show(self):
+        """Bring the views up to date."""
+        epoch, inner, plane = self.gradients
+        self.signal, self.noise, length = inner.mean(), measure.variance(inner), np.sqrt(inner.mean())
+        points = measure.draw_batches(self.measured.n, ALONG_SIZE, DOTS) @ plane * length
+        cloud, curves = self._views
+        cloud.update(points, f"{DOTS} batches of {ALONG_SIZE}, epoch {epoch}", f"|G| = {length:.2g}", length)
+        curves.update(self.measured.along, epoch, self.signal, self.noise)
+
+    def facts(self):
+        """What is counted."""
+        return [f"N = {self.measured.n} training samples", f"left: {DOTS} batches of {ALONG_SIZE}, in fixed units"]
+
+    def words(self):
+        """What the picture shows, in words."""
+        text = f"epoch {self.gradients.epoch}: signal |G|² {self.signal:.3g}, noise tr Σ {self.noise:.3g}"
+        return f"{text}." if self.locked else f"{text}: noise scale {plots.figures(self.noise / self.signal)}."

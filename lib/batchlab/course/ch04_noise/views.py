@@ -1,106 +1,114 @@
-"""What the noise lab shows: the cloud of batch gradients, their variance, and the noise scale along a run."""
+"""What the labs of this chapter show: a cloud of batch gradients, their distance against B, and signal and noise."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from ...live import View
 from .. import plots
 
-REACH = 4.0  # the cloud's axes reach this far from the tip of the full gradient, in its lengths
-WITHOUT, WITH, FULL, PAIRS = plots.TRAINING, plots.VALIDATION, plots.BEST, "#56B4E9"
+REACH = 5.0  # the cloud's axes reach this far from the tip of the full gradient, in its lengths
+WITHOUT, WITH, FULL = plots.TRAINING, plots.VALIDATION, plots.BEST
 BOX = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
 
 
-def _heading(axes, **look):
-    """A moving title of two lines above the axes."""
-    return axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom", linespacing=1.15, **look)
-
-
-def cloud(axes):
-    """Batch gradients as dots in the plane of `measure.plane`; `update(points, batch_size, cosine, length)`."""
+def cloud(axes, centre, reach, unit=", in units of |G|"):
+    """Batch gradients as dots in the plane of `measure.plane`; `update(points, title, said, length)`, of G."""
     axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
     axes.axvline(0, color="0.85", linewidth=0.8, zorder=0)
-    (dots,) = axes.plot([], [], "o", color=WITHOUT, markersize=2.8, markeredgewidth=0)
-    (full,) = axes.plot([0, 1], [0, 0], color=FULL, linewidth=3)
-    (tip,) = axes.plot([1], [0], "*", color=FULL, markersize=13, markeredgecolor="white")
-    (one,) = axes.plot([], [], color=WITH, linewidth=1.6)
+    (dots,) = axes.plot([], [], "o", color=WITHOUT, markersize=3, markeredgewidth=0)
+    (full,) = axes.plot([], [], color=FULL, linewidth=3)
+    (tip,) = axes.plot([], [], "*", color=FULL, markersize=14, markeredgecolor="white")
     look = {"transform": axes.transAxes, "bbox": BOX}
     star = axes.text(0.97, 0.97, "★ full gradient G", color=plots.DARK[0], ha="right", va="top", **look)
-    said = axes.text(0.03, 0.03, "", **look)
-    heading = _heading(axes)
-    axes.set(xlim=(1 - REACH, 1 + REACH), ylim=(-REACH, REACH))
-    axes.set_xlabel("part along G, in units of |G|")
+    saying = axes.text(0.03, 0.03, "", **look)
+    title = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize=11.5)
+    width, height = axes.bbox.size
+    across = reach * width / height  # so that angles are seen as they are
+    axes.set(xlim=(centre - across, centre + across), ylim=(-reach, reach))
+    axes.xaxis.set_major_locator(MaxNLocator(5, prune="upper"))
+    axes.set_xlabel(f"part along G{unit}")
     axes.set_ylabel("part across G", labelpad=0)
 
-    def update(points, batch_size, cosine, length):
+    def update(points, heading, said, length):
         dots.set_data(*points.T)
-        one.set_data([0, points[0, 0]], [0, points[0, 1]])
-        heading.set_text(f"batch gradients, B = {batch_size}\n(orange: one of them)")
-        said.set_text(f"median cosine {np.median(cosine):.2f}\nmedian length {np.median(length):.2f} |G|")
+        full.set_data([0, length], [0, 0])
+        tip.set_data([length], [0])
+        title.set_text(heading)
+        saying.set_text(said)
 
-    return View([dots, full, one, tip, star, said, heading], update)
+    return View([dots, full, tip, star, saying, title], update)
 
 
-def against_batch_size(axes, n):
-    """Variance against B, measured and by theory; `update(sizes, curves, scale, batch_size, variance)`, in |G|^2."""
-    low, high = 1e-3, 1e4
-    shaded = axes.axvspan(n, n, color="0.93", linewidth=0)
-    fine = np.unique(np.concatenate([np.geomspace(1, n / 2, 40), n - np.geomspace(1e-3, n / 2, 40)]))
-    signal = axes.axhline(1, color="0.6", linewidth=1)
-    with_theory = axes.plot([], [], color=WITH, linewidth=1.3, linestyle=(0, (5, 2)))[0]
-    without_theory = axes.plot([], [], color=WITHOUT, linewidth=1.3)[0]
+def without_replacement(batch_sizes, n):
+    """The distance of an epoch's batches from G by theory, in parts of that at B = 1."""
+    return np.sqrt((n - batch_sizes) / (n - 1) / batch_sizes)
+
+
+def distances(axes, n, scale):
+    """Distance from G against B, by theory and measured; `update(sizes, curves, batch_size, distance)`, in |G|."""
+    low, high, first = 3e-2, 4e1, np.sqrt(scale)
+    fine = np.unique(np.concatenate([np.geomspace(1, n / 2, 30), n - np.geomspace(1e-3, n / 2, 40)]))
+    axes.axhline(1, color="0.6", linewidth=1)
+    axes.text(n, 1.05, "length of G", color="0.35", ha="right", va="bottom")
+    axes.plot([1, n], [first, first / np.sqrt(n)], color=WITH, linewidth=1.3, linestyle=(0, (5, 2)))
+    axes.plot(fine, first * without_replacement(fine, n), color=WITHOUT, linewidth=1.3)
+    look = {"ha": "right", "transform": axes.transAxes}
+    axes.text(0.98, 0.97, "a sample may come twice ■", color=plots.DARK[1], va="top", **look)
+    axes.text(0.98, 0.88, "none twice, as in an epoch ●", color=WITHOUT, va="top", **look)
+    axes.text(0.9, 0.03, "exactly 0 at B = N  ↓", color=WITHOUT, **look)
     look = {"linestyle": "none", "markeredgewidth": 0}
-    with_dots = axes.plot([], [], "s", color=WITH, markersize=4, label="with replacement", **look)[0]
-    without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, label="without (an epoch)", **look)[0]
-    mark = axes.axvline(1, color=FULL, linewidth=1.4)
-    now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
-    dot = axes.plot([], [], "o", color=plots.NOW, markersize=6)[0]
-    word = axes.text(0.03, 0.03, "", transform=axes.transAxes, bbox=BOX)
-    axes.set(xscale="log", yscale="log", xlim=(1, n * 1.1), ylim=(low, high), xlabel="batch size B")
-    axes.set_title("variance |g − G|² / |G|²\n(grey: noise = signal)", fontsize="medium", linespacing=1.15, pad=3)
-    key = axes.legend(loc="upper right", handletextpad=0.2, borderaxespad=0.1, labelspacing=0.3)
-    axes.xaxis.set_major_formatter(plots.NUMBERS)
+    with_dots = axes.plot([], [], "s", color=WITH, markersize=4, **look)[0]
+    without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, **look)[0]
+    dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
+    axes.set(xscale="log", yscale="log", xlim=(0.95, n * 1.15), ylim=(low, high), xlabel="batch size B")
+    axes.set_title("distance |g − G| / |G|")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(plots.NUMBERS)
     axes.minorticks_off()
-    axes.set_yticks([1e-2, 1, 100, 1e4], ["0.01", "1", "100", "10⁴"])
 
-    def update(sizes, curves, scale, batch_size, variance):
-        with_theory.set_data([1, n], [scale, scale / n])
-        shrink = (n - fine) / (n - 1)
-        without_theory.set_data(fine, np.where(shrink > 0, scale / fine * shrink, np.nan))
+    def update(sizes, curves, batch_size, distance):
         for dots, curve in zip((without_dots, with_dots), curves, strict=True):
             seen = curve > low  # what is not measured yet is NaN
             dots.set_data(sizes[seen], curve[seen])
-        edge = min(max(scale, 1.0), n)
-        shaded.set(x=edge, width=1.1 * n - edge)
-        mark.set_xdata([edge, edge])
-        beyond = "shaded: all samples\nat most double a step" if scale < n else "more than N:\nevery sample counts"
-        word.set_text(f"noise scale {plots.figures(scale)}\n{beyond}")
-        now.set_xdata([batch_size, batch_size])
-        dot.set_data([batch_size], [max(variance, low)])
+        dot.set_data([batch_size], [max(distance, low)])
 
-    artists = [shaded, signal, with_theory, without_theory, with_dots, without_dots, mark, now, dot, word, key]
-    return View(artists, update)
+    return View([with_dots, without_dots, dot], update)
 
 
-def along_run(axes, n, num_epochs):
-    """The noise scale at epochs of a run, with two-batch estimates; `update(estimates, epoch, here)`."""
-    low, high = 1.0, 1e5
-    axes.axhline(n, color="0.6", linewidth=1)
-    (pairs,) = axes.plot([], [], "o", color=PAIRS, markersize=3, markeredgewidth=0, label="from two batches")
-    (line,) = axes.plot([], [], color=FULL, linewidth=1.6, label="from all samples")
-    now = axes.axvline(0, color=plots.NOW, linewidth=1, linestyle=":")
-    (dot,) = axes.plot([], [], "o", color=plots.NOW, markersize=6)
-    axes.set(yscale="log", xlim=(-0.02 * num_epochs, 1.02 * num_epochs), ylim=(low, high), xlabel="epoch")
-    axes.set_title(f"noise scale tr Σ / |G|²\n(grey: N = {n})", fontsize="medium", linespacing=1.15, pad=3)
-    axes.legend(loc="lower right", handletextpad=0.4, borderaxespad=0.1, labelspacing=0.3)
+def signal_and_noise(axes, num_epochs):
+    """|G|^2 and tr Sigma along a run; `update(along, epoch, signal, noise)`, where along is {epoch: (|G|^2, tr)}."""
+    (above,) = axes.plot([], [], color=WITH, linestyle=(0, (5, 2)))
+    (below,) = axes.plot([], [], color=FULL)
+    (gap,) = axes.plot([], [], "-", color=plots.NOW, linewidth=1.4, marker="o", markersize=6)
+    said = axes.text(0, 1, "", va="center", bbox=BOX)
+    names = [
+        axes.text(num_epochs, 1, "noise tr Σ", color=plots.DARK[1], ha="right", va="bottom"),
+        axes.text(num_epochs, 1, "signal |G|²", color=plots.DARK[0], ha="right", va="top"),
+    ]
+    epochs(axes, num_epochs)
+    axes.set(yscale="log", ylim=(3e-4, 1e3))
+    axes.set_title("the gap is the noise scale")
     axes.minorticks_off()
-    axes.set_yticks([1, 100, 1e4], ["1", "100", "10⁴"])
+    axes.set_yticks([1e-2, 1, 100], ["0.01", "1", "100"])
 
-    def update(estimates, epoch, here):
-        stops = sorted(estimates)
-        line.set_data(stops, [estimates[stop][0] for stop in stops])
-        tries = [(stop, min(value, high)) for stop in stops for value in estimates[stop][1]]
-        pairs.set_data([stop for stop, _ in tries], [value for _, value in tries])
-        now.set_xdata([epoch, epoch])
-        dot.set_data([epoch], [here])
+    def update(along, epoch, signal, noise):
+        stops = sorted(along)
+        curves = np.array([along[stop] for stop in stops]).reshape(-1, 2).T
+        for line, curve, name, away in zip((below, above), curves, reversed(names), (0.6, 1.6), strict=True):
+            line.set_data(stops, curve)
+            if stops:
+                name.set_y(away * curve[-1])
+        gap.set_data([epoch, epoch], [signal, noise])
+        right = axes.transLimits.transform(axes.transScale.transform((epoch, 1.0)))[0] < 0.6
+        said.set(text=f"  × {plots.figures(noise / signal)}  ", position=(epoch, np.sqrt(signal * noise)))
+        said.set_horizontalalignment("left" if right else "right")
 
-    return View([pairs, line, now, dot], update)
+    return View([above, below, gap, *names, said], update)
+
+
+def epochs(axes, num_epochs):
+    """An axis of epochs that spreads the first ones and holds zero."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+    axes.set(xlim=(0, 1.06 * num_epochs), xlabel="epoch (logarithmic)")
+    axes.set_xticks([tick for tick in (0, 1, 10, 100) if tick <= num_epochs])
+    axes.xaxis.set_major_formatter(plots.NUMBERS)

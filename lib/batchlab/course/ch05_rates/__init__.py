@@ -1,9 +1,13 @@
 """Chapter 5, match the rate to the batch: a map of both."""
 
 from . import exercise
-from .exercise import best_rate
-from .grids import BUDGETS, RateGrid
+from .exercise import moons
+from .grids import BUDGETS, OPTIMIZERS, RateGrid, best_rates, digits, drawn
 from .lab import RateMap
-from .views import schedules
+from .plans import descend, follow
+from .views import against_rate, one_rate, powers, rules, schedules
 
-__all__ = ["BUDGETS", "RateGrid", "RateMap", "best_rate", "exercise", "schedules"]
+__all__ = [
+    "BUDGETS", "OPTIMIZERS", "RateGrid", "RateMap", "against_rate", "best_rates", "descend", "digits", "drawn",
+    "exercise", "follow", "moons", "one_rate", "powers", "rules", "schedules",
+]  # fmt: skip

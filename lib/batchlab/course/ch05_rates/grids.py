@@ -6,32 +6,57 @@ What a run has come to can be asked after equally many epochs or after equally m
 until it has had both. That question decides what is seen: at equal epochs a large batch makes few updates.
 """
 
-import os
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
+import optax
+from scipy.special import stdtrit
 
 from ... import data, measure
 from ...checks import check_integer
+from ...progress import progress_bar
 from ...sweeps import METRICS, Sweep
 
-COARSE = 4.0 ** np.arange(-3, 4)  # the rates of every batch size, a factor of 4 apart
+
+class Optimizer(NamedTuple):
+    """An optax factory of a rate, and the rates that every batch size gets, a factor of 4 apart."""
+
+    make: Callable
+    rates: np.ndarray
+
+
+OPTIMIZERS = {
+    "SGD": Optimizer(optax.sgd, 4.0 ** np.arange(-3, 4)),
+    "momentum": Optimizer(functools.partial(optax.sgd, momentum=0.9), 4.0 ** np.arange(-4, 4)),
+    "Adam": Optimizer(optax.adam, 4.0 ** np.arange(-5, 2)),
+}
 EPOCHS, ITERATIONS = 10, 64  # at which runs are compared
 BUDGETS = {"equal epochs": f"after {EPOCHS} epochs", "equal iterations": f"after {ITERATIONS} updates"}
 SEEDS, CHECKS, MORE = 3, 8, 4  # runs of a cell; measurements in an epoch; rates that a pass adds to each batch size
+DRAWS = 5  # of the data, for `best_rates`
+
+
+def digits(draw=0):
+    """The chapter's data: 512 handwritten digits without wrong labels."""
+    return data.digits(n=512, label_noise=0, n_val=256, seed=draw)
 
 
 class RateGrid:
     """Runs of every batch size 1, 2, 4, ..., N at many learning rates, several seeds each.
 
     Args:
-        problem: what to train on; None takes 512 handwritten digits without wrong labels.
+        problem: what to train on; None takes `digits()`.
+        optimizer: one of OPTIMIZERS.
         hidden: widths of the hidden layers of a tanh perceptron.
-        seeds: starts and shuffles of each cell.
+        seeds: starts and shuffles of each cell, from `seed` on.
+        seed: the first of them.
         keep: whether finished runs are kept, see `measure.sweep`.
 
     Attributes:
         batch_sizes: (b,) int.
+        coarse: the rates that every batch size gets.
         limit: the loss that counts as lost, that of guessing; see `measure.best_and_edge`.
 
     >>> grid = RateGrid(data.two_moons(n=8), seeds=1, hidden=(), keep=False).run(progress=False)
@@ -39,24 +64,26 @@ class RateGrid:
     ([1, 2, 4, 8], True)
     """
 
-    def __init__(self, problem=None, *, hidden=(32,), seeds=SEEDS, keep=True):
-        self.problem = data.digits(n=512, label_noise=0, n_val=256) if problem is None else data.check_problem(problem)
-        n = len(self.problem.x)
+    def __init__(self, problem=None, *, optimizer="SGD", hidden=(32,), seeds=SEEDS, seed=0, keep=True):
+        self.problem = digits() if problem is None else data.check_problem(problem)
+        self.coarse, n = OPTIMIZERS[optimizer].rates, len(self.problem.x)
         self.batch_sizes = np.array([*(2**k for k in range(n.bit_length()) if 2**k < n), n])
         self.updates = -(-n // self.batch_sizes)  # in an epoch
-        epochs = np.maximum(EPOCHS, -(-ITERATIONS // self.updates))
-        self._settings = {
+        self._asked = {"hidden": hidden, "seeds": check_integer("seeds", seeds, 1), "seed": seed, "keep": keep}
+        self._settings = self._asked | {
             "batch_sizes": self.batch_sizes,
-            "hidden": hidden,
-            "seeds": check_integer("seeds", seeds, 1),
-            "num_epochs": epochs,
+            "num_epochs": np.maximum(EPOCHS, -(-ITERATIONS // self.updates)),
             "checks": CHECKS,
-            "keep": keep,
+            "optimizer": OPTIMIZERS[optimizer].make,
         }
         self.limit = measure.guessing_loss(self.problem)
         self.passes, self._going, self._ends, self._medians = 1, None, {}, {}
-        self._sweeps = [Sweep(self.problem, learning_rates=COARSE, **self._settings)]
+        self._sweeps = [Sweep(self.problem, learning_rates=self.coarse, **self._settings)]
         self.model, self.seeds = self._sweeps[0].model, self._sweeps[0].seeds
+
+    def beside(self, optimizer):
+        """The same grid for another optimizer."""
+        return RateGrid(self.problem, optimizer=optimizer, **self._asked)
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
@@ -77,8 +104,7 @@ class RateGrid:
 
     def run(self, progress=True):
         """Train what is not finished yet. It can be stopped, and goes on when it is called again."""
-        silent = not progress or "TQDM_DISABLE" in os.environ
-        with tqdm(total=self.total, initial=self.finished, unit=" runs", delay=1, leave=False, disable=silent) as bar:
+        with progress_bar(self.total, " runs", progress, self.finished) as bar:
             for _ in self.work():
                 bar.update(self.finished - bar.n)
         return self
@@ -107,8 +133,9 @@ class RateGrid:
 
     def _between(self):
         """MORE new rates for each batch size, half-way between those that there are."""
-        step = np.sqrt(COARSE[1] / COARSE[0]) ** (0.5 ** (len(self._sweeps) - 1))
-        half_way, added = np.exp(np.arange(np.log(COARSE[0] * step), np.log(COARSE[-1]), 2 * np.log(step))), []
+        low, high = self.coarse[[0, -1]]
+        step = np.sqrt(self.coarse[1] / low) ** (0.5 ** (len(self._sweeps) - 1))
+        half_way, added = np.exp(np.arange(np.log(low * step), np.log(high), 2 * np.log(step))), []
         for size in self.batch_sizes.tolist():
             known = [rate for sweep in self._sweeps for rate in self._rates_of(sweep, size)]
             found = [self.best_and_edge(size, budget)[:2] for budget in BUDGETS]
@@ -117,8 +144,7 @@ class RateGrid:
             wanted += sorted(half_way, key=lambda rate: abs(np.log(rate / around[0][0])))
             new = []
             for rate in wanted:
-                inside = COARSE[0] < rate < COARSE[-1]
-                if inside and not np.isclose(rate, [*known, *new], rtol=0.01, atol=0).any():
+                if low < rate < high and not np.isclose(rate, [*known, *new], rtol=0.01, atol=0).any():
                     new.append(float(rate))
             added.append(sorted(new[:MORE]))
         return np.array(added)
@@ -160,34 +186,97 @@ class RateGrid:
                 for epochs, curve in curves
             ]
             self._ends[cell] = np.array(values)
-            ends = self._ends[cell]  # a regression has no accuracy
-            self._medians[cell] = np.median(np.where(np.isnan(ends), np.inf, ends), axis=0)
+            losses = self._ends[cell][:, 0]
+            self._medians[cell] = float(np.median(np.where(np.isnan(losses), np.inf, losses)))
         return self._ends[cell]
 
-    def losses(self, batch_size, budget, metric="train_loss"):
-        """The rates of a batch size that have been run, and the median of a loss over the seeds: two lists."""
-        column, pairs = METRICS.index(metric), []
-        for rate in self.rates(batch_size):
-            if self.ends(batch_size, rate, budget) is not None:
-                pairs.append((rate, float(self._medians[batch_size, rate, budget][column])))
-        return [rate for rate, _ in pairs], [loss for _, loss in pairs]
+    def losses(self, batch_size, budget):
+        """The rates of a batch size that have been run, and the median training loss over the seeds: two lists."""
+        known = [rate for rate in self.rates(batch_size) if self.ends(batch_size, rate, budget) is not None]
+        return known, [self._medians[batch_size, rate, budget] for rate in known]
 
-    def best_and_edge(self, batch_size, budget, metric="train_loss", limit=None):
+    def loss_at(self, batch_size, learning_rate, budget):
+        """The training loss of each seed, at a rate that was run or at the best one if that is None: (seeds,)."""
+        rate = self.best_and_edge(batch_size, budget)[0] if learning_rate is None else learning_rate
+        return self.ends(batch_size, rate, budget)[:, 0]
+
+    def best_and_edge(self, batch_size, budget, limit=None):
         """What `measure.best_and_edge` finds for a batch size; three times NaN until its coarse rates have been run."""
-        rates, losses = self.losses(batch_size, budget, metric)
-        if not set(COARSE) <= set(rates):
+        rates, losses = self.losses(batch_size, budget)
+        if not set(self.coarse) <= set(rates):
             return np.nan, np.nan, np.nan
         return measure.best_and_edge(rates, losses, self.limit if limit is None else limit)
 
-    def best(self, budget="equal epochs", metric="train_loss"):
+    def best(self, budget="equal epochs"):
         """The rate with the lowest loss for each batch size: (b,)."""
-        return np.array([self.best_and_edge(size, budget, metric)[0] for size in self.batch_sizes.tolist()])
+        return np.array([self.best_and_edge(size, budget)[0] for size in self.batch_sizes.tolist()])
 
     def edge(self, budget="equal epochs", limit=None):
         """The edge of stability for each batch size: (b,)."""
-        return np.array([self.best_and_edge(size, budget, limit=limit)[1] for size in self.batch_sizes.tolist()])
+        return np.array([self.best_and_edge(size, budget, limit)[1] for size in self.batch_sizes.tolist()])
 
-    def slope(self, rates, most=32):
-        """The power of B with which rates (b,) grow, by a straight line through the logarithms up to `most`."""
-        small = self.batch_sizes <= most
-        return float(np.polyfit(np.log(self.batch_sizes[small]), np.log(rates[small]), 1)[0])
+    def finer_best(self, budget="equal epochs"):
+        """The best rates (b,), between the steps of the grid: the lowest point of a parabola in the logarithms."""
+        return np.array([_lowest(*self.losses(size, budget)) for size in self.batch_sizes.tolist()])
+
+
+def _lowest(rates, losses):
+    """Where a parabola through the lowest of these losses and its two neighbours is lowest."""
+    x, y = np.log(rates), np.log(np.where(np.isfinite(losses), losses, 1e6))
+    at = int(np.argmin(y))
+    if not 0 < at < len(x) - 1:
+        return rates[at]
+    bend, slope, _ = np.polyfit(x[at - 1 : at + 2] - x[at], y[at - 1 : at + 2], 2)
+    return float(rates[at] * np.exp(np.clip(-slope / (2 * bend), x[at - 1] - x[at], x[at + 1] - x[at])))
+
+
+class BestRates(NamedTuple):
+    """The best rates of an optimizer. Each row has data, start and shuffles of its own."""
+
+    optimizer: str
+    budget: str  # of BUDGETS
+    batch_sizes: np.ndarray  # (b,)
+    rates: np.ndarray  # (draws, b)
+
+    def power(self, low=1, high=32):
+        """The power of B with which the rates grow from batch size `low` to `high`: a `measure.Estimate`.
+
+        The slope of a straight line through the logarithms, for each draw; the mean of the draws, and its 95 % interval
+        (Student's t).
+        """
+        among = (low <= self.batch_sizes) & (self.batch_sizes <= high)
+        slopes = np.polyfit(np.log(self.batch_sizes[among]), np.log(self.rates[:, among].T), 1)[0]
+        half = stdtrit(len(slopes) - 1, 0.975) * slopes.std(ddof=1) / np.sqrt(len(slopes))
+        return measure.Estimate(*(float(slopes.mean() + shift) for shift in (0, -half, half)))
+
+    def times(self, low, high):
+        """How many times as high the best rate is at batch size `high` as at `low`: the median of the draws."""
+        at = self.batch_sizes.tolist()
+        return float(np.median(self.rates[:, at.index(high)] / self.rates[:, at.index(low)]))
+
+    def law(self, around=64):
+        """The corner, and the rates (b,) of the law: in proportion to B up to the corner, then flat.
+
+        Both heights are medians over all draws: of rate / B below batch size `around`, and of the rate beyond it.
+        """
+        below, beyond = self.batch_sizes < around, self.batch_sizes > around
+        per_sample = np.median((self.rates / self.batch_sizes)[:, below])
+        corner = float(np.median(self.rates[:, beyond]) / per_sample)
+        return corner, per_sample * np.minimum(self.batch_sizes, corner)
+
+
+@functools.lru_cache(maxsize=8)
+def drawn(optimizer="SGD", draws=DRAWS, progress=True):
+    """Finished grids for several draws of the digits, one run a cell; each with its own digits, start and shuffles."""
+    made = [RateGrid(digits(draw), optimizer=optimizer, seeds=1, seed=draw) for draw in range(draws)]
+    with progress_bar(sum(grid.total for grid in made), " runs", progress) as bar:
+        for grid in made:
+            for _ in grid.work():
+                bar.update(sum(grid.finished for grid in made) - bar.n)
+    return made
+
+
+def best_rates(optimizer="SGD", budget="equal epochs", progress=True):
+    """The best rate of each batch size for several draws of the digits, see `drawn`: `BestRates`."""
+    made = drawn(optimizer, progress=progress)
+    return BestRates(optimizer, budget, made[0].batch_sizes, np.array([grid.finer_best(budget) for grid in made]))

@@ -1,14 +1,13 @@
-"""The live picture of rate and batch size: a map of final losses over both, its edge, its best rates, and two rules."""
+"""The live picture of rate and batch size: a map of final losses over both, its edge, and its best rates."""
 
-import jax
 import numpy as np
 
-from ... import measure, process
+from ... import process
 from ...checks import check_integer
-from ...live import NARROW, Live, Menu, Steps, View, Whole, columns, press, running_loop
+from ...live import NARROW, Live, Menu, Steps, View, columns, press, running_loop
 from . import grids, views
 
-LARGEST_SCALE, SWEEP_FRAME_SECONDS = 4096, 0.3  # of its slider; between two frames while runs are made
+SWEEP_FRAME_SECONDS = 0.3  # between two frames while runs are made
 
 
 class BatchSize(Steps):
@@ -25,11 +24,11 @@ class RateMap(Live):
 
     The map fills while the runs are made, coarse at first, then refined around the best rates and the edge of
     stability. Finished runs are kept: they are looked up when a cell is chosen, and not made again in a later session.
-    A click into the map chooses a cell, as the two sliders do.
+    A click into the map chooses a cell, as the two sliders do. Each optimizer has a map of its own.
 
     Args:
-        problem: what to train on, or None, see `grids.RateGrid`; or a `RateGrid`.
-        batch_size, learning_rate: the cell that is chosen at first.
+        problem: what to train on, or None, see `grids.RateGrid`; or a `RateGrid` of SGD.
+        optimizer, batch_size, learning_rate: what is chosen at first.
         controls: the labels of the controls to show; None shows all.
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock. The runs go on.
 
@@ -40,6 +39,7 @@ class RateMap(Live):
     """
 
     size, narrow_height = (9.0, 4.3), 9.4
+    optimizer = Menu("optimizer", grids.OPTIMIZERS)
     batch_size = BatchSize(
         "batch size",
         lambda lab: lab.grid.batch_sizes.tolist(),
@@ -47,25 +47,21 @@ class RateMap(Live):
         hint=lambda lab: f"1: SGD, {lab.grid.batch_sizes[-1]}: full-batch GD",
     )
     learning_rate = Steps("learning rate", lambda lab: lab.grid.rates(lab.batch_size), 1.0)
-    noise_scale = Whole(
-        "noise scale",
-        1,
-        LARGEST_SCALE,
-        1,
-        log=True,
-        hint=lambda lab: f"of the orange curve; before training {lab.measured_scale:.0f}",
-    )
     compare = Menu("compare at", grids.BUDGETS)
 
-    def __init__(self, problem=None, *, batch_size=32, learning_rate=1.0, controls=None, locked=False):
+    def __init__(self, problem=None, *, optimizer="SGD", batch_size=32, learning_rate=1.0, controls=None, locked=False):
         process.keep_programs()
-        self.grid = problem if isinstance(problem, grids.RateGrid) else grids.RateGrid(problem)
-        params = self.grid.model.init(jax.random.key(0))
-        self.measured_scale = measure.noise_scale(measure.inner_products(self.grid.problem, self.grid.model, params))
-        self._going, self._mapped = True, None
-        scale = min(max(1, round(self.measured_scale)), LARGEST_SCALE)
-        cell = {"batch_size": batch_size, "learning_rate": learning_rate}
-        super().__init__(controls=controls, locked=locked, noise_scale=scale, **cell)
+        first = problem if isinstance(problem, grids.RateGrid) else grids.RateGrid(problem)
+        self._grids, self._going, self._mapped = {"SGD": first}, True, None
+        cell = {"optimizer": optimizer, "batch_size": batch_size, "learning_rate": learning_rate}
+        super().__init__(controls=controls, locked=locked, **cell)
+
+    @property
+    def grid(self):
+        """The runs of the chosen optimizer."""
+        if self.optimizer not in self._grids:
+            self._grids[self.optimizer] = self._grids["SGD"].beside(self.optimizer)
+        return self._grids[self.optimizer]
 
     @press(lambda lab: "stop" if lab._going else "go on", disabled=lambda lab: lab.complete, tip="stop or go on")
     def stop_or_go_on(self):
@@ -99,8 +95,9 @@ class RateMap(Live):
             self.learning_rate = float(2.0**up)
 
     def begin(self, changed):
-        """Another batch size may have been run at other rates: the nearest is chosen."""
-        del changed
+        """Another batch size or optimizer may have been run at other rates: the nearest is chosen."""
+        if "optimizer" in changed:
+            self.redraw()
         self.learning_rate = self.learning_rate
 
     def first_frame(self):
@@ -112,16 +109,26 @@ class RateMap(Live):
 
     def work(self):
         """Make the runs that are missing, unless the reader has stopped that."""
-        self.say("Make your prediction above, or skip it: then the map is shown." if self.locked else "")
-        if self._going:
-            yield from self.grid.work()  # which loses nothing when newer work replaces this
+        waiting = "Make your prediction above, or skip it: then the map is shown." if self.locked else ""
+        self.say(waiting)
+        if self._going and not self.complete:
+            self.say(waiting or f"Training with {self.optimizer} is being compiled: a few seconds, once.")
+            yield  # so that the wait is seen as one
+            for _ in self.grid.work():  # which loses nothing when newer work replaces this
+                self.say(waiting)
+                yield
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
     def draw(self, figure):
         """The map with its lines on the left, the runs of the chosen cell on the right."""
-        top = (1.15, 0.7) if figure.get_figwidth() >= NARROW else (1.75, 0.95)
-        room = {"left": (0.6, 0.75), "right": (0.75, 0.15), "top": top, "bottom": 0.5}
+        wide = figure.get_figwidth() >= NARROW
+        room = {
+            "left": (0.85, 0.75),
+            "right": (0.75, 0.15),
+            "top": (0.55, 0.35) if wide else (0.6, 0.45),
+            "bottom": 0.5,
+        }
         left, right = columns(figure, (1.35, 1), **room)
         self._map, self._lines = views.map_of_losses(left, self.grid), views.lines_on_map(left, self.grid)
         self._curves, self._mapped = views.curves_of_cell(right, self.grid), None
@@ -135,13 +142,11 @@ class RateMap(Live):
             self.beyond = np.array([grid.best_and_edge(b, budget)[1:] for b in sizes.tolist()])
             self._map.update(*views.image(grid, budget))
             self._mapped = grid.finished, budget
-        known = np.isfinite(self.best)
-        self.largest, self.linear = np.nan, np.nan
-        if known.any():
-            self.largest = measure.fitted_largest(sizes[known], self.best[known], self.noise_scale)
-            self.linear = float(np.median((self.best / sizes)[known][:4]))
-        rules, cell = (self.linear, self.largest, self.noise_scale), (self.batch_size, self.learning_rate)
-        self._lines.update(self.best, self.beyond, rules, cell, budget)
+        small = (self.best / sizes)[:4]
+        self.share = float(np.median(small[np.isfinite(small)])) if np.isfinite(small).any() else np.nan
+        cell = self.batch_size, self.learning_rate
+        title = f"{self.optimizer}, {grids.BUDGETS[budget]}"
+        self._lines.update(self.best, self.beyond, self.share, cell, title)
         self._curves.update(grid.curves(*cell), *cell, budget)
 
     def facts(self):
@@ -159,6 +164,7 @@ class RateMap(Live):
         grid, budget = self.grid, self.compare
         size, rate = self.batch_size, self.learning_rate
         text = f"batch size {size}, learning rate {rate:.3g}: "
+        text = text if self.optimizer == "SGD" else f"{self.optimizer}, {text}"
         ends = grid.ends(size, rate, budget)
         if self.locked:
             return f"{text}its outcome is shown after your prediction."
@@ -175,9 +181,7 @@ class RateMap(Live):
             verdict = "beyond the edge of stability" if losses[0] >= grid.limit else f"{rate / best:.3g} times the best"
             text += f"For this batch size {best:.3g} is the best rate, and the edge lies between {edge:.3g} and "
             text += f"{beyond:.3g}: this rate is {verdict}. "
-            predicted = measure.matched_rate(size, self.largest, self.noise_scale)
-            text += f"The curve with noise scale {self.noise_scale} says {predicted:.3g}, "
-            text += f"the linear rule {self.linear * size:.3g}."
+            text += f"In proportion to B it would be {self.share * size:.3g}."
         return text
 
     def __repr__(self):

@@ -1,7 +1,21 @@
 """Chapter 6, reach the same accuracy: what a target costs."""
 
 from . import exercise
-from .exercise import epochs_to_target
-from .lab import TargetLab, digits_sweep
+from .lab import TargetLab
+from .races import OPTIMIZERS, digits, digits_sweep, race, races, travel
+from .views import accuracy_at_equal_budgets, epochs_over_draws, law_and_noise, travelled
 
-__all__ = ["TargetLab", "digits_sweep", "epochs_to_target", "exercise"]
+__all__ = [
+    "OPTIMIZERS",
+    "TargetLab",
+    "accuracy_at_equal_budgets",
+    "digits",
+    "digits_sweep",
+    "epochs_over_draws",
+    "exercise",
+    "law_and_noise",
+    "race",
+    "races",
+    "travel",
+    "travelled",
+]

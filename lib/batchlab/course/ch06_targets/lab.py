@@ -2,43 +2,14 @@
 
 import numpy as np
 
-from ... import data, measure, process
+from ... import measure, process
 from ...checks import check_number
-from ...descent import fit
 from ...live import Live, Menu, Steps, View, Whole, press, running_loop
 from .. import plots
 from . import views
+from .races import FIXED, digits_sweep
 
-SIZES = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
-RATES = tuple(0.02 * 2.0**k for k in range(9))
-RUNS_AT = {"best rates": True, "fixed rate": False}
 REFRESH = 0.4  # seconds between two frames while the sweep goes on
-BESIDE = 4  # batch sizes that the right panel draws besides the present one
-
-
-def digits_sweep(seeds=8, seed=0, **settings):
-    """The sweep of chapter 6, not yet run: 1,000 real digits with right labels, to a validation accuracy of 0.9.
-
-    A run that has not got there after 1 + B / 8 epochs is given up.
-
-    Args:
-        seeds: how many starts, with their shuffles.
-        seed: which samples, and the first start.
-        settings: of `measure.Sweep`, in place of the chapter's.
-
-    >>> digits_sweep().total  # 10 batch sizes, 9 rates, 8 seeds
-    720
-    """
-    settings = {
-        "batch_sizes": SIZES,
-        "learning_rates": RATES,
-        "num_epochs": [1 + size // 8 for size in settings.get("batch_sizes", SIZES)],
-        "target": {"val_accuracy": 0.9},
-        "checks": 16,
-        "hidden": (32,),
-        **settings,
-    }
-    return measure.Sweep(data.digits(n=1000, label_noise=0.0, seed=seed), seeds=seeds, seed=seed, **settings)
 
 
 class SweptRate(Steps):
@@ -60,7 +31,7 @@ class TargetLab(Live):
         sweep: a `measure.Sweep` with a validation accuracy as target and the same rates for all batch sizes, run or
             not; None takes `digits_sweep()`.
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
-        settings: where the controls begin: batch_size, learning_rate, against, runs_at.
+        settings: where the controls begin: batch_size, learning_rate, against.
 
     >>> lab = TargetLab(digits_sweep(batch_sizes=(250, 500, 1000), learning_rates=(0.64, 1.28, 2.56), seeds=3))
     >>> lab.batch_size = 300
@@ -68,13 +39,13 @@ class TargetLab(Live):
     'batch size 300, of which 250 is the nearest in the sweep: val'
     """
 
+    recorded = (("against", 4), ("batch_size", 10), ("learning_rate", 8))
     size, narrow_height = (9.0, 3.9), 8.0
     batch_size = Whole(
         "batch size", 1, lambda lab: lab.n, 32, log=True, remedy=lambda lab: f"{lab.n} are all samples: full-batch GD."
     )
-    learning_rate = SweptRate("learning rate", lambda lab: lab.rates.tolist(), 0.08, hint="the fixed one")
+    learning_rate = SweptRate("learning rate", lambda lab: lab.rates.tolist(), FIXED, hint="the fixed one")
     against = Menu("against", plots.AXES)
-    runs_at = Menu("right panel", RUNS_AT)
 
     def __init__(self, sweep=None, *, locked=False, **settings):
         process.keep_programs()
@@ -88,9 +59,9 @@ class TargetLab(Live):
             )
         self.sweep, self.n, self.goal = sweep, len(sweep.problem.x), sweep.target["val_accuracy"]
         self.sizes, self.rates = sweep.batch_sizes, rates[0]
-        self.seconds, self.along = {}, None  # of an epoch; the mean noise scale along the full-batch run
+        self.seconds = {}  # of an epoch, by batch size
         self._slices, self._stopped, self._looked_up, self._layout = None, False, -1, None
-        begin = {"batch_size": min(32, self.n), "learning_rate": float(self.rates[len(self.rates) // 4])}
+        begin = {"batch_size": min(32, self.n), "learning_rate": float(np.clip(FIXED, self.rates[0], self.rates[-1]))}
         super().__init__(locked=locked, **begin | {name: v for name, v in settings.items() if v is not None})
 
     @press(lambda lab: "go on with it" if lab._stopped else "stop the sweep", tip="stop the sweep, or go on with it",
@@ -117,9 +88,9 @@ class TargetLab(Live):
             self.redraw()
 
     def work(self):
-        """Go on with the sweep, and measure what is compared with it."""
+        """Go on with the sweep, and measure the seconds of an epoch."""
         self._tell()
-        if self.along is not None:
+        if len(self.seconds) == len(self.sizes):
             return
         yield
         while not self._stopped and self.sweep.finished < self.sweep.total:
@@ -134,10 +105,6 @@ class TargetLab(Live):
                 self.say(f"The sweep is done. Now the seconds of an epoch are measured: batch size {size}.")
                 yield
                 self.seconds[size] = measure.seconds_per_epoch(self.sweep.problem, size, model=self.sweep.model)
-        if not self._stopped:
-            self.say("Now the noise scale is measured along the full-batch run, as in chapter 4.")
-            yield
-            self.along = self._noise_scale_along()
         self._arrange()
         self._tell()
 
@@ -146,15 +113,6 @@ class TargetLab(Live):
         slices, self._slices = self._slices or self.sweep.work(), None
         if next(slices, self) is not self:
             self._slices = slices
-
-    def _noise_scale_along(self):
-        """The mean noise scale of the steps of the full batch to the target, at its best rate; NaN if there is none."""
-        steps = np.median(self.best[-1])
-        if self.sizes[-1] < self.n or not np.isfinite(steps):
-            return np.nan
-        run = fit(self.sweep.problem, model=self.sweep.model, batch_size=self.n, seed=self.sweep.seed,
-                  learning_rate=self.best_rates[-1], num_epochs=int(np.ceil(steps)))  # fmt: skip
-        return float(np.mean(measure.noise_scales_along(run, range(run.num_epochs))))
 
     def _tell(self):
         """Say how far the sweep is."""
@@ -175,10 +133,6 @@ class TargetLab(Live):
         self.epochs[np.isnan(self.epochs).any(axis=(1, 2))] = np.nan  # which rate is best is not known half-way
         places, self.best = measure.best_rates(self.epochs)
         self.best_rates = self.rates[places]
-        try:
-            self.law = measure.fit_law(self.sizes, self.epochs * -(-self.n // self.sizes)[:, None, None])
-        except ValueError:  # too few batch sizes are there yet
-            self.law = None
 
     @property
     def units(self):
@@ -199,37 +153,32 @@ class TargetLab(Live):
         """What the target costs on the chosen axis, with the best rates and at the fixed one: (batch sizes, seeds)."""
         return [counts * self.units[:, None] for counts in (self.best, self.epochs[:, self.place()[1]])]
 
-    def run_of(self, at):
-        """The run of a batch size's median seed, on the chosen axis: (places, validation accuracies), or None."""
-        best = RUNS_AT[self.runs_at]
+    def run_of(self, at, best=True):
+        """The run of a batch size's median seed, on the chosen axis: (places, validation accuracies), or None.
+
+        `best`: at the best rate for this batch size, or else at the fixed one.
+        """
         rate = self.best_rates[at] if best else self.rates[self.place()[1]]
         epochs = self.best[at] if best else self.epochs[at, self.place()[1]]
         if np.isnan(epochs).any():
             return None
-        seed = self.sweep.seeds[np.argsort(epochs, kind="stable")[(len(epochs) - 1) // 2]]
-        x, y = self.sweep.curve("val_accuracy", int(self.sizes[at]), float(rate), int(seed))
-        end = np.sort(epochs)[(len(epochs) - 1) // 2]
-        if np.isfinite(end):  # the last measurement lies behind the target
-            x, y = np.append(x[:-1], end), np.append(y[:-1], self.goal)
+        median = np.argsort(epochs, kind="stable")[(len(epochs) - 1) // 2]
+        x, y = self.sweep.curve("val_accuracy", int(self.sizes[at]), float(rate), int(self.sweep.seeds[median]))
+        if np.isfinite(epochs[median]):  # the last measurement lies behind the target
+            x, y = np.append(x[:-1], epochs[median]), np.append(y[:-1], self.goal)
         return x * self.units[at], y
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
     @property
     def _counted(self):
-        """What an axis must hold: its unit for each batch size (or 1, before seconds are known), and its right end."""
-        known = bool(np.isfinite(self.units).all())
-        units, ends = self.units if known else np.ones(len(self.sizes)), np.median(self.best, axis=1)
-        reached = np.isfinite(ends)
-        near = self._looked_up == self.sweep.total and RUNS_AT[self.runs_at] and reached.any()
-        # the best runs are all short
-        return units, float(2 * np.max((ends * units)[reached]) if near else 4 * np.max(units * self.sweep.num_epochs))
+        """How much of the chosen axis an epoch is, for each batch size; 1 before seconds are known."""
+        return self.units if np.isfinite(self.units).all() else np.ones(len(self.sizes))
 
     def _arrange(self):
         """Draw anew what stands still, if the axes must hold something else."""
         self._look_up()
-        units, last = self._counted
-        layout = self.against, units.tolist(), last
+        layout = self.against, self._counted.tolist()
         if layout != self._layout:
             self._layout = layout
             self.redraw()
@@ -237,11 +186,10 @@ class TargetLab(Live):
     def draw(self, figure):
         """What the target costs on the left, the runs on the right; before the prediction neither can be seen."""
         left, right = views.two_axes(figure)
-        units, last = self._counted
+        units = self._counted
         low, high = 0.5 * np.min(units / self.sweep.checks), 8 * np.max(units * self.sweep.num_epochs)
-        shown = np.unique(np.linspace(0, len(self.sizes) - 1, BESIDE).round().astype(int))
         self._costs = views.costs_of_target(left, self.n, self.against, (low, high))
-        self._runs = views.runs_to_target(right, self.sizes, shown, self.against, (low, last), self.goal)
+        self._runs = views.runs_to_target(right, self.sizes, self.against, (low, high), self.goal)
         for axes in (left, right) if self.locked else ():
             views.predict_first(axes)
         return [View([], None), self._costs, self._runs]
@@ -249,15 +197,13 @@ class TargetLab(Live):
     def show(self):
         """Bring the views up to date."""
         self._look_up()
-        (at, rate), units = self.place(), self.units
-        fitted = self.law.iterations(self.sizes) / -(-self.n // self.sizes) * units if self.law else None
-        scale = self.law.noise_scale.value if self.law else np.nan, np.nan if self.along is None else self.along
-        self._costs.update(self.sizes, self.costs(), fitted, scale, self.batch_size, self.rates[rate])
-        self._runs.update([self.run_of(place) for place in range(len(self.sizes))], at, self.runs_at)
+        at, rate = self.place()
+        self._costs.update(self.sizes, self.costs(), self.batch_size, self.rates[rate])
+        self._runs.update([self.run_of(place) for place in (0, -1, at)] + [self.run_of(at, best=False)], self.sizes[at])
 
     def facts(self):
         """What is drawn."""
-        seeds = f"median of {len(self.sweep.seeds)} seeds, band: all of them; right: the run of the median seed"
+        seeds = f"left: median of {len(self.sweep.seeds)} seeds, band: all of them; right: the median seed"
         return [f"N = {self.n} training samples", seeds, f"star: the batch size with the fewest {self.against}"]
 
     def words(self):
@@ -277,11 +223,6 @@ class TargetLab(Live):
             f"(median of {len(self.sweep.seeds)} seeds). Fewest {counted}: {fewest(self.sizes, best)} with the best "
         )
         text += f"rates, {fewest(self.sizes, fixed)} at the fixed one."
-        if self.law:
-            value, low, high = self.law.noise_scale
-            text += f" Noise scale: {value:.3g} fitted, 95 % interval from {low:.3g} to {high:.3g}"
-            known = self.along is not None and np.isfinite(self.along)
-            text += f"; {self.along:.3g} measured along the full-batch run." if known else "."
         return text
 
     def __repr__(self):

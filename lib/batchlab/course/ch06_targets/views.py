@@ -1,13 +1,13 @@
-"""What the target lab shows: what the target costs, and the runs that reach it."""
+"""What chapter 6 shows: what a target costs, the runs that reach it, and the pictures of its statements."""
 
 import numpy as np
 
-from ...live import NARROW, View, columns
-from ..plots import BEST, KEPT, NOW, NUMBERS, STYLES, TRAINING, VALIDATION, thinned
+from ...live import Still, View, columns
+from ..plots import BEST, DARK, KEPT, NOW, NUMBERS, STYLES, TRAINING, VALIDATION, spread, thinned
+from .races import FIXED, TRAVELLED
 
-LEGEND = 40  # points of its height; on a narrow page it stands below the heading
 MOST_POINTS = 90  # of a curve; see `thinned`
-BOX = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
 
 
 def predict_first(axes):
@@ -17,44 +17,44 @@ def predict_first(axes):
 
 def two_axes(figure):
     """Axes for the costs and for the runs."""
-    legend = LEGEND / 72 if figure.get_figwidth() < NARROW else 0
-    return columns(figure, (1.1, 1), left=(0.72, 0.58), top=(0.72 + legend, 0.72), bottom=0.52)
+    return columns(figure, (1.1, 1), left=(0.72, 0.62), top=0.72, bottom=0.52)
 
 
-def _heading(axes, above=0):
-    """A moving title of two lines, by so many points above the axes."""
+def _heading(axes):
+    """A moving title of two lines."""
     place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
-    return axes.annotate("", (0, 1), xytext=(0, 6 + above), **place)
+    return axes.annotate("", (0, 1), xytext=(0, 6), **place)
+
+
+def _numbers(*axes):
+    """Plain numbers on logarithmic axes."""
+    for axis in axes:
+        axis.set_major_formatter(NUMBERS)
+        axis.axes.minorticks_off()
 
 
 def costs_of_target(axes, n, counted, limits):
-    """What the target costs against B; `update(sizes, costs, fitted, scales, batch_size, learning_rate)`."""
-    bands = [axes.fill_between([1, n], [1, 1], [1, 1], color=color, alpha=0.2, linewidth=0)
-             for color in (TRAINING, VALIDATION)]  # fmt: skip
-    (law,) = axes.plot([], [], color=NOW, linewidth=1.2, label="the law, fitted to it")
-    (best,) = axes.plot([], [], "o", color=TRAINING, markersize=5.5, label="best rate for each B")
-    (fixed,) = axes.plot([], [], "s--", color=VALIDATION, linewidth=1.6, markersize=4.5, label="one fixed rate")
-    lost = [axes.plot([], [], "^", color=color, markersize=size)[0] for color, size in ((TRAINING, 9), (VALIDATION, 5))]
-    stars = [axes.plot([], [], "*", color=color, markersize=14, markeredgecolor="black", zorder=5)[0]
-             for color in (TRAINING, VALIDATION)]  # fmt: skip
-    scales = [axes.axvline(1, color=BEST, linewidth=1.4, linestyle=style) for style in ("-", (0, (2, 2)))]
-    now = axes.axvline(1, color=NOW, linewidth=1, linestyle=":")
-    words = axes.text(0.98, 0.03, "", transform=axes.transAxes, ha="right", bbox=BOX)
-    narrow, top = axes.figure.get_figwidth() < NARROW, limits[1]
-    heading = _heading(axes, LEGEND if narrow else 0)
+    """What the target costs against B; `update(sizes, costs, batch_size, learning_rate)`."""
+    colours = TRAINING, VALIDATION
+    bands = [axes.fill_between([1, n], [1, 1], [1, 1], color=colour, alpha=0.2, linewidth=0) for colour in colours]
+    lines = [axes.plot([], [], style, color=colour, markersize=5)[0]
+             for style, colour in zip(("o-", "s--"), colours, strict=True)]  # fmt: skip
+    lost = [axes.plot([], [], "^", color=colour, markersize=size)[0]
+            for colour, size in zip(colours, (9, 5), strict=True)]  # fmt: skip
+    stars = [axes.plot([], [], "*", color=colour, markersize=14, markeredgecolor="black", zorder=5)[0]
+             for colour in colours]  # fmt: skip
+    names = [
+        axes.text(1, 1, "best rate", color=TRAINING, ha="left", va="top", bbox=BOX),
+        axes.text(1, 1, "fixed rate", color=DARK[1], ha="right", va="bottom", bbox=BOX),
+    ]
+    now, heading, top = axes.axvline(1, color=NOW, linewidth=1, linestyle=":"), _heading(axes), limits[1]
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
     axes.axhline(top / 5, color="0.8", linewidth=0.8)
     axes.text(0.95, top / 1.1, "not reached", color="0.4", va="top")
-    place = (
-        {"loc": "lower left", "bbox_to_anchor": (0, 1)} if narrow else {"loc": "lower right", "bbox_to_anchor": (1, 1)}
-    )
-    axes.legend(labelspacing=0.2, borderaxespad=0.2, handletextpad=0.4, **place)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(NUMBERS)
-    axes.minorticks_off()
+    _numbers(axes.xaxis, axes.yaxis)
 
-    def update(sizes, costs, fitted, noise_scales, batch_size, learning_rate):
-        for band, line, star, none, values in zip(bands, (best, fixed), stars, lost, costs, strict=True):
+    def update(sizes, costs, batch_size, learning_rate):
+        for band, line, star, none, name, values in zip(bands, lines, stars, lost, names, costs, strict=True):
             medians, known = np.median(values, axis=1), ~np.isnan(values).any(axis=1)
             reached = np.isfinite(medians)
             line.set_data(sizes[reached], medians[reached])
@@ -65,44 +65,177 @@ def costs_of_target(axes, n, counted, limits):
             none.set_data(sizes[np.isinf(medians)], np.full(np.isinf(medians).sum(), top / 3.2))
             first = [np.argmin(np.where(reached, medians, np.inf))] if reached.any() else []
             star.set_data(sizes[first], medians[first])
-        law.set_data(*(([], []) if fitted is None else (sizes, fitted)))
+            name.set_visible(bool(reached.any()))
+            if reached.any() and name.get_ha() == "left":
+                name.set_position((0.95, 0.7 * ends.min()))
+            elif reached.any():
+                last = np.flatnonzero(reached)[-1]
+                name.set_position((sizes[last], 1.6 * medians[last]))
         now.set_xdata([batch_size, batch_size])
-        for mark, value in zip(scales, noise_scales, strict=True):
-            mark.set_xdata([value, value])
-        fit_scale, along = noise_scales
-        fit_words = "noise scale: {:.3g} (green)" if narrow else "noise scale (green), fitted: {:.3g}"
-        first = "noise scale: not yet" if np.isnan(fit_scale) else fit_words.format(fit_scale)
-        words.set_text(first if np.isnan(along) else f"{first}\nalong the run: {along:.3g} (dashed)")
-        heading.set_text(f"{counted} to the target\nat B = {batch_size}; fixed rate {learning_rate:g}")
+        heading.set_text(f"{counted} to the target\nstar: the fewest; fixed rate {learning_rate:g}")
 
-    return View([*bands, law, best, fixed, *lost, *scales, now, *stars, words, heading], update)
+    return View([*bands, *lines, *lost, now, *stars, *names, heading], update)
 
 
-def runs_to_target(axes, sizes, shown, counted, limits, target):
-    """Validation accuracy of some batch sizes along the chosen axis; `update(curves, at, rates)`."""
-    lines = [axes.plot([], [], color=color, linestyle=style, label=f"B = {sizes[place]}")[0]
-             for place, (color, style) in zip(shown, zip(KEPT, STYLES, strict=True), strict=False)]  # fmt: skip
+def runs_to_target(axes, sizes, counted, limits, target):
+    """Validation accuracy of four runs along the chosen axis; `update(curves, batch_size)`.
+
+    The curves are those of the smallest and of the largest batch size, and of the chosen one at its best rate and at
+    the fixed one.
+    """
+    looks = [(KEPT[0], STYLES[2], 1.7), (KEPT[1], STYLES[3], 1.7), (NOW, "-", 2.2), (VALIDATION, "--", 1.6)]
+    lines = [axes.plot([], [], color=colour, linestyle=style, linewidth=width)[0] for colour, style, width in looks]
     (ends,) = axes.plot([], [], "o", color="0.3", markersize=4)
-    (mine,) = axes.plot([], [], color=NOW, linewidth=2.4)
     heading = _heading(axes)
     axes.axhline(target, color=BEST, linewidth=1)
-    axes.text(0.01, target + 0.015, "target", transform=axes.get_yaxis_transform())
-    axes.set(xscale="log", xlim=limits, ylim=(0, 1), xlabel=counted)
-    axes.legend(loc="lower right", handlelength=2.6, labelspacing=0.3)
-    axes.xaxis.set_major_formatter(NUMBERS)
-    axes.minorticks_off()
+    axes.text(
+        0.99, target + 0.015, f"target {target:g}", transform=axes.get_yaxis_transform(), color=DARK[0], ha="right"
+    )
+    axes.set(xscale="log", xlim=limits, ylim=(0, 1.08), xlabel=counted)
+    _numbers(axes.xaxis)
+    names = [f"B = {sizes[0]}", f"B = {sizes[-1]}", "B as chosen", "same, fixed rate"]
+    axes.legend(lines, names, loc="lower right", borderaxespad=0.1, labelspacing=0.2)
 
-    def update(curves, at, rates):
+    def update(curves, batch_size):
         last = []
-        for place, line in [*zip(shown, lines, strict=False), (at, mine)]:
-            curve = curves[place]
-            line.set_data(*(_thin(curve[0][1:], curve[1][1:]) if curve else ([], [])))
-            last += [(curve[0][-1], curve[1][-1])] if curve else []
+        for line, curve in zip(lines, curves, strict=True):
+            x, y = (curve[0][1:], curve[1][1:]) if curve else (np.zeros(0), np.zeros(0))
+            line.set_data(*(thinned(x, y, most=MOST_POINTS, across=np.log(x)) if len(x) else (x, y)))
+            last += [(x[-1], y[-1])] if len(x) and y[-1] >= target else []
         ends.set_data([x for x, _ in last], [y for _, y in last])
-        heading.set_text(f"validation accuracy, {rates}\n(black: B = {sizes[at]})")
+        heading.set_text(f"validation accuracy, best rates\nchosen: B = {batch_size}")
 
-    return View([*lines, mine, ends, heading], update)
+    return View([*lines, ends, heading], update)
 
 
-def _thin(x, y):
-    return thinned(x, y, most=MOST_POINTS, across=np.log(x))
+# ---- the statements --------------------------------------------------------------------------------------------------
+
+
+def accuracy_at_equal_budgets(races):
+    """Validation accuracy of three batch sizes, against epochs and against iterations: a `Still`."""
+    sweeps = [race.longer() for race in races]
+    looks = (TRAINING, "-"), (DARK[0], "--"), (VALIDATION, "-.")
+    look = dict(zip(sweeps[0].batch_sizes.tolist(), looks, strict=True))
+    axis_of = {"epochs": np.geomspace(0.05, 20, 40), "iterations": np.geomspace(1, 400, 40)}
+    drawn, at = {}, {("epochs", 1): {}, ("iterations", 4): {}}
+    for size in look:
+        for counted, x in axis_of.items():
+            unit = 1 if counted == "epochs" else -(-len(races[0].sweep.problem.x) // size)
+            rows = []
+            for sweep in sweeps:
+                rate = sweep.learning_rates[sweep.batch_sizes.tolist().index(size), 0]
+                for seed in sweep.seeds.tolist():
+                    places, values = sweep.curve("val_accuracy", size, rate, seed)
+                    rows.append(np.interp(x, places * unit, values, right=np.nan))
+                    for (what, budget), found in at.items():
+                        if what == counted:
+                            found.setdefault(size, []).append(np.interp(budget, places * unit, values))
+            drawn[counted, size] = x, np.array(rows)
+    said = [f"at {budget} {what}: " + ", ".join(f"{np.median(v):.2f} at B = {size}" for size, v in found.items())
+            for (what, budget), found in at.items()]  # fmt: skip
+    still = Still(f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}.", height=3.7)
+    for axes, (counted, x) in zip(still.subplots(1, 2, sharey=True), axis_of.items(), strict=True):
+        for (of, size), (_, rows) in drawn.items():
+            known = np.isfinite(rows).all(axis=0)
+            if of == counted:
+                spread(axes, x[known], rows[:, known], "", look[size][0], look[size][1], marker="")
+        axes.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=counted)
+        axes.set_title(f"equal {counted}", loc="left")
+        axes.legend(axes.lines, [f"B = {size}" for size in look], loc="lower right", frameon=False, handlelength=2.5)
+        _numbers(axes.xaxis)
+    still.figure.axes[0].set_ylabel("validation accuracy")
+    return still
+
+
+def travelled(found):
+    """How far the weights go in the first epoch against B, for several optimizers: a `Still`.
+
+    found: {optimizer: (2, seeds, b)}, see `races.travel`.
+    """
+    sizes, names = np.array(TRAVELLED), ("length of the path", "distance from start to end")
+    ratios = {name: np.median(values, axis=1) for name, values in found.items()}
+    ratios = {name: values[:, 0] / values[:, -1] for name, values in ratios.items()}
+    said = [f"{name}: path {a:.0f} times, distance {b:.0f} times" for name, (a, b) in ratios.items()]
+    still = Still(
+        f"What B = {sizes[0]} moves in an epoch, compared with B = {sizes[-1]}. {'; '.join(said)}.", height=3.7
+    )
+    for row, (axes, name) in enumerate(zip(still.subplots(1, 2, sharey=True), names, strict=True)):
+        for (optimizer, values), colour, style in zip(
+            found.items(), (TRAINING, VALIDATION, DARK[0]), ("-", "--", "-."), strict=True
+        ):
+            label = f"{optimizer}: {ratios[optimizer][row]:.0f}-fold"
+            spread(axes, sizes, values[row], label, colour, style)
+        axes.set(xscale="log", yscale="log", xlim=(6, 40_000), xlabel="batch size B", xticks=sizes)
+        axes.set_title(name, loc="left")
+        _numbers(axes.xaxis)
+    return still
+
+
+def epochs_over_draws(races):
+    """Epochs to the target against B over several draws, with the best rates and at the fixed one: a `Still`."""
+    sizes, best, fixed = races[0].sizes, *(_of_all(races, name) for name in ("best", "fixed"))
+    arrived = np.isfinite(fixed).mean(axis=0) > 0.5
+    medians = np.median(best, axis=0), np.median(fixed, axis=0)
+    said = [f"{name}: " + ", ".join(f"{value:.2g} at B = {size}" for size, value in zip(sizes, values, strict=True))
+            for name, values in zip(("best rate", f"fixed rate {FIXED}"), medians, strict=True)]  # fmt: skip
+    still = Still(f"Epochs to the target, medians of {len(best)} runs on {len(races)} draws. {'; '.join(said)}.")
+    axes = still.subplots()
+    most = np.nanmax(np.where(np.isfinite(fixed), fixed, np.nan))
+    spread(axes, sizes, best, "best rate for each B", TRAINING)
+    spread(axes, sizes[arrived], np.minimum(fixed, 2 * most)[:, arrived], f"fixed rate {FIXED}", DARK[1], "--", "s")
+    for size in sizes[~arrived]:
+        axes.plot(size, 1.5 * most, "^", color=DARK[1])
+        axes.annotate(
+            "most runs do not arrive",
+            (size, 1.5 * most),
+            (10, 0),
+            textcoords="offset points",
+            va="center",
+            color=DARK[1],
+        )
+    axes.set(
+        xscale="log", yscale="log", xlim=(0.8, 8000), xlabel="batch size B", ylabel="epochs to the target", xticks=sizes
+    )
+    axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them", loc="left")
+    _numbers(axes.xaxis, axes.yaxis)
+    return still
+
+
+def law_and_noise(races):
+    """Iterations to the target against B in units of the law, and its noise scale beside measured ones: a `Still`."""
+    laws = [race.law for race in races]
+    along = {"full batch, best rate": [race.noise_scales().mean() for race in races],
+             f"full batch, rate {FIXED}": [race.noise_scales(best=False).mean() for race in races]}  # fmt: skip
+    fitted = [law.noise_scale.value for law in laws]
+    off = [race.steps / law.iterations(race.sizes) - 1 for race, law in zip(races, laws, strict=True)]
+    said = "; ".join(f"{name}: {', '.join(f'{value:.0f}' for value in values)}" for name, values in along.items())
+    still = Still(f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. Right: B_noise of "
+                  f"each draw, fitted: {', '.join(f'{value:.0f}' for value in fitted)}; {said}.")  # fmt: skip
+    left, right = still.subplots(1, 2)
+    ratio = np.geomspace(0.003, 30, 60)
+    left.plot(ratio, 1 + 1 / ratio, color=NOW, linewidth=1.2)
+    for race, law, colour, marker in zip(races, laws, (TRAINING, VALIDATION, BEST, *KEPT), "os^Dv*", strict=False):
+        left.plot(race.sizes / law.noise_scale.value, race.steps / law.s_min, marker, color=colour, markersize=6)
+    left.annotate("$1 + B_{noise}/B$", (0.02, 51), (8, 4), textcoords="offset points")
+    left.axhline(1, color="0.6", linewidth=1, linestyle=":")
+    left.set(xscale="log", yscale="log", xlabel="B / fitted $B_{noise}$", ylabel="iterations / $S_{min}$")
+    left.set_title("one curve for all draws of the data", loc="left")
+    rows = np.arange(len(races))
+    low, high = (np.array([law.noise_scale[at] for law in laws]) for at in (1, 2))
+    right.hlines(rows, low, high, color=TRAINING, linewidth=2)
+    right.plot(fitted, rows, "o", color=TRAINING, label="fitted to the race, 95 %")
+    for (name, values), marker, colour in zip(along.items(), "Ds", (VALIDATION, KEPT[3]), strict=True):
+        right.plot(values, rows, marker, color=colour, label=name)
+    right.set(
+        xscale="log", xlim=(30, 700), xlabel="noise scale", ylim=(len(races) + 2.2, -0.6), xticks=[50, 100, 200, 400]
+    )
+    right.set_yticks(rows, [f"draw {row + 1}" for row in rows])
+    right.legend(loc="lower left", labelspacing=0.2, frameon=False)
+    right.set_title("from the race, and from gradients", loc="left")
+    _numbers(left.xaxis, left.yaxis, right.xaxis)
+    return still
+
+
+def _of_all(races, name):
+    """An array of the draws' (b, seeds), side by side as rows for `spread`: (draws * seeds, b)."""
+    return np.concatenate([getattr(race, name) for race in races], axis=1).T

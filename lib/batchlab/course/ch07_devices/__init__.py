@@ -3,5 +3,17 @@
 from . import exercise
 from .exercise import accumulate
 from .lab import StepLab
+from .plans import OPTIMIZERS, STEP, plan
+from .views import on_a_gpu, optimizers_memory, speed
 
-__all__ = ["StepLab", "accumulate", "exercise"]
+__all__ = [
+    "OPTIMIZERS",
+    "STEP",
+    "StepLab",
+    "accumulate",
+    "exercise",
+    "on_a_gpu",
+    "optimizers_memory",
+    "plan",
+    "speed",
+]

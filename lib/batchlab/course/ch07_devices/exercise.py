@@ -1,8 +1,11 @@
-"""Chapter 7, fill the memory and the device: what it asks, and its exercise."""
+"""Chapter 7, fill the memory and the device: what it asks, and its exercises."""
 
 import numpy as np
+import optax
 
+from ... import measure, models
 from .. import quiz
+from . import plans
 
 quiz.read(__file__)
 
@@ -98,3 +101,43 @@ def check_accumulate(answer):
         told = [advice for wrong, advice in ways if np.allclose(value, wrong, rtol=1e-6, atol=1e-12)]
         advice = told[0] if told else "the gradients of the pieces, each times its share of the samples, add up to it."
         raise quiz.Wrong(f"{case} the result is not the gradient of the mean over all {n}. Look: {advice}")
+
+
+ADAM, BUDGET, IMAGES = optax.adam(0.001), 20e6, (models.mlp((784, 256, 10)), "classification", 784, 10)
+LARGEST = """
+import optax
+
+step = bl.models.mlp((784, 256, 10)), "classification", 784, 10
+reports = {size: ch07_devices.plan(optax.adam(0.001), size, step).total for size in (1024, 4096)}
+constant, each = bl.measure.byte_law(reports)
+answer = int((20e6 - constant) / each)
+"""
+
+
+@quiz.register("07.largest", solution=LARGEST.strip())
+def check_largest(answer):
+    """Check the largest batch of 784-256-10 that Adam can take within 20 MB, to 2 %, as this compiler plans it."""
+    quiz.filled_in(answer)
+    try:
+        value = float(answer)
+    except (TypeError, ValueError):
+        raise quiz.Wrong(f"the answer is {answer!r}. Hand in one number of samples.") from None
+    copy = plans.parameter_bytes(IMAGES)
+    constant, each = measure.byte_law({size: plans.plan(ADAM, size, IMAGES).total for size in (1024, 4096)})
+    right = (BUDGET - constant) / each
+    if 0.98 * right <= value <= 1.002 * right:
+        return
+    for wrong, advice in (
+        (BUDGET / each, "the constant is missing: it takes its part of the budget before the first sample comes."),
+        ((BUDGET - 2 * copy) / each, "this is SGD's constant. Adam keeps two numbers for each parameter, old and new."),
+        ((BUDGET - 3 * copy) / each, "this counts parameters and state once. Old and new ones exist at the same time."),
+        (BUDGET / (4 * 794), "this counts the images and their labels. Their activations take more room."),
+        (BUDGET / plans.plan(ADAM, 1, IMAGES).total, "this takes every sample for as dear as B = 1. The "
+         "parameters are there only once."),
+        (measure.largest_batch({size: measure.step_bytes(*plans.STEP, size).total for size in (1024, 4096)}, BUDGET),
+         "this is the chapter's network. The exercise has larger images."),
+    ):  # fmt: skip
+        if abs(value - wrong) < max(0.02 * wrong, 1):
+            raise quiz.Wrong(f"{value:,.0f} is not it: {advice}")
+    side = "does not fit" if value > right else "leaves room"
+    raise quiz.Wrong(f"a batch of {value:,.0f} {side}. Ask `plan` at two large sizes, and draw the line through them.")

@@ -3,12 +3,13 @@
 import jax
 import numpy as np
 
-from ... import measure, models, pieces, process
+from ... import measure, process
 from ...live import Live, Menu, Whole, columns
+from ...pieces import device_of
 from . import views
+from .plans import STEP
 from .views import in_bytes
 
-STEP = models.mlp((64, 128, 10)), "classification", 64, 10  # the digits of chapter 4
 TIMED = (1, 4, 16, 64, 256, 1024, 4096, 16384)  # batch sizes that are timed
 ASKED = (*TIMED, 1_000_000, 50_000_000)  # batch sizes whose bytes the compiler is asked for
 PIECES = (64, 256, 1024)  # micro-batches to choose from
@@ -26,6 +27,8 @@ class StepLab(Live):
     Args:
         batch_size, samples: where the picture starts; the dataset is a number of samples, none of which exist.
         budget: of memory, in megabytes.
+        measured: another `StepLab`, whose measurements are taken over; None measures.
+        pieces: whether micro-batches can be chosen.
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
         settings: where the other controls begin: micro_batches, device.
 
@@ -34,6 +37,7 @@ class StepLab(Live):
     'batch size 256, 1,000,000 samples: a step takes '
     """
 
+    recorded = (("micro_batches", 5), ("batch_size", 12), ("samples", 16))
     size, narrow_height = (9.0, 3.8), 7.0
     batch_size = Whole(
         "batch size",
@@ -47,15 +51,18 @@ class StepLab(Live):
     budget = Whole(
         "budget", 1, MOST_MEGABYTES, 1000, log=True, digits=2, hint="MB of memory", remedy="It is in megabytes."
     )
-    micro_batches = Menu("micro-batches", MICRO_BATCHES)
+    micro_batches = Menu("micro-batches", MICRO_BATCHES, hidden=lambda lab: not lab.pieces)
     device = Menu("device", lambda lab: lab.devices, hidden=lambda lab: len(lab.devices) == 1)
 
-    def __init__(self, batch_size=256, samples=1_000_000, budget=1000, *, locked=False, **settings):
+    def __init__(
+        self, batch_size=256, samples=1_000_000, budget=1000, *, measured=None, pieces=True, locked=False, **settings
+    ):
         process.keep_programs()
-        self.devices = measure.kinds_of_device()
-        self._known, self.measured_on = {}, None  # device -> what is known of it; the one that is shown
+        self.devices, self.pieces = measure.kinds_of_device(), pieces
+        self._known = {} if measured is None else measured.wait()._known  # device -> what is known of it
+        self.measured_on = None  # the device that is shown
         self.samples = samples  # the batch size is checked against it
-        begin = {"batch_size": batch_size, "budget": budget, "device": pieces.device_of().platform.upper()}
+        begin = {"batch_size": batch_size, "budget": budget, "device": device_of().platform.upper()}
         super().__init__(locked=locked, **begin | settings)
 
     def begin(self, changed):
@@ -104,6 +111,7 @@ class StepLab(Live):
 
     # ---- answers -----------------------------------------------------------------------------------------------------
 
+    timed = property(lambda self: TIMED, doc="Batch sizes that are timed.")
     fit = property(lambda self: self.known["fit"], doc="The `measure.Saturation` of the timed steps.")
     piece = property(lambda self: MICRO_BATCHES[self.micro_batches], doc="Samples of a micro-batch, or None.")
     here = property(lambda self: self.bytes_of(self.batch_size), doc="Bytes of a step as it is set.")
@@ -160,8 +168,8 @@ class StepLab(Live):
         if self.measured_on is None:
             return []
         constant, each = measure.byte_law(self.known["bytes"])
-        cells = [f"perceptron 64-128-10 on the {self.measured_on}",
-                 f"bytes: what the compiler plans for {len(ASKED)} sizes",
+        cells = [f"perceptron 64-128-10 on the {self.measured_on}, plain SGD",
+                 f"bytes: what its compiler plans for {len(ASKED)} sizes",
                  f"law: {in_bytes(constant)} + {each:.0f} bytes a sample",
                  f"times: medians of {REPEATS}, fitted with t0 = {1e6 * self.fit.start:.0f} µs"]  # fmt: skip
         return cells[:2] if self.locked else cells

@@ -1,11 +1,13 @@
 """What the step lab shows: bytes of a step, and samples a second, against the batch size."""
 
+import jax
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ... import measure
-from ...live import NARROW, View
-from .. import plots
+from ... import measure, models
+from ...live import NARROW, Still, View
+from .. import plots, quiz
+from . import plans
 
 BYTES, BUDGET, PIECE, FULL, RATE = plots.TRAINING, plots.VALIDATION, plots.BEST, plots.KEPT[0], plots.TRAINING
 BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.8}
@@ -139,3 +141,94 @@ def samples_a_second(axes, sizes, seconds, fit):
         dot.set_data(([], []) if rate is None else ([batch_size], [rate]))
 
     return View([now, word, dot], update)
+
+
+# ---- still pictures --------------------------------------------------------------------------------------------------
+
+
+def optimizers_memory():
+    """Bytes of a step with three optimizers: the constant in copies of the parameters, and against B. A `Still`."""
+    sizes, copy = np.array([1, 16, 64, 256, 1024, 16_384, 1_000_000]), plans.parameter_bytes()
+    laws = {name: plans.law(optimizer) for name, optimizer in plans.OPTIMIZERS.items()}
+    said = [f"{name}: {in_bytes(constant)} and {each:,.0f} bytes a sample" for name, (constant, each) in laws.items()]
+    kind = jax.default_backend().upper()
+    still = Still(f"What a step takes, as the {kind}'s compiler plans it. {'; '.join(said)}.", height=3.6)
+    left, right = still.subplots(1, 2, width_ratios=(1, 1.3))
+    for row, (constant, _) in enumerate(laws.values()):
+        state = round(constant / copy / 2) - 1  # copies of the parameters that the optimizer keeps
+        for at, (width, colour, hatch) in enumerate(((1, BYTES, ""), (state, BUDGET, "//"))):
+            left.barh(row, 2 * width, left=2 * at, color=colour, hatch=hatch, edgecolor="white", height=0.7)
+        left.text(2 * state + 2.1, row, in_bytes(constant), va="center")
+    left.set_yticks(range(len(laws)), list(laws))
+    left.set(xlim=(0, 7.8), ylim=(2.6, -1.1), xlabel="copies of the parameters, old and new", xticks=range(0, 7, 2))
+    left.text(0.05, -0.45, "parameters", color=BYTES, va="bottom")
+    left.text(2.3, -0.45, "optimizer's state", color=plots.DARK[1], va="bottom")
+    left.set_title("the constant", loc="left")
+    for (name, optimizer), colour, style in zip(
+        plans.OPTIMIZERS.items(), (BYTES, PIECE, BUDGET), ("-", "--", "-."), strict=True
+    ):
+        total = [plans.plan(optimizer, int(size)).total for size in sizes]
+        right.plot(sizes, total, style, color=colour, marker="o", markersize=4)
+        right.annotate(name, (1, total[0]), (-6, 0), textcoords="offset points", color=colour, ha="right", va="center")
+    right.set(xscale="log", yscale="log", xlim=(0.008, 3e6), xlabel="batch size B", xticks=[1, 100, 1e4, 1e6])
+    right.set_yticks([1e5, 1e6, 1e7, 1e8, 1e9], ["100 kB", "1 MB", "10 MB", "100 MB", "1 GB"])
+    _decades(right.xaxis)
+    right.yaxis.set_minor_locator(NullLocator())
+    right.set_title("bytes of a step", loc="left")
+    return still
+
+
+def speed(lab):
+    """Seconds of a step against B, as a lab has timed it, with the fitted line and its knee: a `Still`."""
+    known = lab.wait().known
+    times, fit = 1e6 * np.array(known["times"]), known["fit"]
+    sizes = np.array(lab.timed)
+    off = np.abs(fit.seconds(sizes) / known["seconds"] - 1)
+    still = Still(
+        f"Microseconds of a step on the {lab.measured_on}: "
+        + ", ".join(f"{1e6 * value:,.0f} at B = {size:,}" for size, value in zip(sizes, known["seconds"], strict=True))
+        + f". The line has its knee at {fit.knee:.2g} samples and is off by up to {100 * off.max():.0f} %.",
+        height=3.8,
+    )
+    axes, fine = still.subplots(), np.geomspace(1, sizes[-1], 80)
+    axes.fill_between(sizes, *np.percentile(times, [25, 75], axis=0), color=RATE, alpha=0.25, linewidth=0)
+    axes.plot(sizes, np.median(times, axis=0), "o", color=RATE)
+    axes.plot(fine, 1e6 * fit.seconds(fine), color=plots.NOW, linewidth=1.2)
+    axes.axhline(1e6 * fit.start, linestyle="--", **GREY)
+    axes.axvline(fit.knee, color=PIECE, linewidth=1.4)
+    place = {"transform": axes.get_xaxis_transform(), "color": plots.DARK[0]}
+    axes.text(1.15 * fit.knee, 0.9, f"knee: B = {fit.knee:.2g}", **place)
+    axes.text(sizes[-1], 1.1 * 1e6 * fit.start, f"$t_0$ = {1e6 * fit.start:.0f} µs", ha="right")
+    axes.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="µs of a step")
+    axes.set_title(
+        f"dots: timed on your {lab.measured_on}, band: half of {len(times)} repeats; line: fitted", loc="left"
+    )
+    _decades(axes.xaxis)
+    _decades(axes.yaxis)
+    return still
+
+
+def on_a_gpu(folder=plans.RESULTS, here=(1, 16, 256)):
+    """Samples a second of a large network on the GPUs that were measured, beside this device: a `Still`; or words."""
+    found = plans.gpu_results(folder)
+    if not found:
+        return quiz.Words("Not yet measured on a GPU: there are no results to show.")
+    model, (kind, device) = models.mlp(plans.LARGE), list(measure.kinds_of_device().items())[-1]
+    seconds = measure.throughput(model, "classification", plans.LARGE[0], plans.LARGE[-1], here, 3, device)
+    curves = [*found, (f"your {kind}", dict(zip(here, here / seconds, strict=True)))]
+    said = [
+        f"{name}: {', '.join(f'{rate:,.0f} at B = {size:,}' for size, rate in rates.items())}" for name, rates in curves
+    ]
+    still = Still(
+        f"Samples a second of the perceptron {'-'.join(map(str, plans.LARGE))}. {'; '.join(said)}.", height=3.8
+    )
+    axes = still.subplots()
+    for (name, rates), colour, marker in zip(curves, (PIECE, BUDGET, BYTES, *plots.KEPT), "so^Dv*P", strict=False):
+        axes.plot(list(rates), list(rates.values()), marker=marker, color=colour)
+        axes.annotate(name, list(rates.items())[-1], (6, 0), textcoords="offset points", color=colour, va="center")
+    axes.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="samples a second")
+    axes.set_xlim(0.7, 100 * max(size for _, rates in curves for size in rates))
+    axes.set_title(f"a large network: perceptron {'-'.join(map(str, plans.LARGE))}", loc="left")
+    _decades(axes.xaxis)
+    _decades(axes.yaxis)
+    return still

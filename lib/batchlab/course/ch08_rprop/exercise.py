@@ -1,8 +1,12 @@
 """Chapter 8, go by the sign: what it asks, and its exercise."""
 
+import functools
+
 import numpy as np
 
+from ...descent import fit
 from .. import quiz
+from .rules import one_in_ten, rprop
 
 quiz.read(__file__)
 
@@ -123,3 +127,47 @@ def check_rprop_step(answer):
     case += f"{right[where][at]:.4g}; it is {result[where][at]:.4g}."
     advice = told[0] if told else "take the three cases one by one: same sign, changed sign, nothing remembered."
     raise quiz.Wrong(f"{case} Look: {advice}")
+
+
+FIRST_STEPS, GOOD = tuple(10.0**power for power in range(-6, 3)), 0.1
+
+
+@functools.cache
+def last_loss(first_step):
+    """The training loss of Rprop after 200 epochs of full batches on `one_in_ten`, the median of ten seeds."""
+    settings = {"hidden": (8,), "batch_size": 100, "num_epochs": 200, "seeds": 10}
+    return float(np.median(fit(one_in_ten(), optimizer=rprop, learning_rate=first_step, **settings).train_loss[:, -1]))
+
+
+@quiz.register(
+    "08.first_step",
+    solution="""
+for first_step in 10.0 ** np.arange(-6, 3):
+    run = bl.fit(problem, optimizer=ch08_rprop.rprop, learning_rate=first_step, **settings)
+    print(first_step, np.median(run.train_loss[:, -1]))
+# Seven powers of ten do: steps that are too short grow in a few epochs. Only 10 and 100 are too long.
+good_steps = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1]
+""",
+)
+def check_first_step(answer):
+    """Check a list of first steps: those of FIRST_STEPS with which Rprop ends below GOOD."""
+    try:
+        given = {min(FIRST_STEPS, key=lambda step: abs(np.log(step / float(one)))) for one in answer if float(one) > 0}
+        odd = [one for one in answer if not any(np.isclose(float(one), step, rtol=1e-3) for step in FIRST_STEPS)]
+    except (TypeError, ValueError):
+        raise quiz.Wrong(f"hand in a list of numbers, such as [0.01, 0.1]; it is {answer!r}.") from None
+    if odd:
+        raise quiz.Wrong(f"{odd[0]!r} is not one of the nine first steps from 1e-6 to 100. Hand in steps, not powers.")
+    if not given:
+        raise quiz.Wrong("the list is empty; at least 0.01, the first step of this chapter, ends below 0.1.")
+    for step in FIRST_STEPS:
+        loss = last_loss(step)
+        if step in given and loss >= GOOD:
+            raise quiz.Wrong(f"with a first step of {step:g} the loss ends at {loss:.2g}, not below {GOOD}: too long a "
+                             "step throws the weights far away before it is halved often enough.")  # fmt: skip
+        if step not in given and loss < GOOD and step < min(given):
+            raise quiz.Wrong(
+                f"shorter first steps do as well. Try {step:g}: how long does a step take to grow tenfold?"
+            )
+        if step not in given and loss < GOOD:
+            raise quiz.Wrong(f"a first step of {step:g} does as well, and is not in the list. Have you measured it?")

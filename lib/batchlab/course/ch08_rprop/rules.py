@@ -1,57 +1,56 @@
-"""Rprop by the book, the gradients that undo it, and a problem that both suits and ruins it.
+"""Rprop and its variants, the gradients that undo it, and the problems on which it wins and fails.
 
-Rprop asks only for the sign of a gradient. Where nine samples in ten pull a little one way and the tenth pulls hard the
-other way, the mean is zero, but nine signs in ten agree.
+Rprop asks only for the sign of a gradient. That helps where curvatures differ between weights. Where nine samples in
+ten pull a little one way and the tenth pulls hard the other way, the mean is zero, but nine signs in ten agree.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from matplotlib.ticker import FuncFormatter
+from sklearn.datasets import load_wine
 
-from ... import measure
 from ...checks import check_integer, check_number
 from ...data import Problem
-from ...live import Still
-from .. import plots
 
 NINE_AND_ONE = (0.01,) * 9 + (-0.09,)  # gradients of ten samples; their sum is zero (Hinton's lecture 6e)
-RULES = {"SGD": plots.TRAINING, "Rprop": plots.VALIDATION, "RMSprop": plots.BEST}  # and their colours
-STYLES = ((0, ()), (0, (5, 1.5)), (0, (1.5, 1.2)))
-EPOCHS = 200  # of the runs in the picture
 
 
-def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_step_size=50.0, *, wait=True):
+def rprop(learning_rate, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_step_size=50.0, *, change="wait"):
     """Rprop: each weight has a step d of its own, and goes against the sign of its gradient g.
 
     Where g has the sign it had before, d <- min(eta_plus d, max_step_size) and w <- w - d sign(g). Where it has the
-    other one, d <- max(eta_minus d, min_step_size), and the weight waits for one iteration; with `wait=False` it makes
-    the shorter step ("Rprop-"). The first step is `learning_rate`. Source: Riedmiller and Braun 1993,
-    https://doi.org/10.1109/ICNN.1993.298623, in the form "iRprop-" of Igel and Huesken 2003,
-    https://doi.org/10.1016/S0925-2312(01)00700-7, which PyTorch has, too. `optax.rprop` keeps the same steps, but up to
-    optax 0.2.8 it hands out each of them one iteration late, https://github.com/google-deepmind/optax/pull/1725.
+    other one, d <- max(eta_minus d, min_step_size), and the weight does one of three things, the `change`. "back" takes
+    its last step back: Riedmiller and Braun 1993, https://doi.org/10.1109/ICNN.1993.298623. "wait" waits for one
+    iteration: "iRprop-" of Igel and Huesken 2003, https://doi.org/10.1016/S0925-2312(01)00700-7, which PyTorch has.
+    "go" makes the shorter step: "Rprop-". The first step is `learning_rate`. `optax.rprop` keeps the steps of "wait",
+    but up to optax 0.2.8 it hands out each of them one iteration late,
+    https://github.com/google-deepmind/optax/pull/1725.
 
     >>> follow(rprop(0.01), (1.0, 1.0, -1.0, -1.0)).round(4).tolist()
     [-0.01, -0.022, -0.022, -0.016]
     """
+    if change not in ("back", "wait", "go"):
+        raise ValueError(f"change is {change!r}; choose one of back, wait, go.")
 
     def init(params):
-        return jax.tree.map(lambda w: jnp.full_like(w, learning_rate), params), jax.tree.map(jnp.zeros_like, params)
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return jax.tree.map(lambda w: jnp.full_like(w, learning_rate), params), zeros, zeros
+
+    def one(gradient, step, before, last):
+        sign = jnp.sign(gradient)
+        agree = sign * before
+        factor = jnp.where(agree > 0, eta_plus, jnp.where(agree < 0, eta_minus, 1.0))
+        step = jnp.where(agree == 0, step, jnp.clip(step * factor, min_step_size, max_step_size))
+        if change != "go":  # what is forgotten agrees with nothing, so that the step is not halved twice
+            sign = jnp.where(agree < 0, 0.0, sign)
+        move = -step * sign
+        return jnp.where(agree < 0, -last, move) if change == "back" else move, step, sign
 
     def update(grads, state, params=None):
-        steps, before = state
-        signs = jax.tree.map(jnp.sign, grads)
-        agree = jax.tree.map(jnp.multiply, signs, before)
-
-        def resized(agree, step):
-            factor = jnp.where(agree > 0, eta_plus, jnp.where(agree < 0, eta_minus, 1.0))
-            return jnp.where(agree == 0, step, jnp.clip(step * factor, min_step_size, max_step_size))
-
-        steps = jax.tree.map(resized, agree, steps)
-        if wait:  # what is forgotten agrees with nothing, so that the step is not halved twice
-            signs = jax.tree.map(lambda agree, sign: jnp.where(agree < 0, 0.0, sign), agree, signs)
-        return jax.tree.map(lambda step, sign: -step * sign, steps, signs), (steps, signs)
+        made = jax.tree.map(one, grads, *state)
+        move, step, sign = jax.tree.transpose(jax.tree.structure(grads), jax.tree.structure((0, 0, 0)), made)
+        return move, (step, sign, move)
 
     return optax.GradientTransformation(init, update)
 
@@ -103,49 +102,41 @@ def one_in_ten(n=100, *, share=0.1, scales=(3.0, 0.6, 0.15, 0.03), seed=0, n_val
     return Problem(*draw(n), *draw(n_val), **about)
 
 
-def drift(cycles=20, learning_rate=0.01, gradients=NINE_AND_ONE):
-    """A weight under the ten gradients, over and over, by three rules, as a `Still`."""
-    made = {"SGD": optax.sgd(learning_rate), "Rprop": rprop(learning_rate), "RMSprop": optax.rmsprop(learning_rate)}
-    paths = {name: follow(rule, tuple(gradients) * cycles) for name, rule in made.items()}
-    said = ", ".join(f"{name} {path[-1]:,.2f}" for name, path in paths.items())
-    still = Still(f"Where the weight is after {cycles} cycles of the ten gradients, from 0: {said}.", height=3.0)
-    axes = still.subplots()
-    for (name, path), color, style in zip(paths.items(), RULES.values(), STYLES, strict=True):
-        axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2, label=name)
-    axes.set_yscale("symlog", linthresh=0.1)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set(xlim=(0, 10 * cycles), xlabel="iteration, each with one of the ten gradients", ylabel="the weight")
-    axes.set_title("Ten gradients whose sum is zero, over and over", loc="left", fontsize=11)
-    axes.legend(loc="lower left")
-    axes.grid(color="0.93")
-    return still
+def wine(*, standardised=True):
+    """Thirteen measurements of 178 wines from three growers (UCI, as scikit-learn ships them), in training all of them.
 
+    Not standardised they are centred and in hundreds of their own units, which differ in size by a factor 2,500.
 
-def gradient_sizes(problem, model, params):
-    """How large the full gradient of each weight is, layer by layer, as a `Still`.
-
-    Args:
-        problem: the samples.
-        model: a perceptron of `models.mlp`.
-        params: its parameters, a list of (weight, bias).
+    >>> wine().x.shape, bool(wine(standardised=False).x.std(axis=0).max() > 3)
+    ((178, 13), True)
     """
-    gradient = measure.batch_gradient(problem, model, params)
-    stops = np.cumsum([weight.size + bias.size for weight, bias in params])[:-1]
-    layers = [np.abs(part[part != 0]) for part in np.split(gradient, stops)]
-    medians = "; ".join(
-        f"layer {i}: {len(part)} weights, median {np.median(part):.2g}" for i, part in enumerate(layers, 1)
-    )
-    spread = f"Nine in ten lie within {measure.decades(gradient):.1f} decades, all within "
-    spread += f"{measure.decades(gradient, middle=1.0):.1f}."
-    still = Still(f"Sizes of the full gradient on a logarithmic axis. {medians}. {spread}", height=2.8)
-    axes = still.subplots()
-    low, high = (round_(np.log10(edge)) for round_, edge in
-                 ((np.floor, min(map(np.min, layers))), (np.ceil, max(map(np.max, layers)))))  # fmt: skip
-    bins = np.logspace(low, high, int(6 * (high - low)) + 1)
-    for i, (part, color, style) in enumerate(zip(layers, RULES.values(), STYLES, strict=False), 1):
-        axes.hist(part, bins, histtype="step", color=color, linestyle=style, linewidth=2, label=f"layer {i}")
-    axes.set(xscale="log", yscale="log", xlabel="size of the full gradient of a weight", ylabel="weights")
-    axes.set_title("One network, one full batch: gradients of very different sizes", loc="left", fontsize=11)
-    axes.legend(loc="upper left")
-    axes.grid(color="0.93")
-    return still
+    x, y = load_wine(return_X_y=True)
+    labels = np.eye(3)[y]
+    x = (x - x.mean(axis=0)) / (x.std(axis=0) if standardised else 100)
+    return Problem(x, labels, x[::9], labels[::9], name="wine", kind="classification", classes=("A", "B", "C"))
+
+
+# ---- two bowls -------------------------------------------------------------------------------------------------------
+
+DECADES = 3  # over which what differs between the weights of a bowl is spread
+
+
+def bowls(draws=10, weights=20, seed=0):
+    """Two bowls of loss sum_i h_i w_i^2 / 2, several draws of each: {name: (h, w at the start)}, each (draws, weights).
+
+    In one all curvatures are 1 and the gradients h w differ by three decades; in the other it is the curvatures that
+    do, and all gradients are 1.
+    """
+    spread = 10 ** np.random.default_rng(seed).uniform(-DECADES, 0, (draws, weights))
+    spread[:, 0], spread[:, -1] = 1, 10.0**-DECADES
+    return {"gradients differ": (np.ones_like(spread), spread), "curvatures differ": (spread, 1 / spread)}
+
+
+def left_by(rule, curvature, start, updates=100):
+    """The share of the loss of each bowl that is left after so many updates by an optax rule: (draws,)."""
+    weight = jnp.asarray(start, jnp.float32)
+    state = rule.init(weight)
+    for _ in range(updates):
+        change, state = rule.update(curvature * weight, state, weight)
+        weight = weight + change
+    return np.sum(curvature * np.asarray(weight, float) ** 2, axis=1) / np.sum(curvature * start**2, axis=1)

@@ -1,92 +1,210 @@
-"""What the lab of the signs shows: the weights by their gradients, the losses of three rules, and where they end."""
+"""What the chapter shows: sizes of gradients, two bowls, what units do, the drift, and the two panels of the lab."""
 
 import numpy as np
+import optax
 
-from ...live import NARROW, View
+from ... import measure
+from ...live import NARROW, Still, View
 from .. import plots
-from .rules import EPOCHS, RULES, STYLES
+from .rules import NINE_AND_ONE, bowls, follow, left_by, one_in_ten, rprop, wine
 
-LOW, HIGH = 0.001, 100.0  # what the axes of the loss show
-STRETCHES = 60  # of a curve, of which the lowest and the highest point are drawn
+RULES = {"SGD": plots.TRAINING, "Rprop": plots.VALIDATION, "RMSprop": plots.BEST}  # and their colours
+STYLES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
+LOW, HIGH = 0.001, 10.0  # what the axes of the lab's losses show
+TARGET, EPOCHS = 0.1, 600  # a training loss, and after how many epochs a run is given up
 
-
-def predict_first(axes):
-    """What stands where the outcome will be."""
-    axes.text(0.5, 0.5, "predict first", transform=axes.transAxes, ha="center", color="0.4")
-
-
-def _heading(axes):
-    """A moving title of two lines above the axes."""
-    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom", linespacing=1.15)
+# ---- pictures that stand still ---------------------------------------------------------------------------------------
 
 
-def signs_of_weights(axes):
-    """Size of each weight's gradient and worth of its sign; `update(sizes, agreement, rule, epoch, batch_size)`."""
-    low, high = 1e-6, 1e1
-    axes.axhline(0.5, color="0.6", linewidth=1)
-    axes.text(low * 1.5, 0.51, "a coin", color="0.3", va="bottom")
-    (dots,) = axes.plot([], [], "o", color=plots.NOW, markersize=4.5, alpha=0.75, markeredgewidth=0)
-    heading = _heading(axes)
-    silent = axes.text(0.03, 0.97, "", transform=axes.transAxes, va="top")
-    axes.set(xscale="log", xlim=(low, high), ylim=(-0.03, 1.03), xlabel="|full gradient| of a weight")
-    axes.set_ylabel("batches with its sign", labelpad=1)
-    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axes.set_xticks([1e-6, 1e-4, 1e-2, 1], ["≤ 10⁻⁶", "10⁻⁴", "0.01", "1"])
+def gradient_sizes(problem, model, params):
+    """How large the full gradient of each weight is, layer by layer, as a `Still`.
+
+    Args:
+        problem: the samples.
+        model: a perceptron of `models.mlp`.
+        params: its parameters, a list of (weight, bias).
+    """
+    gradient = measure.batch_gradient(problem, model, params)
+    stops = np.cumsum([weight.size + bias.size for weight, bias in params])[:-1]
+    layers = [np.abs(part[part != 0]) for part in np.split(gradient, stops)]
+    still = Still(
+        f"Share of the weights against the size of their gradient, which is on a logarithmic axis. Nine in ten of "
+        f"{sum(map(len, layers))} lie within {measure.decades(gradient):.1f} decades, all within "
+        f"{measure.decades(gradient, middle=1.0):.1f}.",
+        height=2.8,
+    )
+    axes = still.subplots()
+    bins = np.logspace(-6, 0, 31)
+    for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=True):
+        shares = np.full(len(part), 100 / len(part))
+        look = {"histtype": "step", "color": color, "linestyle": style, "linewidth": 2}
+        axes.hist(part, bins, weights=shares, label=f"{name} layer, {len(part):,} weights", **look)
+    axes.set(xscale="log", xlabel="size of a weight's gradient", ylabel="% of the layer's weights")
+    axes.set_title("One network, one full batch: gradients of very different sizes")
+    axes.legend(loc="upper left")
+    axes.grid()
+    return still
+
+
+def bowls_picture():
+    """What GD at each rate, and Rprop, leave of the loss of two kinds of bowls in 100 updates, as a `Still`."""
+    still, said = Still("", height=3.4), []
+    rates = np.geomspace(0.01, 1.96, 60)
+    for axes, (name, (curvature, start)) in zip(still.subplots(1, 2, sharey=True), bowls().items(), strict=True):
+        gd = np.array([np.sum(curvature * (start * (1 - rate * curvature) ** 100) ** 2, axis=1) for rate in rates])
+        gd = np.maximum(gd / np.sum(curvature * start**2, axis=1), 1e-14)
+        signs = np.tile(left_by(rprop(0.01), curvature, start), (2, 1))
+        plots.spread(axes, rates, gd.T, "", RULES["SGD"], marker="")
+        plots.spread(axes, rates[[0, -1]], signs.T, "", RULES["Rprop"], "--", marker="")
+        said.append(f"{name}: GD at its best rate {np.median(gd, axis=1).min():.1g}, Rprop {np.median(signs):.1g}")
+        axes.set(xscale="log", yscale="log", ylim=(1e-15, 10), xlabel="learning rate of GD", title=name)
+        axes.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+        axes.grid()
+        axes.text(0.012, 0.006, "GD", color=RULES["SGD"])
+        axes.text(0.012, 3e-11, "Rprop", color=RULES["Rprop"])
+    still.figure.axes[0].set_ylabel("share of the loss that is left")
+    still.alt = "Share of the loss that is left after 100 updates, median of ten bowls. " + "; ".join(said) + "."
+    return still
+
+
+def epochs_to(problem, optimizer, rates, seeds=5):
+    """Epochs of full batches to a loss of TARGET, at the best of these rates: (seeds,), infinite if over EPOCHS."""
+    settings = {"batch_sizes": [len(problem.x)], "learning_rates": rates, "hidden": (8,), "seeds": seeds}
+    sweep = measure.sweep(
+        problem, optimizer=optimizer, num_epochs=EPOCHS, target={"train_loss": TARGET}, progress=False, **settings
+    )
+    return measure.best_rates(sweep.epochs_to_target)[1][0]
+
+
+TUNED = {  # a rule, and the rates of which it takes the best
+    "GD": (optax.sgd, np.geomspace(0.01, 10, 7)),
+    "Rprop": (rprop, [0.01]),
+    "Adam": (optax.adam, np.geomspace(0.003, 0.3, 5)),
+}
+
+
+def units(draws=3):
+    """Problems whose inputs have units that differ by a factor: {what is said: [problems]}."""
+    made = {}
+    for ratio in (1, 10, 100, 1000):
+        scales = np.geomspace(1, 1 / ratio, 4) * ratio**0.5
+        words = f"units differ {ratio:,}-fold" if ratio > 1 else "standardised"
+        made[f"one in ten, {words}"] = [one_in_ten(scales=scales, seed=seed) for seed in range(draws)]
+    return made | {"wine, standardised": [wine()], "wine, in its own units": [wine(standardised=False)]}
+
+
+def units_picture(draws=3):
+    """Epochs of full batches to a loss of TARGET: GD, Rprop and Adam, on data in several units, as a `Still`."""
+    problems, said = units(draws), []
+    still = Still("", height=4.0)
+    axes = still.subplots()
+    marks = zip(TUNED.items(), (*RULES.values(),), "os^", (-0.22, 0, 0.22), strict=True)
+    for (name, (optimizer, rates)), color, mark, shift in marks:
+        for row, (words, several) in enumerate(problems.items()):
+            epochs = np.concatenate([epochs_to(problem, optimizer, rates) for problem in several])
+            look = {"color": color, "alpha": 0.7, "markersize": 6, "label": None if row else name}
+            axes.plot(np.minimum(epochs, 1.35 * EPOCHS), np.full(len(epochs), row + shift), mark, **look)
+            middle = np.median(epochs)
+            said.append(f"{words}, {name}: {'not within 600' if middle > EPOCHS else f'{middle:.0f}'}")
+    axes.axvline(1.12 * EPOCHS, color="0.6", linewidth=1)
+    axes.set_yticks(range(len(problems)), list(problems))
+    axes.set(xscale="log", xlim=(1, 2.2 * EPOCHS), ylim=(len(problems) - 0.5, -0.5))
+    axes.set_xticks([1, 10, 100, 810], ["1", "10", "100", "never"])
     axes.minorticks_off()
+    axes.set(xlabel=f"epochs to a training loss of {TARGET} (a dot a seed; never: not within {EPOCHS})")
+    axes.set_title("Full batches: GD and Adam at their best rate, Rprop untuned")
+    axes.legend(loc="lower left", bbox_to_anchor=(1.0, 0.3))
+    axes.grid(axis="x")
+    still.alt = "Median epochs to a training loss of 0.1. " + "; ".join(said) + "."
+    return still
 
-    def update(sizes, agreement, rule, epoch, batch_size):
-        dots.set_data(np.clip(sizes, low, high), agreement)
-        heading.set_text(f"are a batch's signs right?\n{rule}, epoch {epoch}, B = {batch_size}")
-        none = int(np.isnan(agreement).sum())
-        silent.set_text(f"{none} weights have no gradient" if none else "")
 
-    return View([dots, heading, silent], update)
+def drift(cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
+    """A weight under the ten gradients, over and over, by SGD, RMSprop and three kinds of Rprop, as a `Still`."""
+    made = {
+        "SGD": (optax.sgd(learning_rate), "SGD", "-"),
+        "RMSprop": (optax.rmsprop(learning_rate), "RMSprop", ":"),
+        "Rprop that goes on": (rprop(learning_rate, change="go"), "Rprop", ":"),
+        "Rprop of 1993": (rprop(learning_rate, change="back"), "Rprop", "--"),
+        "Rprop that waits": (rprop(learning_rate), "Rprop", "-"),
+    }
+    still, said = Still("", height=3.4), []
+    axes = still.subplots()
+    places = {"SGD": 8, "RMSprop": -4, "Rprop that goes on": -8}
+    for name, (rule, color, style) in made.items():
+        path = follow(rule, tuple(gradients) * cycles)
+        look = {"color": RULES[color], "linestyle": style, "linewidth": 2}
+        axes.plot(np.arange(len(path) + 1), [0.0, *path], **look)
+        place = {"xytext": (6, places.get(name, 0)), "textcoords": "offset points", "va": "center"}
+        axes.annotate(name, (len(path), path[-1]), color=RULES[color], **place)
+        said.append(f"{name} {path[9]:.2f} and {path[-1]:.2f}")
+    axes.set(xlim=(0, 13.5 * cycles), xlabel="update, each with one of the ten gradients", ylabel="the weight")
+    axes.set_xticks(range(0, 10 * cycles + 1, 10))
+    axes.set_title("Nine gradients of 0.01 and one of -0.09, over and over")
+    axes.grid()
+    still.alt = f"Where the weight is after one cycle and after {cycles}, from 0: {', '.join(said)}."
+    return still
+
+
+# ---- the live picture ------------------------------------------------------------------------------------------------
 
 
 def _of_loss(axes):
-    axes.set(yscale="log", ylim=(0.8 * LOW, 1.2 * HIGH))
-    axes.set_yticks([0.001, 0.01, 0.1, 1, 10, 100], ["≤ 0.001", "0.01", "0.1", "1", "10", "≥ 100"])
+    axes.set(yscale="log", ylim=(0.8 * LOW, 1.25 * HIGH))
+    axes.set_yticks([0.001, 0.01, 0.1, 1, 10], ["≤ 0.001", "0.01", "0.1", "1", "≥ 10"])
     axes.minorticks_off()
     axes.grid(axis="y")
 
 
-def losses(axes):
-    """Training loss of each rule along the epochs; `update(losses, epoch, batch_size)`."""
-    lines = [axes.plot([], [], color=color, linewidth=1.8, linestyle=style, label=name)[0]
-             for (name, color), style in zip(RULES.items(), STYLES, strict=True)]  # fmt: skip
-    now = axes.axvline(0, color=plots.NOW, linewidth=1, linestyle=":")
-    heading = _heading(axes)
+def losses(axes, epochs):
+    """Training loss along the epochs; `update({rule: (rates, epochs + 1)}, {rule: which is best}, batch_size)`."""
+    looks = list(zip(RULES.items(), STYLES, strict=True))
+    others = axes.plot([], [], color=RULES["SGD"], linewidth=0.8, alpha=0.45)[0]
+    lines = {name: axes.plot([], [], color=color, linewidth=2.2, linestyle=style)[0] for (name, color), style in looks}
+    heading = axes.text(0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize=11.5)
     _of_loss(axes)
-    axes.set(xlim=(0, 1.01 * EPOCHS), xlabel="epoch")
-    box = {"loc": "upper left", "bbox_to_anchor": (-0.02, 1.02), "handletextpad": 0.3, "columnspacing": 0.7}
-    axes.legend(ncols=3 if axes.figure.get_figwidth() >= NARROW else 2, handlelength=1.5, borderaxespad=0.1, **box)
+    axes.set(xlim=(0, epochs), xlabel="epoch")
+    x = np.arange(epochs + 1)
 
-    def update(losses, epoch, batch_size):
-        for line, loss in zip(lines, losses, strict=True):
-            line.set_data(*plots.thinned(np.arange(len(loss)), np.clip(loss, LOW, HIGH), STRETCHES))
-        now.set_xdata([epoch, epoch])
-        heading.set_text(f"training loss, nats\nbatch size {batch_size}")
+    def update(all_rates, best, batch_size):
+        for name, line in lines.items():
+            there = name in all_rates
+            line.set_data(x if there else [], np.clip(all_rates[name][best[name]], LOW, HIGH) if there else [])
+        rows = np.clip(all_rates["SGD"], LOW, HIGH)
+        gaps = np.full((len(rows), 1), np.nan)
+        others.set_data(np.tile([*x, np.nan], len(rows)), np.concatenate([rows, gaps], axis=1).ravel())
+        heading.set_text(f"training loss at batch size {batch_size}")
 
-    return View([*lines, now, heading], update)
+    return View([others, *lines.values(), heading], update)
 
 
-def last_losses(axes, n):
-    """Last loss of each rule against the batch size; `update(sizes, losses, batch_size, losses_here)`."""
-    lines = [axes.plot([], [], marker, color=color, markersize=4, linewidth=1, linestyle=style)[0]
-             for (color, style, marker) in zip(RULES.values(), STYLES, "os^", strict=True)]  # fmt: skip
-    here = axes.plot([], [], "D", color=plots.NOW, markersize=5)[0]
+def last_losses(axes, n, epochs):
+    """Last loss of each rule against the batch size; `update({rule: (sizes, losses (sizes, seeds))}, batch_size)`."""
+    wide = axes.figure.get_figwidth() >= NARROW
+    lines, bars = {}, {}
+    for (name, color), style, marker in zip(RULES.items(), STYLES, "os^", strict=True):
+        label = {"SGD": "SGD, best rate", "Rprop": "Rprop"}.get(name)
+        bars[name] = axes.plot([], [], color=color, linewidth=5, alpha=0.3, solid_capstyle="butt")[0]
+        look = {"marker": marker, "markersize": 5, "linewidth": 1.4, "linestyle": style}
+        lines[name] = axes.plot([], [], color=color, label=label, **look)[0]
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     _of_loss(axes)
-    axes.set(xscale="log", xlim=(0.9, 1.1 * n), xlabel="batch size B")
+    axes.set(xscale="log", xlim=(0.8, 1.25 * n), xlabel="batch size B")
     axes.set_xticks([1, 10, n], ["1", "10", str(n)])
     axes.minorticks_off()
-    heading = _heading(axes)
-    heading.set_text(f"training loss\nafter {EPOCHS} epochs")
+    axes.set_title(f"after {epochs} epochs")
+    axes.legend(loc="lower left", borderaxespad=0.1, handlelength=2.4, bbox_to_anchor=(0, 0.04) if wide else None)
+    third = axes.text(0.98, 0.97, "", color=RULES["RMSprop"], ha="right", va="top", transform=axes.transAxes)
 
-    def update(sizes, losses, batch_size, losses_here):
-        for line, loss in zip(lines, losses, strict=True):
-            line.set_data(sizes, np.clip(loss, LOW, HIGH))
-        here.set_data([batch_size] * len(losses_here), np.clip(losses_here, LOW, HIGH))
+    def update(ends, batch_size):
+        for name, line in lines.items():
+            sizes, losses = ends.get(name, (np.zeros(0), np.zeros((0, 1))))
+            losses = np.clip(losses, LOW, HIGH)
+            line.set_data(sizes, np.median(losses, axis=1))
+            low, high = losses.min(axis=1), losses.max(axis=1)
+            gaps = np.full(len(sizes), np.nan)
+            bars[name].set_data(np.repeat(sizes, 3), np.stack([low, high, gaps], axis=1).ravel())
         now.set_xdata([batch_size, batch_size])
+        third.set_text("dotted: RMSprop, best rate" if "RMSprop" in ends else "")
 
-    return View([now, *lines, here, heading], update)
+    return View([now, *bars.values(), *lines.values(), third], update)

@@ -39,6 +39,7 @@ class EscapeLab(Live):
     'batch size 64, rate 0.02, start 1, 512 updates: 0 of '
     """
 
+    recorded = (("batch_size", 6), ("learning_rate", 4), ("updates", 8))
     size, narrow_height = (9.0, 3.9), 8.6
     batch_size = Whole(
         "batch size",

@@ -27,6 +27,7 @@ class Choice(Live):
     'batch size 8, learning rate 0.05, epochs 20: 160 iterations. N'
     """
 
+    recorded = (("batch_size", 10), ("epochs", 8))
     size, narrow_height = (9.0, 4.4), 8.6
     batch_size = Whole("batch size", 1, lambda choice: choice.n, START["batch_size"], log=True,
                        hint=lambda choice: f"1: SGD, {choice.n}: full-batch GD",

@@ -4,8 +4,12 @@ import html
 import inspect
 import traceback
 
+from IPython import get_ipython
+from IPython.display import display
+
 from ..contents import NOTEBOOKS, after, link
 from . import questions
+from .closing import Closing
 from .progress import Words, load
 
 
@@ -117,7 +121,10 @@ def exercise(key):
 
 
 def chapter_done(chapter):
-    """Record chapter "03" as finished, or say what of it is still open; with a link to the next chapter."""
+    """Record chapter "03" as finished, or say what of it is still open; with a link to the next chapter.
+
+    In a notebook a button below it shuts the kernel down.
+    """
     questions.import_chapter(chapter)
     with load().change() as record:
         asked = sorted(key for key in questions.ASKED if key not in record["predictions"])
@@ -130,6 +137,8 @@ def chapter_done(chapter):
     text = f"Chapter {chapter} is finished. {load().notice()}".strip()
     if left:
         text = f"Still open in chapter {chapter}: {', '.join(left)}. Then run this cell again."
+    if get_ipython() is not None:
+        display(Closing())
     words, following = Words(text, right=None if left else True), after(chapter)
     if following is None:
         return words

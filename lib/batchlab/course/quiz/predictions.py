@@ -173,7 +173,7 @@ class NumberPrediction(Prediction):
 
     def reveal(self, measured):
         """Say how far the prediction is from the measured value. Before there is one, nothing is given away."""
-        self._looked = True
+        self._looked = self._looked or bool(self.question.answers())  # a run of all cells has not looked yet
         words = self.question.reveal(measured)
         return self._show(words) if self.question.answers() else words
 
@@ -251,8 +251,10 @@ class Final(ipywidgets.VBox):
     def __repr__(self):
         return f"Final quiz: {len(self.questions)} questions, one from each chapter"
 
+    _ipython_display_ = None  # of ipywidgets 7, which knows no bundle
+
     def _repr_mimebundle_(self, **kwargs):
         """Add the questions as HTML for viewers without a kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        asked = [shown.as_html() for shown in self.questions]
-        return {**bundle, "text/plain": repr(self), "text/html": "\n".join(asked)}
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        asked = "\n".join(shown.as_html() for shown in self.questions)
+        return {"application/vnd.jupyter.widget-view+json": view, "text/plain": repr(self), "text/html": asked}

@@ -79,29 +79,38 @@ function render({ model, el }) {
   };
   model.on("change:shown", show);
   show();
+  if (el.closest(".jupyter-widgets-disconnected")) {  // saved in a notebook: no kernel hears an answer
+    group.disabled = true;
+    for (const one of [commit, skip, explain, again]) one.hidden = true;
+    said.textContent = `${said.textContent}\nTo answer, run the cell above again.`.trim();
+    said.hidden = false;
+  }
   return () => model.off("change:shown", show);
 }
 
-// Without a kernel: `words` says, for each answer, what is said about it and whether it is right. Where it guards a
-// picture, `unlock` opens that, and the explanation waits until the reader has looked.
-export function playQuestion(el, shown, words, unlock = null) {
+// Without a kernel: `words` says, for each answer, what is said about it and whether it is right. Where the question guards
+// a picture, `unlock` opens that, and the explanation waits until the reader has looked. `keep` is told each answer (null:
+// skipped); `earlier` is one that was kept, [answer].
+export function playQuestion(el, shown, words, { unlock = null, earlier = null, keep = () => {} } = {}) {
   const state = { wishes: {}, shown: { ...shown, frozen: false, said: "", right: null } }, reacts = {};
-  let looked = !unlock;
+  let looked = !unlock || earlier !== null;
+  const settle = (value) => {
+    const known = value === null ? { said: "You skipped this one.", right: null } : words(value);
+    if (!known) return Object.assign(state.shown, { said: "Choose one of the answers first, or skip.", right: null });
+    const unexplained = !looked && value !== null;
+    const look = { said: `You predicted: ${value}\nNow look: the picture is unlocked.`, right: null };
+    Object.assign(state.shown, unexplained ? look : known, { unexplained, frozen: true, answer: value });
+    keep(value, known.right);
+    unlock?.();
+  };
   const answer = () => {
     const [kind, [value]] = Object.entries(state.wishes).sort(([, [, a]], [, [, b]]) => b - a)[0];
     looked ||= kind === "explain";
-    const chosen = kind === "explain" ? state.shown.answer : value;
-    const known = kind === "skip" ? { said: "You skipped this one.", right: null } : words(chosen);
     if (kind === "again") Object.assign(state.shown, { frozen: false, said: "Choose again.", right: null });
-    else if (!known) Object.assign(state.shown, { said: "Choose one of the answers first, or skip." });
-    else {
-      const unexplained = !looked && kind !== "skip";
-      const look = { said: `You predicted: ${value}\nNow look: the picture is unlocked.`, right: null };
-      Object.assign(state.shown, unexplained ? look : known, { unexplained, frozen: true, answer: kind === "skip" ? null : chosen });
-      unlock?.();
-    }
+    else settle({ skip: null, explain: state.shown.answer, commit: value }[kind]);
     reacts["change:shown"]?.();
   };
+  if (earlier) settle(earlier[0]);
   const model = {
     get: (name) => state[name],
     set: (name, value) => (state[name] = value),

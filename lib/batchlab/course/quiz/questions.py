@@ -127,12 +127,14 @@ class FinalQuestion(Question):
 class NumberQuestion(Question):
     """A question whose answer is a number from `low` to `high`, compared with a measured one once that is known.
 
-    It counts as right if it differs by at most the fraction `within` of the measured value.
+    It counts as right if it differs by at most the fraction `within` of the measured value. `whys` says more to who
+    chose a certain number: {number: what is said}.
     """
 
-    def __init__(self, key, text, low, high, *, unit="", within=0.25, title="", spoilers=()):
+    def __init__(self, key, text, low, high, *, unit="", within=0.25, whys=None, title="", spoilers=()):
         self.key, self.text, self.title, self.spoilers = key, text, title, spoilers
         self.low, self.high, self.unit, self.within, self.measured = low, high, unit, within, None
+        self.whys = whys or {}
         self.form = low, high
 
     def option(self, choice):
@@ -166,8 +168,11 @@ class NumberQuestion(Question):
         gap = answer - self.measured
         right = abs(gap) <= self.within * abs(self.measured)
         apart = f"yours is {abs(gap):.4g} too {'high' if gap > 0 else 'low'}" if gap else "as you said"
-        rule = f"at most {100 * self.within:g} % off counts as right"
-        return right, f"{'Right' if right else 'Not so'}: {measured}, {apart} ({rule})."
+        rule = f" (at most {100 * self.within:g} % off counts as right)" if self.within else ""
+        return (
+            right,
+            f"{'Right' if right else 'Not so'}: {measured}, {apart}{rule}. {self.whys.get(answer, '')}".strip(),
+        )
 
     def spoken(self, answer):
         """A number with its unit."""
@@ -241,7 +246,11 @@ def _question(key, entry):
         limits = {name: entry.get(name) for name in ("low", "high")}
         if not all(isinstance(value, (int, float)) for value in limits.values()):
             raise ValueError(f"{key} asks for a number: it needs 'low' and 'high'")
-        return NumberQuestion(key, **asked, **limits, unit=entry.get("unit", ""), within=entry.get("within", 0.25))
+        about = {"unit": entry.get("unit", ""), "within": entry.get("within", 0.25)}
+        whys = {
+            option.get("number"): _text(option, "why", f"an option of {key}") for option in entry.get("options", [])
+        }
+        return NumberQuestion(key, **asked, **limits, **about, whys=whys)
     if kind != "choice":
         raise ValueError(f"{key} is of kind {kind!r}; it must be 'choice' or 'number'")
     options = entry.get("options", [])

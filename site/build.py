@@ -1,0 +1,241 @@
+"""Build the course as static pages: python site/build.py FOLDER, with the packages of the extra `site`.
+
+The text, the code and the outputs are those of the committed notebooks. Only the cells of live pictures and questions
+are run again, with what they stand on: a picture is recorded at the positions below, a question brings its explanations
+along. So the pages need no kernel, no server and no network.
+"""
+
+import argparse
+import ast
+import contextlib
+import html
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HERE = ROOT / "site"
+os.environ.update(BATCHLAB_PROGRESS="off", BATCHLAB_WAIT="1", JAX_ENABLE_COMPILATION_CACHE="false")
+
+import nbformat  # noqa: E402, after what the library reads from the environment
+
+import batchlab as bl  # noqa: E402
+from batchlab.course import NOTEBOOKS  # noqa: E402
+from batchlab.course.quiz import Final, NumberQuestion, Prediction  # noqa: E402
+from batchlab.live import Live, export  # noqa: E402
+
+LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|\.reveal\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
+DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
+BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
+EXERCISE = re.compile(r"quiz\.exercise\(")
+NEEDS_KERNEL = """<p class="needs-kernel">To write and check your own lines you need a running notebook: <a
+href="{binder}">start this one on Binder</a>, or see
+<a href="index.html#with-a-kernel">how to start one yourself</a>.</p>"""
+
+
+def build(folder, chapters):
+    """Write the pages of these chapters into a folder."""
+    pages = folder / "pages"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(HERE, pages, ignore=shutil.ignore_patterns("build.py", "__pycache__"))
+    write_script(pages / "static")
+    shutil.copytree(ROOT / "notebooks/images", pages / "images", ignore=shutil.ignore_patterns("*.gif"))
+    for number in chapters:
+        _, name = NOTEBOOKS[number]
+        nbformat.write(page_of(ROOT / "notebooks" / name), pages / name)
+    for path in (ROOT / "notebooks").glob("*.md"):
+        shutil.copy(path, pages / path.name)
+    write_index(pages / "index.md", chapters)
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-d",
+        folder / "doctrees",
+        pages,
+        folder / "html",
+    ]
+    subprocess.run(command, check=True)
+    return folder / "html"
+
+
+def write_index(path, chapters):
+    """The first page: the overfitting lab, and the chapters by number and title."""
+    listed = [f"{number} {title} <{name.removesuffix('.ipynb')}>" for number, (title, name) in NOTEBOOKS.items()
+              if number in chapters]  # fmt: skip
+    listed += [other.stem for other in (ROOT / "notebooks").glob("*.md")]
+    text = path.read_text(encoding="utf-8").replace("CHAPTERS", "\n".join(listed))
+    path.write_text(
+        text.replace("PICTURE", embedded(bl.Lab("noisy sine", controls=("batch size", "epochs", "learning rate")))),
+        encoding="utf-8",
+    )
+
+
+def write_script(static):
+    """One script for all pages. Pages that are opened as files may not import modules, so there is none."""
+    parts = [
+        (ROOT / "lib/batchlab/live/live.js", "playBack"),
+        (ROOT / "lib/batchlab/course/quiz/question.js", "playQuestion"),
+    ]
+    text = ""
+    for path, name in parts:
+        source = re.sub(r"(?m)^export (?=(async )?function)", "", path.read_text(encoding="utf-8"))
+        source = source.replace("export default { render };", "")
+        text += f"const {name} = (() => {{\n{source}\nreturn {name};\n}})();\n"
+        shutil.copy(path.with_suffix(".css"), static)
+    pages = static / "batchlab.js"
+    pages.write_text(text + pages.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+# ---- a notebook ------------------------------------------------------------------------------------------------------
+
+
+def page_of(path):
+    """The notebook as a page has it: no kernel, live pictures as recordings, questions with their explanations."""
+    notebook = nbformat.read(path, as_version=4)
+    shown = run_live(notebook.cells)
+    cells = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            if DROPPED.search(cell.source):
+                continue
+            cell.outputs = [still(output) for output in cell.outputs if output.output_type != "error"]
+            if number in shown:
+                cell.metadata.tags = ["hide-input"]
+                cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown[number]})]
+            elif ".reveal(" in cell.source:  # the question says it
+                cell.outputs = [output for output in cell.outputs if "image/png" in str(output)]
+            if EXERCISE.search(cell.source):
+                text = NEEDS_KERNEL.format(binder=html.escape(BINDER.search(notebook.cells[0].source)[1], quote=True))
+                cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
+        else:
+            cell.source = re.sub(r"</?(details|summary)>", lambda tag: f"\n{tag.group()}\n", cell.source)
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+def still(output):
+    """A picture that stands still with its alternative text, which Sphinx would lose."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        about = output.metadata.get("image/png", {})
+        size = f'width="{about["width"]}"' if "width" in about else ""
+        alt = html.escape(about.get("alt", ""), quote=True)
+        image = f'<img class="still" alt="{alt}" {size} src="data:image/png;base64,{data["image/png"].strip()}">'
+        output.data = {"text/html": image}
+    return output
+
+
+def run_live(cells):
+    """Run the live cells and what they stand on; {number of the cell: HTML}."""
+    run = {n: cell.source for n, cell in enumerate(cells) if cell.cell_type == "code" and "%pip" not in cell.source}
+    trees = {n: ast.parse(source) for n, source in run.items()}
+    live = [number for number in trees if LIVE.search(cells[number].source)]
+    needed = set(live)
+    for number in live:
+        needed |= stands_on(trees, number)
+    names, pieces = {}, {}
+    for number in sorted(needed):
+        shown = []
+        names["display"] = lambda *things, shown=shown: shown.extend(things)
+        tree, last = trees[number], None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            last = ast.Expression(tree.body.pop().value)
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(tree, "a cell", "exec"), names)
+            value = eval(compile(last, "a cell", "eval"), names) if last else None
+        shown.append(value)
+        pieces[number] = [thing for thing in shown if isinstance(thing, (Live, Prediction, Final))]
+    return {number: "\n".join(map(embedded, things)) for number, things in pieces.items() if things}
+
+
+def stands_on(trees, number):
+    """The earlier cells in which names of a cell were last given a value, and those that these stand on."""
+    loaded = {node.id for node in ast.walk(trees[number]) if isinstance(node, ast.Name)}
+    found = set()
+    for name in loaded:
+        for earlier in sorted((n for n in trees if n < number), reverse=True):
+            if name in given(trees[earlier]):
+                found |= {earlier} | stands_on(trees, earlier)
+                break
+    return found
+
+
+def given(tree):
+    """The names that a cell gives a value."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+    return names
+
+
+# ---- what moves and what asks ----------------------------------------------------------------------------------------
+
+
+def embedded(thing):
+    """A picture, a question or the final quiz as HTML for the script of the pages."""
+    if isinstance(thing, Final):
+        questions = "".join(map(embedded, thing.questions))
+        return f'<div class="batchlab-final" data-good="{thing.GOOD}">{questions}<p role="status"></p></div>'
+    if isinstance(thing, Prediction):
+        return element("question", asked(thing), thing.as_html())
+    print(f"  recording {type(thing).__name__}", flush=True)
+    recording = export.record(thing, {}, progress=False)
+    thing.close()
+    return element("picture", {"name": name_of(thing), "recording": recording}, f"<p>{html.escape(thing.words())}</p>")
+
+
+def element(kind, about, instead):
+    """A place for the script, with what it needs to know, and what stands there without a script."""
+    text = json.dumps(about, ensure_ascii=False).replace("<", "\\u003c")
+    return (
+        f'<div class="batchlab-{kind}"><script type="application/json">{text}</script>'
+        f"<noscript>{instead}</noscript><div></div></div>"
+    )
+
+
+def name_of(lab, pictures=[]):  # noqa: B006, all pictures so far
+    """What a question calls the picture that it guards."""
+    if not any(lab is other for other in pictures):
+        pictures.append(lab)
+    return next(f"picture-{number}" for number, other in enumerate(pictures) if other is lab)
+
+
+def asked(guess):
+    """What the page needs of a question: how it is shown, whom it unlocks, and what is said to each answer."""
+    question = guess.question
+    about = {
+        "key": question.key,
+        "shown": {**guess.shown, "answer": None, "frozen": False, "said": "", "right": None},
+        "unlocks": [name_of(target) for target in guess._targets if isinstance(target, Live)],
+    }
+    if isinstance(question, NumberQuestion):
+        return about | {"measured": question.measured, "within": question.within}
+    judged = {text: question.judge(text) for text in question.options}
+    said = {text: f"{question.answered}: {text}\n{why}" for text, (_, why) in judged.items()}
+    return about | {"words": {text: {"said": said[text], "right": judged[text][0]} for text in judged}}
+
+
+def main():
+    """Build what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the site goes; emptied first")
+    parser.add_argument("--chapters", nargs="*", default=list(NOTEBOOKS), choices=list(NOTEBOOKS), help="only these")
+    given = parser.parse_args()
+    print(build(given.folder.resolve(), given.chapters))
+
+
+if __name__ == "__main__":
+    main()
