@@ -1150,8 +1150,8 @@ def test_s20_the_variance_is_not_the_whole_story(escapes):
         > min(found["batches", size].high, found["gaussian", size].high)
         for found, size in itertools.product(escapes, (1, 2, 4))
     ]
-    # "As many, but for chance" is refuted: of nine pairs of 95 % intervals at least five do not overlap; among them that
-    # of batches of 1 on the first wheel, of which the chapter asks.
+    # "As many, but for chance" is refuted: of nine pairs of 95 % intervals at least five do not overlap, among them
+    # that of batches of 1 on the first wheel, of which the chapter asks.
     assert sum(disjoint) >= 5
     assert disjoint[0]
     # Noise with the shape of a batch's error, too, lies closer to the batches than Gaussian noise: a mean distance of
