@@ -29,6 +29,8 @@ from batchlab.course import NOTEBOOKS  # noqa: E402
 from batchlab.course.quiz import Final, NumberQuestion, Prediction  # noqa: E402
 from batchlab.live import Live, export  # noqa: E402
 
+MOST_BYTES = 8_000_000
+FEW = int(os.environ.get("BATCHLAB_SITE_FEW", "0"))  # positions of each control, for a quick look; 0: all
 LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|\.reveal\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
 DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
 BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
@@ -64,6 +66,9 @@ def build(folder, chapters):
         folder / "html",
     ]
     subprocess.run(command, check=True)
+    for page in (folder / "html").glob("*.html"):
+        if page.stat().st_size > MOST_BYTES:
+            raise ValueError(f"{page.name} has {page.stat().st_size / 1e6:.1f} MB; record fewer positions there.")
     return folder / "html"
 
 
@@ -192,6 +197,8 @@ def embedded(thing):
     if isinstance(thing, Prediction):
         return element("question", asked(thing), thing.as_html())
     print(f"  recording {type(thing).__name__}", flush=True)
+    if FEW:
+        thing.recorded = tuple((name, FEW) for name in export.usual(thing))
     recording = export.record(thing, {}, progress=False)
     thing.close()
     return element("picture", {"name": name_of(thing), "recording": recording}, f"<p>{html.escape(thing.words())}</p>")

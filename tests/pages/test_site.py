@@ -1,4 +1,7 @@
-"""The site: the course as static pages that are opened as files, with the network off."""
+"""The site: the course as static pages that are opened as files, with the network off.
+
+Few positions are recorded here; `make site` says how large the whole pages are, and refuses more than eight megabytes.
+"""
 
 import importlib.util
 import os
@@ -15,7 +18,6 @@ from . import browser
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / ".venv/site"
-MOST_BYTES = 8_000_000
 PAGES = [*(name.replace(".ipynb", ".html") for _, name in NOTEBOOKS.values()), "index.html"]
 SCHEMES = ("light", "dark")
 
@@ -54,9 +56,8 @@ def offline(site, chromium):
         assert complaints == []
 
 
-def test_every_page_is_there_and_none_is_large(site):
-    sizes = {name: (site / name).stat().st_size for name in PAGES}
-    assert max(sizes.values()) <= MOST_BYTES, sizes
+def test_every_page_is_there(site):
+    assert all((site / name).exists() for name in PAGES)
 
 
 def test_the_first_picture_moves_within_a_second_of_opening(offline):
