@@ -195,7 +195,7 @@ def run_lab():
 def test_sliders_change_the_picture_and_the_words(lab, run_lab):
     for shown, control, value, said in (
         (lab, "batch_size", 50, "batch size 50: distance"),
-        (run_lab, "epoch", 20, "epoch 20: |G|²"),
+        (run_lab, "epoch", 20, "epoch 20: signal |G|²"),
     ):
         page, before = Page(shown), shown.frame["strokes"]
         page.wish(**{control: value})
@@ -311,7 +311,7 @@ def test_the_static_pictures_come_with_words(lab, run_lab):
     assert alt.startswith("batch size 16: distance")
     assert text == "NoiseLab: noisy sine"
     text, alt = labs.static_picture(run_lab)
-    assert alt.startswith("epoch 5: |G|² 2.5")
+    assert alt.startswith("epoch 5: signal |G|² 2.5")
     assert text == "RunLab: noisy sine"
 
 

@@ -326,7 +326,8 @@ def test_the_back_row_can_read_it(width):
     lab = ch05_rates.RateMap(small_grid(), batch_size=8)
     lab._fit(width)
     for optimizer, size, rate in (("SGD", 8, 1.0), ("SGD", 1, 64.0), ("Adam", 24, 0.01), ("momentum", 2, 1 / 256)):
-        lab.optimizer, lab.batch_size, lab.learning_rate = optimizer, size, rate
+        lab.optimizer, lab.batch_size = optimizer, size  # a rate that it does not have becomes the nearest
+        lab.learning_rate = rate
         lab.wait()
         labs.readable(lab.picture)
 

@@ -336,7 +336,7 @@ def test_what_cannot_be_is_refused_in_words(lab):
     assert "there is no data 'moons'; choose one of one in ten" in page.message
     page.wish(batch_size=18)
     assert lab.batch_size == 20  # the nearest
-    with pytest.raises(ValueError, match="batch size is -3; it must be a finite number, above 0"):
+    with pytest.raises(ValueError, match="batch size is -3; it must be a number from 1 to 100"):
         lab.batch_size = -3
 
 

@@ -38,10 +38,11 @@ def test_a_guarded_picture_moves_only_after_the_prediction(make):
     lab.locked = False
     assert not lab.rows["locked"]
     assert lab.error is None
-    assert (lab.frame["strokes"], page.words) != (strokes, words)
-    places = stops(page.row("batch_size"))
+    name = "batch_size" if "batch_size" in lab.controls else "epoch"
+    places = stops(page.row(name))
     for value in (places[0], places[-1]):
-        page.wish(batch_size=value)
-        assert page.words.replace(",", "").startswith(f"batch size {value}")
+        page.wish(**{name: value})
+        assert page.words.replace(",", "").startswith(f"{name.replace('_', ' ')} {value}")
+    assert (lab.frame["strokes"], page.words) != (strokes, words)
     assert (lab.error, lab.frame["refused"]) == (None, {})
     lab.close()

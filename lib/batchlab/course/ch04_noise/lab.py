@@ -210,8 +210,8 @@ class RunLab(GradientLab):
         controls: the labels of the controls to show; None shows all.
         locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
 
-    >>> RunLab("two moons", epoch=0).words()[:10]
-    'epoch 0: |'
+    >>> RunLab("two moons", epoch=0).words()[:15]
+    'epoch 0: signal'
     """
 
     recorded = (("dataset", 3), ("epoch", 20))

@@ -98,7 +98,8 @@ class RateMap(Live):
         """Another batch size or optimizer may have been run at other rates: the nearest is chosen."""
         if "optimizer" in changed:
             self.redraw()
-        self.learning_rate = self.learning_rate
+        rates = self.grid.rates(self.batch_size)
+        self.learning_rate = min(max(self.learning_rate, min(rates)), max(rates))
 
     def first_frame(self):
         """In a kernel the map fills after the cell; where nothing will go on, it is shown finished."""
