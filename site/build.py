@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "site"
-os.environ.update(BATCHLAB_PROGRESS="off", BATCHLAB_WAIT="1", JAX_ENABLE_COMPILATION_CACHE="false")
+os.environ.update(BATCHLAB_PROGRESS="off", BATCHLAB_WAIT="1", TQDM_DISABLE="1", JAX_ENABLE_COMPILATION_CACHE="false")
 
 import nbformat  # noqa: E402, after what the library reads from the environment
 

@@ -137,7 +137,7 @@ class _Table(dict):
 def _numbered(table, strokes):
     """The numbers of a layer's strokes in the table of all."""
     data, ends = encode(strokes)
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends[:-1]][: len(strokes)]  # a layer may be empty
     for (head, points), start, end in zip(strokes, starts, ends, strict=True):
         yield table.add((json.dumps(head), len(points), data[start:end]))
 
