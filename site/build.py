@@ -7,10 +7,12 @@ along. So the pages need no kernel, no server and no network.
 
 import argparse
 import ast
+import concurrent.futures
 import contextlib
 import html
 import io
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -47,9 +49,13 @@ def build(folder, chapters):
     shutil.copytree(HERE, pages, ignore=shutil.ignore_patterns("build.py", "__pycache__"))
     write_script(pages / "static")
     shutil.copytree(ROOT / "notebooks/images", pages / "images", ignore=shutil.ignore_patterns("*.gif"))
-    for number in chapters:
-        _, name = NOTEBOOKS[number]
-        nbformat.write(page_of(ROOT / "notebooks" / name), pages / name)
+    names = [NOTEBOOKS[number][1] for number in chapters]
+    fresh = multiprocessing.get_context(
+        "spawn"
+    )  # a process for each chapter, as a kernel is: one changes JAX's devices
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=fresh, max_tasks_per_child=1) as pool:
+        for name, page in zip(names, pool.map(page_of, (ROOT / "notebooks" / name for name in names)), strict=True):
+            nbformat.write(page, pages / name)
     for path in (ROOT / "notebooks").glob("*.md"):
         shutil.copy(path, pages / path.name)
     write_index(pages / "index.md", chapters)

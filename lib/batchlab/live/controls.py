@@ -143,6 +143,10 @@ class Steps(Control):
         check_number(self.look(lab, "label"), value, low, high, remedy=self._remedy)
         return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
 
+    def row(self, lab):
+        """The steps as a list."""
+        return super().row(lab) | {"steps": list(self.look(lab, "steps"))}
+
     def along(self, lab, count):
         """Steps at equal distances in the list."""
         steps = list(self.look(lab, "steps"))
