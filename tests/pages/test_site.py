@@ -25,6 +25,8 @@ SCHEMES = ("light", "dark")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of the built pages."""
+    if os.environ.get("BATCHLAB_SITE") != "1":
+        pytest.skip("it takes minutes; `make sitetest` runs it")
     if not PACKAGES.exists() and importlib.util.find_spec("sphinx") is None:
         reason = "Sphinx is not there; `make test` installs it"
         pytest.fail(reason) if os.environ.get("BATCHLAB_BROWSER") == "required" else pytest.skip(reason)
