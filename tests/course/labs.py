@@ -1,7 +1,4 @@
-"""What the tests of every chapter say: of exercises, of pictures and controls, of programs that must not compile."""
-
-import asyncio
-import contextlib
+"""What the tests of every chapter say: of exercises and of pictures."""
 
 from batchlab.live.picture import DPI
 
@@ -16,35 +13,11 @@ def has_its_own_words(check, mistakes, mistake):
     assert not [name for name, (_, other) in mistakes.items() if name != mistake and other in repr(words)]
 
 
-def refuses(lab, monkeypatch, control, typed, said):
-    """What is typed into the box of a control is refused in words, and nothing changes."""
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    before = getattr(lab, control).value
-    getattr(lab, control).box.value = typed
-    assert said in lab.message.value.replace("&#x27;", "'")
-    assert getattr(lab, control).value == before
-
-
-@contextlib.contextmanager
-def nothing_compiles(*programs):
-    """None of these jitted programs is compiled for anything new."""
-    compiled = [program._cache_size() for program in programs]
-    yield
-    assert [program._cache_size() for program in programs] == compiled
-
-
 def static_picture(shown):
     """The text and the alternative text of what stands where no kernel runs, beside a PNG."""
     bundle, metadata = shown._repr_mimebundle_()
     assert bundle["image/png"][:4] == b"\x89PNG"
     return bundle["text/plain"], metadata["image/png"]["alt"]
-
-
-async def rest(lab):
-    """Wait until a lab has nothing left to do; it has not failed."""
-    while lab.busy:
-        await asyncio.sleep(0.01)
-    assert lab.error is None, lab.error
 
 
 def readable(picture, points=11):

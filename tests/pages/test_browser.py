@@ -225,7 +225,7 @@ def test_every_control_has_a_name_and_its_value(lab):
     names = lab.names(".batchlab")
     assert all(name for _, name in names), names
     sliders = [name for role, name in names if role == "slider"]
-    assert sliders == ["batch size", "epochs", "learning rate", "noise", "seed"]
+    assert sliders == ["batch size", "epochs", "learning rate", "noise", "data seed", "seed"]
     for label in sliders:
         assert any(role == "textbox" and label in name for role, name in names)
     assert {name for role, name in names if role == "combobox"} == {"dataset", "against"}

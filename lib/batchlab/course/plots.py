@@ -5,9 +5,6 @@ the moving artists and draws nothing; who owns the figure decides when to draw. 
 apart by colour-blind readers too, and line styles and markers say the same once more.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
@@ -18,7 +15,6 @@ SMALL, REGIONS = "#EBA77A", ("#8FC1DE", "#BBD9EB", "#F4F4F4", "#F8E7BC", "#F3D58
 DARK = ("#00644A", "#9A4300")  # of words beside a line in BEST or VALIDATION
 # Of a map, from the lowest value to the highest: "cividis" (Nunez et al. 2018), made for colour-blind readers.
 STEPS = ("#00204D", "#143D6D", "#414D6B", "#666970", "#8A8678", "#B0A473", "#D6C35E", "#FFE945")
-CRISP = {"antialiased": False, "markeredgewidth": 0}  # hard-edged small marks: many cost few bytes
 STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))  # of lines that have the colours KEPT
 AXES = {"epochs": "num_epochs", "iterations": "iterations", "samples seen": "samples_seen", "seconds": "seconds"}
 NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")  # as they are, also on a logarithmic axis
@@ -27,13 +23,6 @@ NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")  # as they are, also on a
 def figures(value):
     """A number with three figures, or as a whole number where it has more."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-class View(NamedTuple):
-    """The moving artists of a picture, and the function that brings them up to date."""
-
-    artists: list[Any]
-    update: Callable[..., None]
 
 
 def along(run, axis):
@@ -53,12 +42,8 @@ def spread(axes, x, values, label, colour, style="-", marker="o"):
     """
     middle = np.median(values, axis=0)
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
-    axes.plot(x, middle, style, color=colour, marker=marker, markersize=5)
-    place = {
-        "textcoords": "offset points",
-        "va": "center",
-        "fontsize": 11,
-    }  # annotations do not know the course's style
+    axes.plot(x, middle, linestyle=style, color=colour, marker=marker, markersize=5)
+    place = {"textcoords": "offset points", "va": "center", "fontsize": 11}  # drawn later than the style is set
     axes.annotate(label, (x[-1], middle[-1]), (6, 0), color=colour, **place)
 
 

@@ -42,7 +42,7 @@ class Live(Channel):
     frame_seconds, recorded = FRAME_SECONDS, None
 
     def __init__(self, *, controls=None, locked=False, focus="", **settings):
-        _check_names(declared(type(self)), controls, settings)
+        _check_names(declared(type(self)), controls, focus, settings)
         super().__init__(controls)
         with self._turns.within():
             self.locked, self._focus = locked, focus
@@ -192,13 +192,13 @@ class Live(Channel):
         self.fail(error)
 
 
-def _check_names(declared, controls, settings):
+def _check_names(declared, controls, focus, settings):
     """Refuse controls and settings that there are not."""
     names = [control.name for control in declared]
     labels = [control.label for control in declared]
     values = [control.name for control in declared if not isinstance(control, Press)]
     for wanted, allowed, offered, what in (
-        (controls or (), {*names, *labels}, labels, "control"),
+        ([*(controls or ()), *([focus] if focus else [])], {*names, *labels}, labels, "control"),
         (settings, values, values, "setting"),
     ):
         for name in wanted:
