@@ -29,9 +29,8 @@ NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 
 PIXELS = "(canvas) => canvas.toDataURL()"
 WORDS = """() => {
-  const regions = [...document.querySelectorAll('[aria-live]')].filter((region) => region.getClientRects().length);
-  const words = regions.map((region) => region.innerText.trim()).filter((text) => text.startsWith('batch size'));
-  return words.length ? words[words.length - 1] : '';
+  const regions = [...document.querySelectorAll('.batchlab .words[aria-live]')];
+  return regions.find((region) => region.getClientRects().length)?.innerText.trim() ?? '';
 }"""
 
 

@@ -222,6 +222,7 @@ def test_plain_keys_in_a_control_are_no_shortcuts_and_others_still_are(lab):
 
 
 def test_every_control_has_a_name_and_its_value(lab):
+    lab.page.get_by_role("button", name="run", exact=True).filter(visible=True).first.wait_for()  # else it is "pause"
     names = lab.names(".batchlab")
     assert all(name for _, name in names), names
     sliders = [name for role, name in names if role == "slider"]
