@@ -5,8 +5,6 @@
   1.6 s with them and 2.2 s without. JAX_ENABLE_COMPILATION_CACHE=false.
 * Loops of small steps become one function of XLA's CPU compiler, in which no step costs a call: an update of the
   perceptron 1-32-32-1 at batch size 1 takes a quarter of the time, one of 64-128-10 two thirds. BATCHLAB_INLINE=off.
-* Threads hand over after 0.5 ms, from the first live picture on: Python's own 5 ms, for which a key press may wait
-  while a frame is drawn, can be felt. BATCHLAB_SWITCH=off.
 * Memory that the compiler used and freed goes back after `fit`: some 50 MB a model. BATCHLAB_TRIM=off.
 
 One more lies outside this process: `batchlab_server` has Jupyter's server send at once what it would hold back for up
@@ -20,9 +18,6 @@ import hashlib
 import os
 import pathlib
 import platform
-import sys
-
-SWITCH_SECONDS = 0.0005  # drawing holds the interpreter; a key must get its turn at once
 
 
 def wanted(name):
@@ -76,12 +71,6 @@ def keep_programs():
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_raise_persistent_cache_errors", False)
     return folder
-
-
-def share_threads():
-    """Have Python's threads hand over to one that waits after half a millisecond."""
-    if wanted("SWITCH"):
-        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
 
 
 def release_memory():

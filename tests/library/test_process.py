@@ -68,18 +68,6 @@ def test_the_garbage_collector_is_left_alone_where_that_is_wanted():
     assert done.stdout.split() == ["0"]
 
 
-@pytest.mark.parametrize(("setting", "interval"), [("on", process.SWITCH_SECONDS), ("off", 0.005)])
-def test_threads_hand_over_sooner_unless_that_is_switched_off(monkeypatch, setting, interval):
-    monkeypatch.setenv("BATCHLAB_SWITCH", setting)
-    before = sys.getswitchinterval()
-    try:
-        sys.setswitchinterval(0.005)
-        process.share_threads()
-        assert sys.getswitchinterval() == pytest.approx(interval)
-    finally:
-        sys.setswitchinterval(before)
-
-
 @pytest.mark.parametrize(("setting", "calls"), [("on", 1), ("off", 0)])
 def test_memory_goes_back_unless_that_is_switched_off(monkeypatch, setting, calls):
     monkeypatch.setenv("BATCHLAB_TRIM", setting)
