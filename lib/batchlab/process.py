@@ -1,7 +1,7 @@
 """What the library changes in the reader's Python process: here alone, each with its gain and a way to switch it off.
 
 * Garbage collection leaves out what the imports made: a search took 0.1 s, in mid-frame. BATCHLAB_FREEZE=off.
-* Compiled programs are kept on disk, from the first live picture on: the start of a kernel to the first picture takes
+* Compiled programs are kept on disk, where the course is imported: the start of a kernel to the first picture takes
   1.6 s with them and 2.2 s without. JAX_ENABLE_COMPILATION_CACHE=false.
 * Loops of small steps become one function of XLA's CPU compiler, in which no step costs a call: an update of the
   perceptron 1-32-32-1 at batch size 1 takes a quarter of the time, one of 64-128-10 two thirds. BATCHLAB_INLINE=off.

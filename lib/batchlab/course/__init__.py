@@ -10,6 +10,7 @@ with process.imports():
     from . import plots, quiz
     from .contents import NOTEBOOKS
 
+process.keep_programs()
 quiz.read(__file__, "final")
 
 __all__ = ["NOTEBOOKS", "plots", "quiz"]

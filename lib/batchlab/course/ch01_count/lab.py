@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from ... import process
 from ...checks import check_integer
 from ...data import Problem
 from ...descent import fit
@@ -128,7 +127,6 @@ class Counting(Live):
     iteration = Whole("iteration", 0, lambda lab: lab.total, 0)
 
     def __init__(self, samples=50, batch_size=6, epochs=3, *, seed=0, controls=None, locked=False, **settings):
-        process.keep_programs()
         self.seed = check_integer("seed", seed, 0)
         self.plan, self.done, self._playing = None, 0, False
         settings |= {"samples": samples, "batch_size": batch_size, "epochs": epochs}

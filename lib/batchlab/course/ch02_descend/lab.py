@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import optax
 
-from ... import process
 from ...live import Live, Menu, Number, Tick, Whole, press
 from ...pieces import WIDTHS
 from . import views
@@ -64,7 +63,6 @@ class Descents(Live):
     def __init__(
         self, surface="straight line", *, learning_rate=None, start=None, controls=None, locked=False, **settings
     ):
-        process.keep_programs()
         self._loaded, self._chosen, self._begun, self._prepared = None, set(), False, set()
         self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
         self.walks, self._horizon = {}, None

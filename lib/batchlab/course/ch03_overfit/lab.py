@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import optax
 
-from ... import data, pieces, process
+from ... import data, pieces
 from ...descent import fit
 from ...live import Live, Menu, Number, Tick, Whole, columns, press
 from ...pieces import WIDTHS
@@ -102,7 +102,6 @@ class Lab(Live):
         start=None,
         **settings,
     ):
-        process.keep_programs()
         self.own = {} if isinstance(problem, str) else {data.check_problem(problem).name: problem}
         self._first = next(iter(self.own), problem)
         self._hidden, self._optimizer, self._start = hidden, optimizer, start

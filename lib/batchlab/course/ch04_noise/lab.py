@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import measure, process
+from ... import measure
 from ...live import NARROW, Live, Menu, Whole, columns
 from .. import plots
 from . import views
@@ -77,7 +77,6 @@ class GradientLab(Live):
     dataset = Menu("dataset", RUNS)
 
     def __init__(self, dataset="noisy sine", *, controls=None, locked=False, **settings):
-        process.keep_programs()
         self._first = GradientLab.dataset.validate(self, dataset)
         self.measured = Measured(dataset)
         self._known, self.gradients = {dataset: self.measured}, None

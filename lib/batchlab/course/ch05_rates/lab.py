@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ... import process
 from ...checks import check_integer
 from ...live import NARROW, Live, Menu, Steps, View, columns, press, running_loop
 from . import grids, views
@@ -50,7 +49,6 @@ class RateMap(Live):
     compare = Menu("compare at", grids.BUDGETS)
 
     def __init__(self, problem=None, *, optimizer="SGD", batch_size=32, learning_rate=1.0, controls=None, locked=False):
-        process.keep_programs()
         first = problem if isinstance(problem, grids.RateGrid) else grids.RateGrid(problem)
         self._grids, self._going, self._mapped = {"SGD": first}, True, None
         cell = {"optimizer": optimizer, "batch_size": batch_size, "learning_rate": learning_rate}

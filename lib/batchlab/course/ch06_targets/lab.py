@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ... import measure, process
+from ... import measure
 from ...checks import check_number
 from ...live import Live, Menu, Steps, View, Whole, press, running_loop
 from .. import plots
@@ -48,7 +48,6 @@ class TargetLab(Live):
     against = Menu("against", plots.AXES)
 
     def __init__(self, sweep=None, *, locked=False, **settings):
-        process.keep_programs()
         sweep = digits_sweep() if sweep is None else sweep
         if not isinstance(sweep, measure.Sweep) or not sweep.target or "val_accuracy" not in sweep.target:
             raise ValueError("sweep must be a measure.Sweep with a target such as {'val_accuracy': 0.9}.")

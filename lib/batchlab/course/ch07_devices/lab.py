@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from ... import measure, process
+from ... import measure
 from ...live import Live, Menu, Whole, columns
 from ...pieces import device_of
 from . import views
@@ -57,7 +57,6 @@ class StepLab(Live):
     def __init__(
         self, batch_size=256, samples=1_000_000, budget=1000, *, measured=None, pieces=True, locked=False, **settings
     ):
-        process.keep_programs()
         self.devices, self.pieces = measure.kinds_of_device(), pieces
         self._known = {} if measured is None else measured.wait()._known  # device -> what is known of it
         self.measured_on = None  # the device that is shown

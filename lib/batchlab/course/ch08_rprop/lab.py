@@ -3,7 +3,7 @@
 import numpy as np
 import optax
 
-from ... import measure, process
+from ... import measure
 from ...live import Live, Menu, Steps, Tick, View, columns, running_loop
 from . import views
 from .rules import one_in_ten, rprop
@@ -42,7 +42,6 @@ class SignLab(Live):
     rmsprop = Tick("RMSprop, too")
 
     def __init__(self, data="one in ten", *, locked=False, **settings):
-        process.keep_programs()
         self.problems = {name: one_in_ten(**settings) for name, settings in DATA.items()}
         self.n, self._ends = len(self.problems[data].x) if data in DATA else 0, {}
         self._fills = running_loop() is None  # else the first picture does not wait for the other batch sizes

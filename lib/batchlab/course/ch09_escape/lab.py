@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ... import process
 from ...checks import check_integer
 from ...live import Live, Number, Steps, Whole, running_loop
 from . import views
@@ -55,7 +54,6 @@ class EscapeLab(Live):
     updates = Updates("updates", range(0, UPDATES + 1, STOP), UPDATES, hint="looks up what was trained")
 
     def __init__(self, *, locked=False, **settings):
-        process.keep_programs()
         self.scene, self._known = wheel(), {}
         self._fills = running_loop() is None  # else the first picture does not wait for the whole curve
         super().__init__(locked=locked, **settings)

@@ -2,7 +2,7 @@
 
 import math
 
-from ... import data, process
+from ... import data
 from ...live import Live, Number, Whole, Words, press
 from .. import quiz
 from . import planning, report, stills, views
@@ -40,7 +40,6 @@ class Choice(Live):
     target = Words("target column", hint="empty: the last one")
 
     def __init__(self, given, *, hidden=(32,), locked=False):
-        process.keep_programs()
         self.plan = given if isinstance(given, planning.Plan) else planning.plan(given, hidden)
         self.trials, self._task = {}, None
         super().__init__(locked=locked, batch_size=min(START["batch_size"], self.n))
