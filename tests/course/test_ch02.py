@@ -484,3 +484,29 @@ def test_after_an_error_the_next_movement_works(lab, page, monkeypatch):
         assert (
             lab.walks["GD"].points[: lab.epochs + 1] == ch02.path(lab.scene.fit(batch_size=N, num_epochs=lab.epochs))
         ).all()
+
+
+# ---- clicks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pixels", [900, 420])
+def test_a_click_on_the_surface_places_the_start(lab, page, pixels):
+    page.wish(width=pixels)
+    plane = lab.picture.figure.axes[0]
+    x, y = plane.transData.transform((-0.5, 0.8))
+    page.click(x, lab.picture.height - y)
+    assert (lab.start_across, lab.start_up) == pytest.approx((-0.5, 0.8), abs=0.02)
+    assert all(walk.points[0] == pytest.approx((lab.start_across, lab.start_up)) for walk in lab.walks.values())
+    before = lab.start_across, lab.start_up
+    page.click(lab.picture.width - 2, 2)  # beside the surface
+    assert (lab.start_across, lab.start_up) == before
+    lab.pressed(lab.controls["reset"])
+    assert (lab.start_across, lab.start_up) == surface("straight line")[0].start
+
+
+def test_a_click_before_the_prediction_changes_nothing():
+    locked = Descents("straight line", locked=True)
+    start = locked.start_across, locked.start_up
+    Page(locked).click(200, 250)
+    assert (locked.start_across, locked.start_up) == start
+    locked.close()

@@ -1353,3 +1353,19 @@ def test_early_stopping_in_pytorch_stops_where_the_course_does():
         assert torch.nn.functional.mse_loss(model(x_val), y_val).item() == pytest.approx(
             float(found["best_loss"]), abs=1e-6
         )
+
+
+@pytest.mark.parametrize("against", plots.AXES)
+@pytest.mark.parametrize("logarithmic", [True, False])
+def test_a_click_on_the_curves_goes_to_that_epoch(against, logarithmic):
+    lab = bl.Lab("noisy sine", epochs=EPOCHS, against=against, logarithmic=logarithmic)
+    page, curves = Page(lab), lab.picture.figure.axes[1]
+    for epoch in (0, 7, 31, EPOCHS):
+        where = plots.along(lab.run, against)[epoch]
+        x, y = curves.transData.transform((where, np.mean(curves.get_ylim())))
+        page.click(x + 1e-6 * (1 if epoch == 0 else -1), lab.picture.height - y)
+        assert lab.epochs == epoch
+        assert lab.words().startswith(f"batch size 3, epoch {epoch}: ")
+    page.click(5, 5)  # beside the curves
+    assert lab.epochs == EPOCHS
+    lab.close()

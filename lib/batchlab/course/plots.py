@@ -67,6 +67,11 @@ def thinned(x, y, most=180, across=None):
     return x[places], y[places]
 
 
+def point_in(axes, x, y):
+    """Where a click at pixels (x, y) of the figure lies in axes, in units of their data; None if it is beside them."""
+    return axes.transData.inverted().transform((x, y)) if axes.bbox.contains(x, y) else None
+
+
 def across(axes, x):
     """Where places on the horizontal axis lie across it, from 0 at the left end to 1 at the right end."""
     scale = axes.xaxis.get_transform()

@@ -8,6 +8,7 @@ import optax
 
 from ...live import Live, Menu, Number, Tick, Whole, press
 from ...pieces import WIDTHS
+from .. import plots
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 
@@ -93,6 +94,12 @@ class Descents(Live):
         first = {name: getattr(type(self), name).default_value for name in ("epochs", "iterations")}
         first |= {"batch_size": 8, "same": "epochs", "seed": 0, "decay": False, "learning_rate": made.learning_rate}
         return first | dict(zip(("start_across", "start_up"), made.start, strict=True))
+
+    def clicked(self, x, y):
+        """Place the start by a click on the surface."""
+        point = plots.point_in(self.picture.figure.axes[0], x, y)
+        if point is not None:
+            self.start_across, self.start_up = (float(f"{value:.3g}") for value in point)
 
     # ---- what is asked for -------------------------------------------------------------------------------------------
 

@@ -146,6 +146,13 @@ class Lab(Live):
         self.seed, self.band, self.against, self.logarithmic = self._given.get("seed", 0), False, "epochs", True
         self._take(self.dataset)
 
+    def clicked(self, x, y):
+        """Go to the epoch whose losses lie at a place of the curves."""
+        if plots.point_in(self._axes, x, y) is not None:
+            epochs = plots.across(self._axes, plots.along(self.run, self.against))
+            place = (x - self._axes.bbox.x0) / self._axes.bbox.width
+            self.epochs = int(np.abs(epochs - place).argmin())
+
     band = Tick(f"band over {BAND} seeds")
     logarithmic = Tick("logarithmic axis", True)
 

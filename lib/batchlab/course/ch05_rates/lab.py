@@ -4,6 +4,7 @@ import numpy as np
 
 from ...checks import check_integer
 from ...live import NARROW, Live, Menu, Steps, View, columns, press, running_loop
+from .. import plots
 from . import grids, views
 
 SWEEP_FRAME_SECONDS = 0.3  # between two frames while runs are made
@@ -84,13 +85,11 @@ class RateMap(Live):
 
     def clicked(self, x, y):
         """Choose the cell at a place of the map."""
-        axes = self.picture.figure.axes[0]
-        across, up = axes.transData.inverted().transform((x, y))
-        left, right, low, high = *axes.get_xlim(), *axes.get_ylim()
-        if left <= across <= right and low <= up <= high:
+        point = plots.point_in(self.picture.figure.axes[0], x, y)
+        if point is not None:
             sizes = self.grid.batch_sizes
-            self.batch_size = int(sizes[int(np.clip(round(across), 0, len(sizes) - 1))])
-            self.learning_rate = float(2.0**up)
+            self.batch_size = int(sizes[int(np.clip(round(point[0]), 0, len(sizes) - 1))])
+            self.learning_rate = float(2.0 ** point[1])
 
     def begin(self, changed):
         """Another batch size or optimizer may have been run at other rates: the nearest is chosen."""
