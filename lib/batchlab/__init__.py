@@ -6,58 +6,22 @@ from . import process
 
 process.inline_small_loops()
 with process.imports():
-    from . import (
-        arguments,
-        checks,
-        data,
-        descent,
-        history,
-        measure,
-        models,
-        pieces,
-        progress,
-        sharding,
-        shuffling,
-        sweeps,
-        tables,
-    )
+    from . import data, measure, models, sharding
     from .data import Problem
     from .descent import fit
     from .history import History
     from .models import Model
 
-__all__ = [
-    "History",
-    "Lab",
-    "Model",
-    "Problem",
-    "arguments",
-    "checks",
-    "course",
-    "data",
-    "descent",
-    "fit",
-    "history",
-    "measure",
-    "models",
-    "pieces",
-    "process",
-    "progress",
-    "quiz",
-    "sharding",
-    "shuffling",
-    "sweeps",
-    "tables",
-]
+LATE = {"Lab": ".course.ch03_overfit", "course": ".course", "quiz": ".course.quiz"}  # they load matplotlib and widgets
+__all__ = ["History", "Model", "Problem", "data", "fit", "measure", "models", "process", "sharding", *LATE]
 
 
 def __getattr__(name):
     """Load what needs matplotlib and widgets when it is first asked for."""
-    if name == "Lab":
-        return importlib.import_module(".course.ch03_overfit", __name__).Lab
-    if name in ("course", "quiz"):
-        return importlib.import_module({"course": ".course", "quiz": ".course.quiz"}[name], __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(LATE[name], __name__)
+    return module.Lab if name == "Lab" else module
 
 
 def __dir__():

@@ -3,25 +3,9 @@
 It knows nothing of descent: a `Live` has controls, a picture, words, and work that is done in slices.
 """
 
+# ruff: noqa: F401, the names are for those who make pictures
+
 from .controls import Menu, Number, Press, Steps, Tick, Whole, Words, press
 from .loop import running_loop
 from .picture import NARROW, Picture, Still, View, columns
 from .stage import Live
-
-__all__ = [
-    "NARROW",
-    "Live",
-    "Menu",
-    "Number",
-    "Picture",
-    "Press",
-    "Steps",
-    "Still",
-    "Tick",
-    "View",
-    "Whole",
-    "Words",
-    "columns",
-    "press",
-    "running_loop",
-]

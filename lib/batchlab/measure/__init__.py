@@ -3,6 +3,8 @@
 Each part has a file of its own; all are called as `measure.NAME`.
 """
 
+# ruff: noqa: F401, the names are for those who call them
+
 from ..sweeps import Sweep, sweep
 from .costs import (
     Bytes,
@@ -33,7 +35,6 @@ from .gradients import (
     noise_scale,
     per_sample_gradients,
     plane,
-    ranks,
     spread_sizes,
     squared_deviation,
     squared_length,
@@ -42,53 +43,3 @@ from .gradients import (
 )
 from .rates import best_and_edge, fitted_largest, guessing_loss, largest_rate, matched_rate, stable_rate
 from .targets import Law, at_training_loss, best_rates, fit_law, noise_scales_along, seconds_per_epoch, share
-
-__all__ = [
-    "Bytes",
-    "Estimate",
-    "Law",
-    "Saturation",
-    "Sweep",
-    "at_training_loss",
-    "batch_gradient",
-    "best_and_edge",
-    "best_rates",
-    "byte_law",
-    "bytes_at",
-    "compiled_step",
-    "cosine",
-    "decades",
-    "device_peak",
-    "draw_batches",
-    "estimate_noise_scale",
-    "expected_deviation",
-    "fit_law",
-    "fit_saturation",
-    "fitted_largest",
-    "gradient_programs",
-    "guessing_loss",
-    "inner_products",
-    "kinds_of_device",
-    "largest_batch",
-    "largest_rate",
-    "matched_rate",
-    "noise_curve",
-    "noise_scale",
-    "noise_scales_along",
-    "per_sample_gradients",
-    "plane",
-    "ranks",
-    "seconds_per_epoch",
-    "share",
-    "spread_sizes",
-    "squared_deviation",
-    "squared_length",
-    "stable_rate",
-    "step_bytes",
-    "steps",
-    "sweep",
-    "throughput",
-    "time_step",
-    "two_batch_noise_scale",
-    "variance",
-]
