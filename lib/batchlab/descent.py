@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from . import pieces, process, sharding
+from . import pieces, sharding
 from .arguments import check_model, check_optimizer, check_params
 from .checks import check_integer, check_number
 from .data import check_problem
@@ -117,7 +117,6 @@ def fit(
     seeds = None if seeds is None else check_integer("seeds", seeds, 1)
     model, optimizer = check_model(model, hidden, problem), check_optimizer(optimizer)
     params = None if params is None else check_params(model, params)
-    known = run_programs.cache_info().misses
     placed = pieces.device_of(problem).platform, sharding.devices_of(problem)
     made = run_programs(model, problem.kind, optimizer, seeds is not None, *placed)
     history = History(problem, model, made, batch_size, learning_rate, seed, seeds, params)
@@ -125,6 +124,4 @@ def fit(
         history.train(num_epochs, progress)
         if seeds is None:
             history.prepare()
-        if run_programs.cache_info().misses > known:
-            process.release_memory()
     return history

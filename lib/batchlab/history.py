@@ -9,7 +9,7 @@ import time
 import jax
 import numpy as np
 
-from . import pieces, sharding
+from . import pieces, process, sharding
 from .checks import check_integer
 from .progress import progress_bar
 from .shuffling import SHUFFLES, shuffles
@@ -49,10 +49,7 @@ class History:
         states = jax.tree.map(self._repeated, self._state)
         states = states if self._device is None else jax.device_put(states, self._device)  # as training returns them
         self._add(states, self._measured(states, 1), np.zeros(1))
-        shapes = self._width(), seeds, *(array.shape for array in self._data)
-        if shapes not in programs.known:  # once and here, so that `seconds` never counts it
-            self._train(self._state, 0, 0)
-            programs.known.add(shapes)
+        self.prepare([self._width()])  # here, so that `seconds` never counts it
 
     def _place(self, params):
         """Put data and start where they are trained."""
@@ -102,12 +99,14 @@ class History:
         return self
 
     def prepare(self, widths=None):
-        """Compile what the other batch sizes need, so that no later change of a setting compiles.
-
-        `fit` does it for a single run; with seeds, it is compiled when such a batch size comes.
-        """
-        for width in widths or self._programs.train:
+        """Compile what batches up to these widths need, or of all, so that no later change of a setting compiles."""
+        where = self.seeds, *((array.shape, array.sharding) for array in self._data)
+        new = [width for width in widths or self._programs.train if (width, where) not in self._programs.known]
+        for width in new:
             self._train(self._state, 0, 0, width)
+            self._programs.known.add((width, where))
+        if new:
+            process.release_memory()
 
     def params_at(self, epoch):
         """Parameters after `epoch` epochs, as the model's pytree; retrained from the nearest state that was kept."""
