@@ -26,7 +26,7 @@ class Control(traitlets.TraitType):
 
     Args:
         label: its accessible name.
-        default: where it begins.
+        default: where it begins; a box to tick is off, a line of text empty.
         hint: a few words behind it.
         tip: what a mouse that rests on it reads.
         hidden, disabled: whether it is left out, or shown but off.
@@ -35,7 +35,7 @@ class Control(traitlets.TraitType):
 
     kind = ""
 
-    def __init__(self, label, default, *, hint="", tip="", hidden=False, disabled=False, **looks):
+    def __init__(self, label, default=traitlets.Undefined, *, hint="", tip="", hidden=False, disabled=False, **looks):
         super().__init__(default)
         self.looks = {"label": label, "hint": hint, "tip": tip, "hidden": hidden, "disabled": disabled, **looks}
 
@@ -136,9 +136,8 @@ class Steps(Control):
     def validate(self, lab, value):
         """The nearest of the numbers, or an error in words."""
         steps = [float(step) if isinstance(step, float) else int(step) for step in self.look(lab, "steps")]
-        low, high = min(steps), max(steps)
-        beyond = (low - _distance(steps, low), high + _distance(steps, high))
-        if isinstance(value, numbers.Real) and beyond[0] <= value <= beyond[1]:
+        low, high = steps[0], steps[-1]
+        if isinstance(value, numbers.Real) and _outside(steps) <= value <= _outside(steps[::-1]):
             value = min(max(value, low), high)
         check_number(self.look(lab, "label"), value, low, high, remedy=self._remedy)
         return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
@@ -153,12 +152,10 @@ class Steps(Control):
         return [steps[i] for i in sorted({round(i * (len(steps) - 1) / max(count - 1, 1)) for i in range(count)})]
 
 
-def _distance(steps, end):
-    """How far outside of an end of the steps is a step away."""
-    nearest = min((abs(step - end), step) for step in [*steps, math.inf] if step != end)[1]
-    if math.isinf(nearest):
-        return 0.0
-    return abs(end * end / nearest - end) if min(end, nearest) > 0 else abs(nearest - end)
+def _outside(steps):
+    """The number that lies as far outside of the first step as the second lies inside, by ratio where that can be."""
+    end, inner = steps[0], steps[min(1, len(steps) - 1)]
+    return end * end / inner if min(end, inner) > 0 else 2 * end - inner
 
 
 class Menu(Control):
@@ -189,10 +186,7 @@ class Menu(Control):
 class Tick(Control):
     """A box to tick."""
 
-    kind = "tick"
-
-    def __init__(self, label, default=False, **looks):
-        super().__init__(label, default, **looks)
+    kind, default_value = "tick", False
 
     def validate(self, lab, value):
         """True or False."""
@@ -208,10 +202,7 @@ class Tick(Control):
 class Words(Control):
     """A line of text."""
 
-    kind = "words"
-
-    def __init__(self, label, default="", **looks):
-        super().__init__(label, default, **looks)
+    kind, default_value = "words", ""
 
     def validate(self, lab, value):
         """The text without spaces at its ends; a number that was typed is text here."""

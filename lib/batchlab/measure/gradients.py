@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from ..checks import check_integer
 from ..data import check_problem
@@ -41,15 +42,12 @@ def gradient_programs(model, kind):
     """What measuring compiles: per-sample gradients (n, P), the gradient of a batch (P,), inner products (n, n)."""
     loss = loss_of(model, kind)
 
-    def flat(grads, *lead):
-        return jnp.concatenate([leaf.reshape(*lead, -1) for leaf in jax.tree.leaves(grads)], axis=-1)
-
     def samples(params, x, y):
         one = jax.grad(lambda params, x, y: loss(params, x[None], y[None])[0])
-        return flat(jax.vmap(one, in_axes=(None, 0, 0))(params, x, y), len(x))
+        return jax.vmap(lambda x, y: ravel_pytree(one(params, x, y))[0])(x, y)
 
     def batch(params, x, y, weights):
-        return flat(jax.grad(lambda params: weights @ loss(params, x, y))(params))
+        return ravel_pytree(jax.grad(lambda params: weights @ loss(params, x, y))(params))[0]
 
     def inner(params, x, y):  # x: (pieces, rows, d); only blocks on and below the diagonal are filled
         pieces, rows = x.shape[:2]
@@ -278,9 +276,9 @@ def two_batch_noise_scale(small, large, batch_size, large_batch_size):
     """
     small, large = (np.atleast_1d(np.asarray(values, np.float64)) for values in (small, large))
     pairs = len(small)
-    means = []
-    for values in (small, large):
-        means.append(np.concatenate([[values.mean()], (values.sum() - values) / max(pairs - 1, 1)]))
+    means = [
+        np.concatenate([[values.mean()], (values.sum() - values) / max(pairs - 1, 1)]) for values in (small, large)
+    ]
     squared = (large_batch_size * means[1] - batch_size * means[0]) / (large_batch_size - batch_size)
     spread = (means[0] - means[1]) / (1 / batch_size - 1 / large_batch_size)
     return _turned_over(squared / spread)
@@ -298,12 +296,8 @@ def _turned_over(ratios):
 def noise_curve(inner, batch_sizes, draws=200, *, replace=False, seed=0):
     """The mean of |g_B - G|^2 over random batches of each size, measured: (len(batch_sizes),)."""
     inner = inner.astype(np.float32)  # half the time, and six digits are more than 200 draws have
-    return np.array(
-        [
-            squared_deviation(inner, draw_batches(len(inner), size, draws, replace=replace, seed=seed)).mean()
-            for size in batch_sizes
-        ]
-    )
+    batches = (draw_batches(len(inner), size, draws, replace=replace, seed=seed) for size in batch_sizes)
+    return np.array([squared_deviation(inner, weights).mean() for weights in batches])
 
 
 def spread_sizes(n, count=20):

@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from ..data import check_problem
 from ..models import loss_of
@@ -55,13 +56,17 @@ def _curvature(model, kind):
     """|G|^2 and the curvature along G, G . H G."""
 
     def both(params, x, y):
-        gradient = jax.grad(lambda params: loss_of(model, kind)(params, x, y).mean())
-        grads = gradient(params)
-        along = jax.jvp(gradient, (params,), (grads,))[1]
-        return [sum(jnp.vdot(a, b) for a, b in zip(*map(jax.tree.leaves, pair), strict=True))
-                for pair in ((grads, grads), (grads, along))]  # fmt: skip
+        flat, gradient = _gradient(model, kind, params, x, y)
+        grads, along = jax.jvp(gradient, (flat,), (gradient(flat),))
+        return grads @ grads, grads @ along
 
     return jax.jit(both)
+
+
+def _gradient(model, kind, params, x, y):
+    """The parameters as one vector, and the gradient of the mean loss as a function of it."""
+    flat, unravel = ravel_pytree(params)
+    return flat, jax.grad(lambda flat: loss_of(model, kind)(unravel(flat), x, y).mean())
 
 
 def stable_rate(problem, model, params, steps=60):
@@ -85,24 +90,19 @@ def _largest_eigenvalue(model, kind, steps):
     """The largest eigenvalue of the Hessian."""
 
     def largest(params, x, y):
-        gradient = jax.grad(lambda params: loss_of(model, kind)(params, x, y).mean())
+        flat, gradient = _gradient(model, kind, params, x, y)
 
         def iterate(shift, direction):
             def step(_, carry):
-                direction, _ = carry
-                length = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(direction)))
-                direction = jax.tree.map(lambda leaf: leaf / length, direction)
-                product = jax.jvp(gradient, (params,), (direction,))[1]  # H times the direction
-                product = jax.tree.map(lambda leaf, along: leaf - shift * along, product, direction)
-                value = sum(jnp.vdot(a, b) for a, b in zip(*map(jax.tree.leaves, (direction, product)), strict=True))
-                return product, value
+                direction = carry[0] / jnp.linalg.norm(carry[0])
+                product = jax.jvp(gradient, (flat,), (direction,))[1] - shift * direction  # H times the direction
+                return product, direction @ product
 
             return jax.lax.fori_loop(0, steps, step, (direction, jnp.float32(0)))
 
-        direction, value = iterate(0.0, gradient(params))  # the eigenvalue of the largest size
+        direction, value = iterate(0.0, gradient(flat))  # the eigenvalue of the largest size
         shift = jnp.minimum(value, 0.0)  # if that is a negative one, it is moved to zero
-        start = jax.tree.map(lambda found, leaf: jnp.where(shift < 0, leaf, found), direction, gradient(params))
-        return iterate(shift, start)[1] + shift
+        return iterate(shift, jnp.where(shift < 0, gradient(flat), direction))[1] + shift
 
     return jax.jit(largest)
 
