@@ -35,9 +35,9 @@ class Channel(anywidget.AnyWidget):
             c.name: c for c in declared(type(self)) if shown is None or not {c.name, c.label}.isdisjoint(shown)
         }
         self.picture, self._drawn, self._resized = Picture(*self.size), False, False
-        self._turns = Loop(self._take_changes, self._send_frame, self._halt, self.wait, lambda: self.frame_seconds)
+        self._turns = Loop(self)
         self.error, self._message, self._halted = None, ("", False), False
-        self._heard, self._refused, self._presses, self._shows, self._standing = {}, {}, [], {}, None
+        self._heard, self._refused, self._presses, self._standing = {}, {}, [], None
         self.press_counts = {}  # how often each button was pressed on the page
         self.frame_bytes = []
         self.observe(self._set, [*(control.name for control in declared(type(self))), "locked"])
@@ -120,7 +120,7 @@ class Channel(anywidget.AnyWidget):
         self._turns.pace.owe(fresh=True)
 
     def clicked(self, x, y):
-        """A click into the picture."""
+        """A click into the picture, in pixels of the figure from the lower left corner, as matplotlib counts."""
 
     def _acknowledged(self, _widget, content, _buffers):
         """A page has seen a frame."""
@@ -136,15 +136,14 @@ class Channel(anywidget.AnyWidget):
         try:
             rows = self._rows()
             if not self._halted or self._resized or not self.frame:
-                now = self._snapshot()
-                self._shows, self._resized = values, False
+                now, self._resized = self._snapshot(), False
         except Exception as error:  # the picture and its words stay, together
             if not self._halted:
                 self._halt(error)
         count = self._turns.pace.sends()
         complaints = " ".join(words for _, words in self._refused.values())
         message, alarm = (complaints, True) if complaints else self._message
-        frame = {**self.frame, "count": count, "busy": self.busy, "values": values, "shows": self._shows}
+        frame = {**self.frame, "count": count, "busy": self.busy, "values": values}
         frame |= {"heard": dict(self._heard), "refused": {name: value for name, (value, _) in self._refused.items()}}
         frame |= {"message": message, "alarm": alarm, "asks": self._turns.pace.asks}
         with self.hold_sync():
@@ -152,7 +151,7 @@ class Channel(anywidget.AnyWidget):
                 moving = pack(now["moving"])
                 self._send_standing(now["standing"], count)
                 frame |= {"standing": self.standing["count"], "strokes": moving}
-                frame |= {"words": now["words"], "facts": now["facts"]}
+                frame |= {"shows": values, "words": now["words"], "facts": now["facts"]}
                 self.frame_bytes = [*self.frame_bytes[-999:], len(moving)]
             self.frame, self.rows = frame, rows
 

@@ -76,18 +76,10 @@ class Pace:
 
 
 class Loop:
-    """What one live picture does on the kernel's loop: it takes what has changed, does a slice of work, sends a frame.
+    """What a live picture does on the kernel's loop: it takes what has changed, does a slice of work, sends a frame."""
 
-    Args:
-        take: takes what has changed.
-        send: sends a frame.
-        halt: is told what went wrong in a slice.
-        now: does all of this at once, where there is no loop.
-        frame_seconds: tells the least time between two frames of the same work.
-    """
-
-    def __init__(self, take, send, halt, now, frame_seconds):
-        self._take, self._send, self._halt, self._now, self._frame_seconds = take, send, halt, now, frame_seconds
+    def __init__(self, lab):
+        self._lab = lab
         self.loop, self._alarm, self._home, self._inside = running_loop(), None, threading.get_ident(), None
         self.pace, self.work, self.changed = Pace(), None, collections.deque()
         self.closed, self.aside, self.next_at = False, False, 0.0
@@ -119,7 +111,7 @@ class Loop:
         if self.runs:
             self.come()
         else:
-            self._now()
+            self._lab.wait()
 
     def acknowledged(self, count):
         """A page has seen a frame: another may go."""
@@ -141,9 +133,9 @@ class Loop:
         if self.closed:
             return
         with self.within():
-            self._take()
+            self._lab._take_changes()
             while self._slice() is not False or self.changed:
-                self._take()
+                self._lab._take_changes()
         self.come()  # an alarm that is set is of no use now
 
     def close(self):
@@ -159,13 +151,13 @@ class Loop:
         if self.closed:
             return
         with self.within():
-            self._take()
+            self._lab._take_changes()
             early = self.next_at - time.monotonic()  # a frame that was seen must not hurry what is watched at a pace
             rest, due = early if early > 0 and self.work is not None else self._slice(), 0
             if self.pace.owed:
-                due = self.pace.due(self._frame_seconds() if self.work is not None else 0)
+                due = self.pace.due(self._lab.frame_seconds if self.work is not None else 0)
                 if due == 0:
-                    self._send()
+                    self._lab._send_frame()
         again = [rest] if rest is not False and self.work is not None else []
         again += [due] if self.pace.owed else []
         again += [0] if self.changed else []
@@ -184,7 +176,7 @@ class Loop:
                 self.next_at = time.monotonic() + (rest or 0)
                 return rest or REST_SECONDS
         except Exception as error:
-            self._halt(error)
+            self._lab._halt(error)
         if self.work is work:
             self.work = None
         self.pace.owe()

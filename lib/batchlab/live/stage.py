@@ -14,21 +14,10 @@ from .loop import FRAME_SECONDS
 
 
 class Live(Channel):
-    """A picture with controls; see `controls` for how they are declared. A subclass defines these.
+    """A picture with controls; see `controls` for how they are declared. A subclass defines what follows.
 
     size: width and height in inches of 100 pixels; narrow_height: the height where a page has no room for that width.
     frame_seconds: the least time between two frames of the same work; longer where drawing takes its time from it.
-    begin(changed): what follows from the names of the controls that have changed, before anything is computed: limits,
-        data, axes. It may set controls. At first all names are in it.
-    draw(figure): fills the figure and returns its views, `picture.View`; only the first is shown while locked. It is
-        called at first, and again after `self.redraw()`.
-    work(): a generator that computes what the controls ask for and yields after each slice of about 10 ms, or yields
-        the seconds until its next slice, to be watched at a pace. Newer wishes replace it. Only its last frame is drawn
-        where nobody could see another.
-    show(): brings the views up to date.
-    words(): what the picture shows, in words, for the live region and as alternative text.
-    facts(): a line of short facts, a list.
-    clicked(x, y): a click into the picture, in pixels of the figure from the lower left corner, as matplotlib counts.
     recorded: pairs of a control and about how many of its values, for an `export` that names no positions; the last
         moves first. None takes the first two sliders.
 
@@ -53,24 +42,31 @@ class Live(Channel):
             self._take_changes(strictly=True)
         self.first_frame()
 
-    # ---- for subclasses ----------------------------------------------------------------------------------------------
+    # ---- for subclasses, with `clicked` ------------------------------------------------------------------------------
 
     def begin(self, changed):
-        """What follows from changed controls before anything is computed."""
+        """What follows from the names of changed controls, at first all, before anything is computed.
+
+        Limits, data, axes. It may set controls.
+        """
 
     def draw(self, figure):
-        """Fill the figure; return its views."""
+        """Fill the figure, at first and after `redraw`; return its views; only the first shows while locked."""
         raise NotImplementedError
 
     def work(self):
-        """Compute what the controls ask for, in slices."""
+        """A generator that computes what the controls ask for and yields after each slice of about 10 ms.
+
+        It may yield the seconds until its next slice, to be watched at a pace. Newer wishes replace it. Only its last
+        frame is drawn where nobody could see another.
+        """
         yield from ()
 
     def show(self):
         """Bring the views up to date."""
 
     def words(self):
-        """What the picture shows, in words."""
+        """What the picture shows, in words, for the live region and as alternative text."""
         raise NotImplementedError
 
     def facts(self):
@@ -110,11 +106,6 @@ class Live(Channel):
     def busy(self):
         """Whether there is work to do."""
         return self._turns.work is not None
-
-    @property
-    def _loop(self):
-        """The kernel's loop, or None where everything is done at once."""
-        return self._turns.loop
 
     def wait(self):
         """Finish the present work here and now; for cells and tests that look at the outcome."""
