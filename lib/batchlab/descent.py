@@ -45,7 +45,7 @@ def train_epoch(loss, optimizer, state, x, y, order, batch_size, width, several,
 def run_programs(model, kind, optimizer, many=False, platform="cpu", devices=()):
     """What a run compiles, as `pieces.Programs`; with `many`, runs lie along a first axis."""
 
-    def start(seed, learning_rate, params=None):
+    def start(seed, learning_rate, params):
         params = model.init(jax.random.key(seed)) if params is None else params
         return params, optimizer(learning_rate).init(params)
 
@@ -65,7 +65,7 @@ def run_programs(model, kind, optimizer, many=False, platform="cpu", devices=())
         states = jax.tree.map(lambda leaf: jnp.zeros((len(orders), *leaf.shape), leaf.dtype), state)
         return jax.lax.fori_loop(0, num_epochs, epoch, (state, states))
 
-    return pieces.compiled(start, measure, train, many=many, platform=platform, devices=devices)
+    return pieces.Programs(start, measure, train, many=many, platform=platform, devices=devices)
 
 
 def fit(

@@ -3,7 +3,7 @@
 Array widths must be fixed when a program is compiled, batch sizes need not be. A batch larger than the largest width is
 added up from pieces of that width, "micro-batches", which also bounds the memory of a step. And on a CPU a batch of 2
 to 4 is added up from single samples: products of a matrix and a vector, which the compiler turns into one function
-without a call in it (see `compiled.inline_small_loops`); that is two to four times as quick as padding for a network of
+without a call in it (see `process.inline_small_loops`); that is two to four times as quick as padding for a network of
 a thousand parameters, and no slower for one of ten thousand.
 """
 
@@ -106,20 +106,7 @@ def device_of(problem=None):
 
 
 class Programs:
-    """What a run compiles; see `compiled`.
-
-    Attributes:
-        start, measure: the functions that were given, compiled.
-        train: {most samples of a batch: program}, for each width.
-        known: shapes of data for which programs have been compiled, noted by who runs them.
-    """
-
-    def __init__(self, start, measure, train):
-        self.start, self.measure, self.train, self.known = start, measure, train, set()
-
-
-def compiled(start, measure, train, *, many=False, platform="cpu", devices=()):
-    """Compile what a run needs: its start, its measurement, and its training for each width.
+    """What a run compiles: its start, its measurement, and its training for each width.
 
     Args:
         start: `start(seed, learning_rate, params)`.
@@ -129,23 +116,23 @@ def compiled(start, measure, train, *, many=False, platform="cpu", devices=()):
         platform: the kind of device.
         devices: several of them, over which the samples are spread; each takes a piece of one of the widths.
 
-    Returns:
-        `Programs`.
+    Attributes:
+        start, measure: the functions that were given, compiled.
+        train: {most samples of a batch: program}.
+        known: which of them have been compiled for which data, noted by who runs them.
     """
-    count = max(len(devices), 1)
-    trains = {
-        most: functools.partial(train, width=width, several=several, devices=count)
-        for most, (width, several) in ladder(platform, count).items()
-    }
-    if many:
-        start, measure = _one_by_one(start), jax.vmap(measure, in_axes=(0, None, None))
-        trains = {most: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for most, train in trains.items()}
-    if devices:
-        trains = {most: sharding.over(train, devices) for most, train in trains.items()}
-    jit = functools.partial(jax.jit, compiler_options=options(platform))
-    return Programs(jit(start), jit(measure), {most: jit(train) for most, train in trains.items()})
 
-
-def _one_by_one(start):
-    """`start` for several seeds; they share what else it is given."""
-    return lambda seeds, *given: jax.vmap(lambda seed: start(seed, *given))(seeds)
+    def __init__(self, start, measure, train, *, many=False, platform="cpu", devices=()):
+        count = max(len(devices), 1)
+        trains = {
+            most: functools.partial(train, width=width, several=several, devices=count)
+            for most, (width, several) in ladder(platform, count).items()
+        }
+        if many:
+            start, measure = (jax.vmap(one, in_axes=(0, None, None)) for one in (start, measure))
+            trains = {most: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for most, train in trains.items()}
+        if devices:
+            trains = {most: sharding.over(train, devices) for most, train in trains.items()}
+        jit = functools.partial(jax.jit, compiler_options=options(platform))
+        self.start, self.measure, self.known = jit(start), jit(measure), set()
+        self.train = {most: jit(train) for most, train in trains.items()}

@@ -8,7 +8,6 @@ has run on CPUs only.
 """
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +65,6 @@ def over(train, devices):
     """Let `train(state, (x, y), ...)` run on all devices: each sees its share of x and y, and all of the rest."""
     mesh = Mesh(np.array(devices), (AXIS,))
 
-    @functools.wraps(train)
     def on_all(state, data, *settings):
         specs = P(), P(AXIS), *(P() for _ in settings)
         # No check that what is returned is the same everywhere: it comes from sums over all devices.

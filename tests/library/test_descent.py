@@ -374,16 +374,16 @@ def test_the_programs_can_be_exported_for_a_gpu(many):
     data = (REGRESSION.x, REGRESSION.y, REGRESSION.x_val, REGRESSION.y_val)
     seeds = np.arange(3, dtype=np.uint32) if many else np.uint32(0)
     rate, count = np.float32(0.1), np.int32(4)
-    state = jax.eval_shape(start, seeds, rate)
+    state = jax.eval_shape(start, seeds, rate, None)
     orders = np.zeros((3, 4, 100) if many else (4, 100), np.int32)
-    exported = [jax.export.export(start, platforms=["cuda"])(seeds, rate)]
+    exported = [jax.export.export(start, platforms=["cuda"])(seeds, rate, None)]
     for program in trains.values():
         exported.append(jax.export.export(program, platforms=["cuda"])(state, data, orders, np.int32(7), rate, count))
     _, states = exported[-1].out_tree.unflatten(exported[-1].out_avals)
     exported.append(jax.export.export(measure, platforms=["cuda"])(states, data, count))
     assert [module.platforms for module in exported] == [("cuda",)] * (2 + len(bl.pieces.WIDTHS))
     with pytest.raises(ValueError, match=r"exported for platforms '\('cuda',\)' but it is used on '\('cpu',\)'"):
-        exported[0].call(seeds, rate)
+        exported[0].call(seeds, rate, None)
 
 
 # -------------------------------------------------------------------------------------------------------------- errors

@@ -75,10 +75,10 @@ class Recorder(RendererBase):
         if not parts:
             return
         self._clip(gc)
-        self._write(["p", self._style(gc, rgbFace), parts, codes], points)
+        self.strokes.append((["p", self._style(gc, rgbFace), parts, codes], points))
         if gc.get_hatch():
             self._clip(gc)
-            self._write(["c", parts, codes], points)
+            self.strokes.append((["c", parts, codes], points))
             self._hatch(gc, points)
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):  # noqa: D102
@@ -94,7 +94,7 @@ class Recorder(RendererBase):
         if parts and near.any():
             self._clip(gc)
             head = ["m", self._style(gc, rgbFace), parts, codes, int(near.sum())]
-            self._write(head, np.concatenate([outline, places[near]]))
+            self.strokes.append((head, np.concatenate([outline, places[near]])))
 
     def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):  # noqa: D102
         if ismath:
@@ -106,7 +106,7 @@ class Recorder(RendererBase):
         size = round(self.points_to_pixels(prop.get_size_in_points()), 2)
         looks = [prop.get_style(), str(prop.get_weight())]
         font = " ".join([*(look for look in looks if look not in ("normal", "400")), f"{size:g}px"])
-        self._write(["t", style, s, font, round(angle, 2), round(width, 1)], np.array([[x, y]]))
+        self.strokes.append((["t", style, s, font, round(angle, 2), round(width, 1)], np.array([[x, y]])))
 
     def draw_image(self, gc, x, y, im, transform=None):  # noqa: D102
         rows, columns = im.shape[:2]
@@ -121,12 +121,9 @@ class Recorder(RendererBase):
         self._clip(gc)
         table = [_color(color / 255, gc.get_alpha() * color[3] / 255) for color in colors]
         abcdef = [round(float(v), 4) for v in matrix[:2].T.ravel()]
-        self._write(["i", self._clip_rectangle(gc), abcdef, columns, rows, table], pixels)
+        self.strokes.append((["i", self._clip_rectangle(gc), abcdef, columns, rows, table], pixels))
 
     # ---- how it is written down --------------------------------------------------------------------------------------
-
-    def _write(self, head, points):
-        self.strokes.append((head, points))
 
     def _outline(self, gc, path, transform, clip=None, simplify=False):
         """A path in pixels from the upper left corner, snapped to them as Agg does: parts, codes, points."""
@@ -170,7 +167,7 @@ class Recorder(RendererBase):
         path, transform = gc.get_clip_path()
         if path is not None:
             parts, codes, points = self._outline(gc, path, transform)
-            self._write(["c", parts, codes], points)
+            self.strokes.append((["c", parts, codes], points))
 
     def _hatch(self, gc, points):
         """The hatch of a path, tiled over its bounding box as inch by inch as Agg does; the clip is set already."""
@@ -186,7 +183,7 @@ class Recorder(RendererBase):
         parts, codes, points = _parts(tiled.cleaned(curves=True))
         width = round(self.points_to_pixels(gc.get_hatch_linewidth()), 2)
         style = {"s": _color(gc.get_hatch_color()), "w": width} | self._clip_rectangle(gc)
-        self._write(["p", style, parts, codes], points)
+        self.strokes.append((["p", style, parts, codes], points))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,8 +5,6 @@ its g_i. Whatever is asked about batches follows from the N x N inner products g
 that sum to 1, and its length, its deviation from G and its angle to G are quadratic forms in these weights. So the
 inner products are computed once for given parameters, in pieces that bound the memory; after that a thousand batches
 are one product of matrices, and no gradient of P numbers is ever stored for a batch or for all samples at once.
-
-At the end: what the noise means for the learning rate.
 """
 
 import functools
