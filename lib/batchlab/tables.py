@@ -67,8 +67,7 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
         raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
     first = text.lstrip().split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    rows = [(number, row) for number, row in _numbered_rows(text, delimiter) if any(cell.strip() for cell in row)]
     if len(rows) < 2:
         raise ValueError(f"{path.name} holds {len(rows)} line(s); it needs a header line and at least 4 samples.")
     header = [cell.strip() for cell in rows[0][1]]
@@ -107,6 +106,12 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
         if np.all(np.mod(y, 1) == 0) and np.abs(y).max() < 2**53:  # beyond that whole numbers are not exact
             y = y.astype(np.int64)
     return problem_of_arrays(x, y, validation, seed, kind, path.stem)
+
+
+def _numbered_rows(text, delimiter):
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    for row in reader:
+        yield reader.line_num, row
 
 
 def _is_number(cell):
