@@ -78,15 +78,6 @@ def test_the_best_rate_is_that_of_the_lowest_median():
     np.testing.assert_array_equal(best, counts[:, 1])
 
 
-def test_the_noise_scales_along_a_run():
-    run = bl.fit(bl.data.noisy_sine(n=20), hidden=(4,), batch_size=20, learning_rate=0.1, num_epochs=3)
-    scales = measure.noise_scales_along(run, [0, 3])
-    for scale, epoch in zip(scales, (0, 3), strict=True):
-        rows = measure.per_sample_gradients(run.problem, run.model, run.params_at(epoch)).astype(float)
-        spread = np.sum((rows - rows.mean(axis=0)) ** 2) / 20
-        assert scale == pytest.approx(spread / np.sum(rows.mean(axis=0) ** 2), rel=1e-3)
-
-
 def test_seconds_are_above_zero():
     assert 0 < measure.seconds_per_epoch(bl.data.noisy_sine(n=20), 5, hidden=(4,), repeats=2) < 10
 

@@ -114,11 +114,11 @@ def test_the_interval_of_a_share_holds_what_it_promises():
 def test_at_training_loss_finds_the_first_epoch():
     run = bl.fit(bl.data.two_moons(n=40), hidden=(4,), seeds=3, batch_size=40, num_epochs=20, learning_rate=0.5)
     target = float(np.median(run.train_loss))
-    epochs, accuracy = bl.measure.at_training_loss(run, target)
+    epochs, accuracy = ch09_escape.accuracy.at_training_loss(run, target)
     for losses, known, epoch, value in zip(run.train_loss, run.val_accuracy, epochs, accuracy, strict=True):
         assert epoch == next(e for e, loss in enumerate(losses) if loss <= target)
         assert value == known[epoch]
-    epochs, accuracy = bl.measure.at_training_loss(run, 0.0)
+    epochs, accuracy = ch09_escape.accuracy.at_training_loss(run, 0.0)
     assert (epochs == -1).all()
     assert np.isnan(accuracy).all()
 
@@ -136,9 +136,9 @@ def test_the_runs_that_reach_a_minimum_have_learnt_every_label():
         digits = bl.data.digits(n=400, label_noise=label_noise)
         for size, rate in ((400, 0.8), (4, 0.05)):
             run = bl.fit(digits, hidden=(32,), seeds=1, batch_size=size, learning_rate=rate, num_epochs=500)
-            epochs, accuracy = bl.measure.at_training_loss(run, late)
+            epochs, accuracy = ch09_escape.accuracy.at_training_loss(run, late)
             assert run.train_accuracy[0, epochs[0]] > 0.99
-            stopped = bl.measure.at_training_loss(run, early)[0][0]
+            stopped = ch09_escape.accuracy.at_training_loss(run, early)[0][0]
             assert run.train_accuracy[0, stopped] < 0.9 or not label_noise  # early, most of the wrong ones are not
     found = ch09_escape.accuracies(0.3, range(1), progress=False)
     assert found.shape == (1, 3, 2, 2)

@@ -42,4 +42,4 @@ from .gradients import (
     variance,
 )
 from .rates import best_and_edge, fitted_largest, guessing_loss, largest_rate, matched_rate, stable_rate
-from .targets import Law, at_training_loss, best_rates, fit_law, noise_scales_along, seconds_per_epoch, share
+from .targets import Law, best_rates, fit_law, seconds_per_epoch, share

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_integer
 from ..descent import fit
-from .gradients import Estimate, inner_products, noise_scale
+from .gradients import Estimate
 
 
 class Law(NamedTuple):
@@ -88,16 +88,6 @@ def fit_law(batch_sizes, iterations, *, draws=400, seed=0):
     return Law(float(s_min[0]), Estimate(float(scales[0]), float(low), float(high)))
 
 
-def noise_scales_along(run, epochs):
-    """The `noise_scale` at each of these epochs of a run: (len(epochs),).
-
-    Of a full-batch run, whose epochs are single steps, their mean up to a target is the B_noise of `fit_law` that is to
-    be expected: each step takes 1 + B_noise / B steps of batch size B. Source: McCandlish et al. 2018, section 2.3.
-    """
-    inner = (inner_products(run.problem, run.model, run.params_at(epoch)) for epoch in epochs)
-    return np.array([noise_scale(table) for table in inner])
-
-
 def seconds_per_epoch(problem, batch_size, *, hidden=(32,), model=None, repeats=5):
     """Seconds that one run of this batch size takes for an epoch, on this device, now: the median of some repeats.
 
@@ -129,19 +119,3 @@ def share(hits, trials):
     half = z * np.sqrt(p * (1 - p) / trials + (z / trials) ** 2 / 4)
     low, high = ((middle + sign * half) / (1 + z**2 / trials) for sign in (-1, 1))
     return Estimate(p, float(max(low, 0.0) if hits else 0.0), float(min(high, 1.0) if hits < trials else 1.0))
-
-
-def at_training_loss(run, target):
-    """The first epoch at which each run's training loss is at most `target`, and the validation accuracy there.
-
-    Args:
-        run: a `History` with seeds.
-        target: a training loss.
-
-    Returns:
-        Epochs (seeds,), -1 where it was never reached, and accuracies (seeds,), NaN there.
-    """
-    there = run.train_loss <= target
-    first = there.argmax(axis=1)
-    accuracy = run.val_accuracy[np.arange(len(first)), first]
-    return np.where(there.any(axis=1), first, -1), np.where(there.any(axis=1), accuracy, np.nan)

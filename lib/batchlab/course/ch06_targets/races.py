@@ -84,13 +84,16 @@ class Race(NamedTuple):
     def noise_scales(self, best=True, most=8):
         """The noise scale along the full-batch run to the target, at its best rate or at the fixed one.
 
-        Of a longer run `most` steps are measured, evenly spaced.
+        Of a longer run `most` steps are measured, evenly spaced. Their mean is the B_noise of the law that is to be
+        expected: each full-batch step takes 1 + B_noise / B steps of batch size B. Source: McCandlish et al. 2018,
+        section 2.3.
         """
         rate = self.sweep.learning_rates[-1, self.places[-1]] if best else FIXED
         steps = np.median((self.best if best else self.fixed)[-1])
         run = fit(self.sweep.problem, model=self.sweep.model, batch_size=int(self.sizes[-1]), learning_rate=rate,
                   num_epochs=int(np.ceil(steps)), seed=self.sweep.seed)  # fmt: skip
-        return measure.noise_scales_along(run, np.unique(np.linspace(0, run.num_epochs - 1, most).astype(int)))
+        params = map(run.params_at, np.unique(np.linspace(0, run.num_epochs - 1, most).astype(int)).tolist())
+        return np.array([measure.noise_scale(measure.inner_products(run.problem, run.model, one)) for one in params])
 
     def longer(self):
         """The runs of three batch sizes at their best rates, beyond the target: a finished `Sweep`."""

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from ... import data, measure
+from ... import data
 from ...descent import fit
 from ...progress import progress_bar
 
@@ -36,9 +36,25 @@ def accuracies(label_noise, draws, seeds=1, progress=True):
             while (run.train_loss.min(axis=1) > LOSSES[label_noise][-1]).any() and run.num_epochs < MOST:
                 run.train(50)
             for level, loss in enumerate(LOSSES[label_noise]):
-                found[at, :, b, r, level] = 100 * measure.at_training_loss(run, loss)[1]
+                found[at, :, b, r, level] = 100 * at_training_loss(run, loss)[1]
             bar.update()
     return found.reshape(-1, len(RATES), 2, 2)
+
+
+def at_training_loss(run, target):
+    """The first epoch at which each run's training loss is at most `target`, and the validation accuracy there.
+
+    Args:
+        run: a `History` with seeds.
+        target: a training loss.
+
+    Returns:
+        Epochs (seeds,), -1 where it was never reached, and accuracies (seeds,), NaN there.
+    """
+    there = run.train_loss <= target
+    first = there.argmax(axis=1)
+    accuracy = run.val_accuracy[np.arange(len(first)), first]
+    return np.where(there.any(axis=1), first, -1), np.where(there.any(axis=1), accuracy, np.nan)
 
 
 def differences(accuracies):
