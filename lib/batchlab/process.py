@@ -39,15 +39,15 @@ def imports():
             gc.enable()
 
 
-def inline_small_loops(threshold=300_000):
+def inline_small_loops():
     """Have XLA's CPU compiler turn a loop of small steps into one function, in which no step costs a call.
 
-    XLA does it for loops whose steps touch at most 1,024 bytes; here that becomes `threshold`. The setting is read when
+    XLA does it for loops whose steps touch at most 1,024 bytes; here that becomes 300,000. The setting is read when
     JAX first computes; XLA_FLAGS with --xla_backend_extra_options of your own stay as they are.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if wanted("INLINE") and "--xla_backend_extra_options" not in flags:
-        ours = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={threshold}"
+        ours = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=300000"
         os.environ["XLA_FLAGS"] = f"{flags} {ours}".strip()
 
 

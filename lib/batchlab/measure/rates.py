@@ -10,6 +10,8 @@ from jax.flatten_util import ravel_pytree
 from ..data import check_problem
 from ..models import loss_of
 
+STEPS = 60  # of the power iteration
+
 
 def matched_rate(batch_size, largest, noise_scale):
     """The best learning rate for a batch size, eta_max / (1 + B_noise / B): in proportion to B, then flat.
@@ -69,7 +71,7 @@ def _gradient(model, kind, params, x, y):
     return flat, jax.grad(lambda flat: loss_of(model, kind)(unravel(flat), x, y).mean())
 
 
-def stable_rate(problem, model, params, steps=60):
+def stable_rate(problem, model, params):
     """2 / lambda, lambda the largest curvature: the rate up to which descent along the full gradient is stable.
 
     On a quadratic loss; the largest eigenvalue of the Hessian is found by power iteration. Infinite where the loss
@@ -81,12 +83,12 @@ def stable_rate(problem, model, params, steps=60):
     >>> 0 < stable_rate(problem, model, params) < 1
     True
     """
-    largest = float(_largest_eigenvalue(model, check_problem(problem).kind, steps)(params, problem.x, problem.y))
+    largest = float(_largest_eigenvalue(model, check_problem(problem).kind)(params, problem.x, problem.y))
     return 2 / largest if largest > 0 else float("inf")
 
 
 @functools.lru_cache(maxsize=64)
-def _largest_eigenvalue(model, kind, steps):
+def _largest_eigenvalue(model, kind):
     """The largest eigenvalue of the Hessian."""
 
     def largest(params, x, y):
@@ -98,7 +100,7 @@ def _largest_eigenvalue(model, kind, steps):
                 product = jax.jvp(gradient, (flat,), (direction,))[1] - shift * direction  # H times the direction
                 return product, direction @ product
 
-            return jax.lax.fori_loop(0, steps, step, (direction, jnp.float32(0)))
+            return jax.lax.fori_loop(0, STEPS, step, (direction, jnp.float32(0)))
 
         direction, value = iterate(0.0, gradient(flat))  # the eigenvalue of the largest size
         shift = jnp.minimum(value, 0.0)  # if that is a negative one, it is moved to zero

@@ -8,6 +8,8 @@ from ..checks import check_integer
 from ..descent import fit
 from .gradients import Estimate
 
+DRAWS = 400  # how often the seeds are drawn anew for an interval
+
 
 class Law(NamedTuple):
     """S = S_min (1 + B_noise / B): the iterations to a target at each batch size.
@@ -41,7 +43,7 @@ def best_rates(counts):
     return places, counts[np.arange(len(counts)), places]
 
 
-def fit_law(batch_sizes, iterations, *, draws=400, seed=0):
+def fit_law(batch_sizes, iterations):
     """Fit S = S_min (1 + B_noise / B) to the iterations that each batch size takes to a target, at its best rate.
 
     S of a batch size is the lowest, over the rates, of the medians over the seeds. The law is a straight line in 1 / B,
@@ -52,8 +54,6 @@ def fit_law(batch_sizes, iterations, *, draws=400, seed=0):
     Args:
         batch_sizes: (b,).
         iterations: (b, rates, seeds), such as `Sweep.iterations_to_target`.
-        draws: how often the seeds are drawn anew.
-        seed: which draws.
 
     Returns:
         A `Law`. Source: McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", equation 2.11.
@@ -68,10 +68,10 @@ def fit_law(batch_sizes, iterations, *, draws=400, seed=0):
     """
     iterations = np.asarray(iterations, np.float64)
     count = iterations.shape[2]
-    rows = np.random.default_rng(seed).integers(count, size=(draws, count))
+    rows = np.random.default_rng(0).integers(count, size=(DRAWS, count))
     rows = np.concatenate([[np.arange(count)], np.sort(rows, axis=1)])  # as measured, then drawn anew
     with np.errstate(invalid="ignore"):
-        least = np.median(iterations[:, :, rows], axis=3).min(axis=1)  # (b, 1 + draws)
+        least = np.median(iterations[:, :, rows], axis=3).min(axis=1)  # (b, 1 + DRAWS)
     reached = np.isfinite(least)
     if reached[:, 0].sum() < 2:
         raise ValueError(
