@@ -176,6 +176,23 @@ def test_each_of_several_runs_has_its_own_best_and_lost_epoch():
     assert list(runs.best_epoch) == [run.best_epoch for run in single] == [2, 0, 0]
 
 
+# ------------------------------------------------------------------------------------------------------------ memory
+
+
+def test_what_was_compiled_is_compiled_once_and_the_compiler_s_memory_goes_back(monkeypatch, compilations):
+    released = []
+    monkeypatch.setattr(bl.process, "release_memory", lambda: released.append(len(compilations)))
+    problem, settings = bl.data.noisy_sine(n=29, n_val=31), {"hidden": (3,), "num_epochs": 0}
+    run = bl.fit(problem, **settings).train(2)
+    assert released == [len(compilations)]  # after the last of them
+    run.prepare()
+    assert released[1:] == [len(compilations)] > released[:1]
+    bl.fit(problem, batch_size=29, **settings).train(1).prepare()
+    assert len(released) == 2
+    bl.fit(bl.data.noisy_sine(n=30, n_val=31), **settings)  # other shapes
+    assert released[2:] == [len(compilations)] > released[1:2]
+
+
 # ------------------------------------------------------------------------------------------------- files and progress
 
 

@@ -3,6 +3,4 @@
 `grid` holds what was asked for and the answers, `lanes` trains, `kept` remembers what is finished.
 """
 
-from .grid import LOST, METRICS, Sweep, sweep
-
-__all__ = ["LOST", "METRICS", "Sweep", "sweep"]
+from .grid import LOST, METRICS, Sweep, sweep  # noqa: F401, reached from here
