@@ -25,6 +25,46 @@ def figures(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def counted(count, one, many=None):
+    """A number of things: "1 batch", "2 batches"; many is None where the word takes an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+# ---- words and ticks -------------------------------------------------------------------------------------------------
+
+BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}  # behind words on lines
+
+
+def heading(axes, x=0.0):
+    """A title that moves, above the axes; empty at first."""
+    return axes.text(x, 1.02, "", transform=axes.transAxes, va="bottom")
+
+
+def note(axes, x, y, words="", **look):
+    """Words in a corner of the axes, at parts of their width and height; the nearer sides are those they end at."""
+    aligned = {"ha": "right" if x > 0.5 else "left", "va": "top" if y > 0.5 else "bottom"}
+    return axes.text(x, y, words, transform=axes.transAxes, **aligned | look)
+
+
+def beside(axes, words, point, away, **look):
+    """Words beside a point of the data, `away` (points to the right, points up) from it."""
+    right, up = away
+    aligned = {
+        "ha": "left" if right > 0 else "right" if right else "center",
+        "va": "bottom" if up > 0 else "top" if up else "center",
+    }
+    return axes.annotate(words, point, away, textcoords="offset points", **aligned | look)
+
+
+def ticks(axis, values, labels=None):
+    """Ticks at these values and nowhere else, also on a logarithmic axis, with these labels or the numbers."""
+    axis.set_ticks(values, [f"{value:g}" for value in values] if labels is None else labels)
+    axis.set_ticks([], minor=True)
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+
 def along(run, axis):
     """Where each epoch of a run lies on the chosen horizontal axis, a key of AXES: (num_epochs + 1,)."""
     return np.arange(run.num_epochs + 1) if axis == "epochs" else getattr(run, AXES[axis])
@@ -43,8 +83,7 @@ def spread(axes, x, values, label, colour, style="-", marker="o"):
     middle = np.median(values, axis=0)
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
     axes.plot(x, middle, linestyle=style, color=colour, marker=marker, markersize=5)
-    place = {"textcoords": "offset points", "va": "center", "fontsize": 11}  # drawn later than the style is set
-    axes.annotate(label, (x[-1], middle[-1]), (6, 0), color=colour, **place)
+    beside(axes, label, (x[-1], middle[-1]), (6, 0), color=colour, fontsize=11)  # also where no style is set
 
 
 def thinned(x, y, most=180, across=None):

@@ -1,6 +1,8 @@
 """A figure in two layers: what stands still, recorded when it has changed, and what moves, recorded for each frame."""
 
 import contextlib
+import functools
+import inspect
 import io
 import itertools
 import pathlib
@@ -193,3 +195,31 @@ class Still:
         bundle = {"text/plain": repr(self), "image/png": png(np.array(canvas.buffer_rgba()))}
         width, height = self.figure.get_size_inches() * DPI
         return bundle, {"image/png": {"alt": self.alt, "width": round(width), "height": round(height)}}
+
+
+def still(width=9.0, height=3.6):
+    """Decorate a function that draws a `Still`: its first argument is the empty figure, what it returns the words.
+
+    Whoever calls it leaves the figure out, and gets the `Still`. All of it is drawn in the course's style.
+
+    >>> @still(height=3.0)
+    ... def line(figure, slope):
+    ...     figure.subplots().plot([0, 1], [0, slope])
+    ...     return f"A line of slope {slope}."
+    >>> line(slope=2).alt
+    'A line of slope 2.'
+    """
+
+    def decorate(draw):
+        @functools.wraps(draw)
+        def drawn(*args, **settings):
+            made = Still("", width, height)
+            with matplotlib.rc_context(STYLE):
+                made.alt = draw(made.figure, *args, **settings)
+            return made
+
+        _, *asked = inspect.signature(draw).parameters.values()
+        drawn.__signature__ = inspect.Signature(asked)
+        return drawn
+
+    return decorate

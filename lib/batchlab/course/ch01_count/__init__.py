@@ -5,22 +5,3 @@ from .exercise import one_epoch
 from .lab import Counting, batches, watch
 from .stills import left_out, losses_by_epoch, staircase, step_lengths, usage
 from .update import LINE, START, Update, gradients, points
-
-__all__ = [
-    "LINE",
-    "START",
-    "Counting",
-    "Update",
-    "batches",
-    "exercise",
-    "gradients",
-    "left_out",
-    "losses_by_epoch",
-    "one_epoch",
-    "points",
-    "staircase",
-    "step_lengths",
-    "stills",
-    "usage",
-    "watch",
-]

@@ -1,12 +1,9 @@
 """Chapter 1, count epochs, batches, iterations: what it asks, and its two exercises."""
 
-import functools
-
 import numpy as np
 
-from ...data import noisy_sine
-from ...descent import fit
 from .. import quiz
+from ..answers import numbers, solved, told
 from .update import START, gradients, points
 
 quiz.read(__file__)
@@ -54,25 +51,15 @@ def check_one_epoch(answer):
     problem, rng = points(seed=1), np.random.default_rng(1)
     x, y, weights = problem.x[:, 0].astype(float), problem.y[:, 0].astype(float), np.array(START)
     for n, batch_size in [(8, 3), (8, 4), (8, 8), (5, 1)]:
-        order = rng.permutation(n)
-        given = x[:n], y[:n], order, batch_size, 0.1
-        found = quiz.filled_in(answer(weights.copy(), *given))
-        said = f"for {n} samples in batches of {batch_size}"
-        try:
-            found = np.array(found, float)
-        except (TypeError, ValueError):
-            found = np.zeros(0)
-        if found.shape != (2,):
-            raise quiz.Wrong(f"{said} it did not return two weights. Return slope and intercept, as one array.")
-        right = one_epoch(weights, *given)
+        given = x[:n], y[:n], rng.permutation(n), batch_size, 0.1
+        case = f"for {n} samples in batches of {batch_size} it"
+        lacking = f"{case} did not return two weights. Return slope and intercept, as one array."
+        found, right = numbers(answer(weights.copy(), *given), (2,), lacking), one_epoch(weights, *given)
         if not np.allclose(found, right, rtol=1e-4, atol=1e-6):
             advice = "follow it by hand: gradients, their mean, the step, then the next batch at the new weights."
-            advice = next(
-                (words for wrong, words in _mistaken_epochs(weights, *given) if np.allclose(found, wrong)), advice
-            )
-            raise quiz.Wrong(
-                f"{said} it ends at {found.round(3).tolist()}; right is {right.round(3).tolist()}. Look: {advice}"
-            )
+            advice = told(found, _mistaken_epochs(weights, *given), advice)
+            ends = f"ends at {found.round(3).tolist()}; right is {right.round(3).tolist()}"
+            raise quiz.Wrong(f"{case} {ends}. Look: {advice}")
 
 
 EXPERIMENT = """
@@ -84,37 +71,22 @@ answer = epochs, small.iterations[-1], full.iterations[epochs]
 """
 
 
-@functools.cache
-def experiment():
-    """The two runs of the experiment: batch size 10 for 10 epochs, and the full batch."""
-    problem = noisy_sine(n=250)
-    return tuple(
-        fit(problem, batch_size=size, num_epochs=epochs, learning_rate=0.01) for size, epochs in ((10, 10), (250, 1000))
-    )
-
-
 @quiz.register("01.same_loss", solution=EXPERIMENT.strip())
 def check_same_loss(answer):
     """Check (epochs of the full batch, updates of batch size 10, updates of the full batch)."""
-    try:
-        epochs, small_updates, full_updates = (float(part) for part in answer)
-    except (TypeError, ValueError):
-        raise quiz.Wrong("hand in three numbers: epochs of the full batch, updates of both runs.") from None
-    small, full = experiment()
-    goal = small.train_loss[-1]
-    right, by_validation = (
-        int(np.argmax(losses <= last))
-        for losses, last in ((full.train_loss, goal), (full.val_loss, small.val_loss[-1]))
-    )
+    lacking = "hand in three numbers: epochs of the full batch, updates of both runs."
+    epochs, small_updates, full_updates = numbers(answer, (3,), lacking)
+    found = solved(EXPERIMENT)
+    small, full, right = found["small"], found["full"], found["epochs"]
     if small_updates == small.num_epochs:
         raise quiz.Wrong("10 is the number of epochs at batch size 10. An epoch has more than one update there.")
     if small_updates != small.iterations[-1]:
         raise quiz.Wrong(f"batch size 10 does not make {small_updates:g} updates in 10 epochs of 250 samples. "
                          "Count the batches of one epoch.")  # fmt: skip
-    if epochs == by_validation:
+    if epochs == np.argmax(full.val_loss <= small.val_loss[-1]):
         raise quiz.Wrong(f"after {epochs:g} epochs the validation losses are equal. Compare the training losses.")
     if epochs < right - 2:
-        reached = full.train_loss[max(round(epochs), 0)]
+        reached, goal = full.train_loss[max(round(epochs), 0)], small.train_loss[-1]
         raise quiz.Wrong(f"after {epochs:g} epochs the full batch has a training loss of {reached:.3f}; batch size 10 "
                          f"came to {goal:.3f}. Train longer.")  # fmt: skip
     if epochs > right + 2:

@@ -16,6 +16,7 @@ from ...descent import fit
 from ...live import Live, Whole, columns, press
 from ...models import Model
 from ...shuffling import SHUFFLES, shuffles
+from ..plots import counted
 from . import views
 
 STEP_SECONDS, PLAY_SECONDS = 0.35, 20  # an iteration lasts the one, a run at most the other
@@ -226,13 +227,12 @@ class Counting(Live):
         (epoch, at), (n, each, epochs, locked) = self.position(), self.plan
         if locked:
             return f"batch size {each}, {epochs} epochs, {n} samples: the batches are shown once you have predicted."
-        per_epoch = self.plan.per_epoch
-        where = f"batch size {each}, epoch {epoch}, iteration {self.done}: "
+        per_epoch, size = self.plan.per_epoch, min(each, n - at * each)
+        text = f"batch size {each}, epoch {epoch}, iteration {self.done}: "
         if not epoch:
-            return f"{where}nothing is used yet. Each epoch will be {_plural(per_epoch, 'batch', 'batches')}."
-        size = min(each, n - at * each)
-        text = f"{where}this batch is the {_nth(at + 1)} of {per_epoch} in this epoch and has "
-        text += _plural(size, "sample", "samples") + (", fewer than the others" if size < each else "")
+            return f"{text}nothing is used yet. Each epoch will be {counted(per_epoch, 'batch', 'batches')}."
+        text += f"this batch is the {_nth(at + 1)} of {per_epoch} in this epoch and has {counted(size, 'sample')}"
+        text += ", fewer than the others" if size < each else ""
         text += f". In this epoch {min((at + 1) * each, n)} of {n} samples have been used."
         if at + 1 == per_epoch:
             text += f" Epoch {epoch} is complete: every sample was used once in it."
@@ -245,17 +245,13 @@ class Counting(Live):
             return []
         per_epoch = self.plan.per_epoch
         return [
-            f"\u2308{n} / {each}\u2309 = {_plural(per_epoch, 'iteration', 'iterations')} per epoch",
-            f"{_plural(epochs, 'epoch', 'epochs')} = {_plural(self.plan.total, 'iteration', 'iterations')}",
-            f"last batch of an epoch: {_plural(n - (per_epoch - 1) * each, 'sample', 'samples')}",
+            f"\u2308{n} / {each}\u2309 = {counted(per_epoch, 'iteration')} per epoch",
+            f"{counted(epochs, 'epoch')} = {counted(self.plan.total, 'iteration')}",
+            f"last batch of an epoch: {counted(n - (per_epoch - 1) * each, 'sample')}",
         ]
 
     def __repr__(self):
         return "Counting epochs, batches and iterations"
-
-
-def _plural(count, one, many):
-    return f"{count} {one if count == 1 else many}"
 
 
 def _nth(count):

@@ -13,6 +13,7 @@ from ...checks import check_integer
 from ...data import Problem
 from ...live import Live, Number, Whole, press
 from ...models import Model
+from ..plots import counted
 from . import views
 from .lab import batches
 
@@ -142,8 +143,9 @@ class Update(Live):
         return np.mean((slope * self.x + intercept - self.y) ** 2)
 
     def _lengths(self):
-        """Length of the step, and of its arrows on average."""
-        return np.linalg.norm(self.step.rate * self.step.mean), np.linalg.norm(self.step.arrows, axis=1).mean()
+        step, arrows = self.step.rate * self.step.mean, self.step.arrows
+        arrow = np.linalg.norm(arrows, axis=1).mean()
+        return f"the step is {np.linalg.norm(step):.2f} long, its arrows {arrow:.2f} on average"
 
     def words(self):
         """What the picture shows, in words."""
@@ -155,16 +157,14 @@ class Update(Live):
         text += f"{self._place().capitalize()}: samples {', '.join(NAMES[i] for i in step.batch)}. Their mean gradient "
         text += f"is {signed(step.mean[0])} by the slope and {signed(step.mean[1])} by the intercept. The next update "
         text += f"takes the slope to {signed(step.new[0])} and the intercept to {signed(step.new[1])}. "
-        return text + "The step is {:.2f} long, its arrows {:.2f} on average.".format(*self._lengths())
+        return f"{text}{self._lengths().capitalize()}."
 
     def facts(self):
         """What is counted and measured."""
         if self.locked:
             return []
-        count = len(self.path) - 1
-        made = f"{count} update{'' if count == 1 else 's'} made"
-        lengths = "the step is {:.2f} long, its arrows {:.2f} on average".format(*self._lengths())
-        return [made, f"mean loss of all {N} samples {self._loss():.3g}", lengths]
+        made = f"{counted(len(self.path) - 1, 'update')} made"
+        return [made, f"mean loss of all {N} samples {self._loss():.3g}", self._lengths()]
 
     def __repr__(self):
         return "One update by hand"

@@ -29,7 +29,7 @@ def sample_grid(axes, n, most):
     marks = [_number(axes, x + 0.44, y + 0.44) for x, y, _, _ in places]
     axes.set(xlim=(0, COLUMNS), ylim=(most / COLUMNS, 0), aspect="equal", anchor="NW")
     axes.set_axis_off()
-    heading_text = _heading(axes)
+    heading_text = plots.heading(axes)
     keys = [Patch(facecolor=color, edgecolor=EDGE, label=name) for name, color in KEYS.items()]
     look = {"handlelength": 1, "handleheight": 1, "handletextpad": 0.5, "borderpad": 0, "borderaxespad": 0}
     axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.03), ncols=3, **look)
@@ -60,7 +60,7 @@ def batch_plan(axes, n, batch_size, epochs, *, locked=False):
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.spines["left"].set_visible(False)
     if locked:
-        axes.text(0.5, 0.5, "the batches: predict first", transform=axes.transAxes, ha="center", color="0.4")
+        plots.note(axes, 0.5, 0.5, "the batches: predict first", ha="center", color="0.4")
     scale = axes.bbox.width / n  # pixels of a sample
     thin = {"linewidth": min(0.8, 0.1 * batch_size * scale)}
     _boxes(axes, WAITING, places, **thin)
@@ -68,7 +68,7 @@ def batch_plan(axes, n, batch_size, epochs, *, locked=False):
     last = places[len(sizes) - 1 :: len(sizes)] if sizes[-1] < batch_size else places[:0]
     ragged = _boxes(axes, places=last, **RAGGED)
     numbers = _block_numbers(axes, places, len(sizes), scale)
-    tally = _heading(axes, 0 if wide else -45 / axes.bbox.width)
+    tally = plots.heading(axes, 0 if wide else -45 / axes.bbox.width)
 
     def update(done):
         used_boxes.set_path(_squares(places[: max(done - 1, 0)]))
@@ -110,11 +110,6 @@ def _number(axes, x, y, text=""):
     return axes.text(x, y, text, ha="center", va="center_baseline", color=plots.NOW)
 
 
-def _heading(axes, x=0.0):
-    """A moving title above the axes."""
-    return axes.text(x, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
-
-
 # ---- one update ------------------------------------------------------------------------------------------------------
 
 PLANE = ((-0.9, 2.3), (-1.7, 1.5))  # slopes and intercepts that the plane shows
@@ -150,14 +145,13 @@ def update_views(figure, x, y, names, best):
     plane.set_title("each sample's arrow, and the step")
     data.plot(x, y, "o", color="white", markeredgecolor="0.4", markersize=8)
     for name, *point in zip(names, x, y, strict=True):
-        data.annotate(name, point, (7, 5), textcoords="offset points", color="0.35")
+        plots.beside(data, name, point, (7, 5), color="0.35")
     plane.plot(*best, "*", color="black", markersize=13)
     (errors,) = data.plot([], [], color=SAMPLE, linewidth=2)
     (line,) = data.plot([], [], color=plots.NOW, linewidth=2)
     (used,) = data.plot([], [], "o", color=SAMPLE, markeredgecolor="0.2", markersize=8)
     (trail,) = plane.plot([], [], "-", color="0.6", linewidth=1, marker=".", markersize=6)
-    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
-    lowest = plane.annotate("lowest mean loss", best, (0, 11), textcoords="offset points", ha="center", bbox=box)
+    lowest = plots.beside(plane, "lowest mean loss", best, (0, 11), bbox=plots.BOX)
     (here,) = plane.plot([], [], "o", color=plots.NOW, markersize=7)
     place = _below(data, 0)
     asks = [_arrow(plane, SAMPLE, 1.6) for _ in names]

@@ -14,23 +14,3 @@ from .views import (
     rates_picture,
     strays,
 )
-
-__all__ = [
-    "FACTORIES",
-    "Descents",
-    "basins",
-    "basins_map",
-    "decayed_sgd",
-    "distances",
-    "distances_picture",
-    "exercise",
-    "floors_picture",
-    "highest_rates",
-    "late_excess",
-    "path",
-    "rates_picture",
-    "straight_line",
-    "strays",
-    "surface",
-    "two_bumps",
-]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import quiz
+from ..answers import rates
 from .surfaces import surface
 
 quiz.read(__file__)
@@ -33,13 +34,7 @@ my_rates = {1: 0.0125, 8: 0.1, 64: 0.3}
 )
 def check_own_rate(answer):
     """Check {batch size: rate}: after five epochs each must end nearly as low as at the best rate."""
-    if not isinstance(answer, dict) or set(answer) != set(ASKED):
-        raise quiz.Wrong(f"hand in a rate for each batch size, as {{1: ..., 8: ..., 64: ...}}; it is {answer!r}.")
-    quiz.filled_in(tuple(answer.values()))
-    for size in ASKED:
-        rate = answer[size]
-        if not isinstance(rate, int | float | np.number) or not 0 < rate < 100:
-            raise quiz.Wrong(f"the rate of batch size {size} is {rate!r}; it must be a number above 0.")
+    for size, rate in zip(ASKED, rates(answer, ASKED), strict=True):
         mine, half, double = (excess(size, rate * factor) for factor in (1, 0.5, 2))
         told = f"at batch size {size} and rate {rate:g}"
         if not np.isfinite(mine):

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import optax
 
-from ...live import NARROW, Still, View, columns
+from ...live import NARROW, View, columns, still
 from .. import plots
 from ..plots import BEST, TRAINING, VALIDATION
 from .surfaces import N, basins, decayed_sgd, path, straight_line
@@ -33,9 +33,8 @@ def contours(axes, surface, minima):
     for at, point in enumerate(minima):
         look = {"marker": "X" if at else "*", "markersize": 9 if at else 13, "markeredgecolor": "white"}
         stars += axes.plot(*point, color="black", zorder=3, **look)
-        box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0}
         words = "" if len(minima) == 1 else ("poorer" if at else "lowest")
-        axes.annotate(words, point, (0, -40), textcoords="offset points", ha="center", va="top", bbox=box)
+        plots.beside(axes, words, point, (0, -40), bbox=plots.BOX)
     names = surface.names
     axes.set(xlim=surface.window[0], ylim=surface.window[1], xlabel=names[0], ylabel=names[1])
     return losses, stars
@@ -46,17 +45,11 @@ def strays(minima, starts, reached):
     return reached != np.linalg.norm(starts[:, None] - minima[None], axis=-1).argmin(axis=1)
 
 
-def basins_map(surface, minima):
+@still(height=4.2)
+def basins_map(figure, surface, minima):
     """The starts of `basins` on the surface, each marked by the minimum that descent came to, as a `Still`."""
     starts, reached = basins(surface, minima)
-    away = strays(minima, starts, reached)
-    counts = [int(np.sum(reached == at)) for at in (0, 1)]
-    still = Still(
-        f"Of {len(starts)} starts on a grid, {counts[0]} lead to the lowest minimum, {counts[1]} to the poorer one. "
-        f"{np.sum(away)} of them, which are ringed, do not lead to the minimum that is nearest.",
-        height=4.2,
-    )
-    axes = still.subplots()
+    away, axes = strays(minima, starts, reached), figure.subplots()
     for at, color, marker, name in ((0, BEST, "*", "the lowest"), (1, VALIDATION, "X", "the poorer")):
         look = {"color": color, "alpha": 0.8, "markersize": 7, "markeredgewidth": 0}
         axes.plot(*starts[reached == at].T, marker, **look, label=f"ends in {name}")
@@ -64,7 +57,10 @@ def basins_map(surface, minima):
     contours(axes, surface, minima)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     axes.set_title("Where gradient descent ends, by where it starts")
-    return still
+    return (
+        f"Of {len(starts)} starts on a grid, {np.sum(reached == 0)} lead to the lowest minimum, {np.sum(reached == 1)} "
+        f"to the poorer one. {np.sum(away)} of them, which are ringed, do not lead to the minimum that is nearest."
+    )
 
 
 # ---- the measurements, each with its spread --------------------------------------------------------------------------
@@ -81,36 +77,31 @@ def distances(surface, batch_size, learning_rate, optimizer=optax.sgd):
     return steps.sum(axis=1), np.linalg.norm(points[:, -1] - points[:, 0], axis=-1)
 
 
-def distances_picture(surface, learning_rate=0.02):
+@still()
+def distances_picture(figure, surface, learning_rate=0.02):
     """What three optimizers travel in an epoch against the batch size, as a `Still`: path, displacement, rate ~ B."""
-    still, said = Still("", height=3.6), []
-    panels = still.subplots(1, len(FACTORIES), sharey=True)
+    panels, said = figure.subplots(1, len(FACTORIES), sharey=True), []
+    looks = (
+        ("path", 0.31, VALIDATION, ":", "o"),
+        ("displacement", 0.2, TRAINING, "-", "s"),
+        ("displacement, rate ∝ B", 0.09, BEST, "--", "^"),
+    )
     for axes, (name, optimizer) in zip(panels, FACTORIES.items(), strict=True):
         fixed = np.array([distances(surface, size, learning_rate, optimizer) for size in SIZES])
         scaled = np.array([distances(surface, size, learning_rate / 20 * size, optimizer)[1] for size in SIZES])
-        for values, style, marker, color in (
-            (fixed[:, 0], ":", "o", VALIDATION),
-            (fixed[:, 1], "-", "s", TRAINING),
-            (scaled, "--", "^", BEST),
-        ):
-            plots.spread(axes, SIZES, values.T, "", color, style, marker)
+        for (_, _, *look), values in zip(looks, (fixed[:, 0], fixed[:, 1], scaled), strict=True):
+            plots.spread(axes, SIZES, values.T, "", *look)
         middles = np.median(fixed[[0, -1]], axis=2)  # (first and last size, path and displacement)
         ratios = middles[0] / middles[1]
         said.append(f"{name}: the path {ratios[0]:.0f} times, the displacement {ratios[1]:.0f} times as long")
         axes.set(xscale="log", yscale="log", xlabel="batch size B", title=name)
-        axes.set_xticks([1, 8, 64], ["1", "8", "64"])
-        axes.minorticks_off()
+        plots.ticks(axes.xaxis, [1, 8, 64])
         axes.grid()
     panels[0].set_ylabel("distance in one epoch")
-    panels[0].yaxis.set_major_formatter(plots.NUMBERS)
-    for height, words, color in (
-        (0.31, "path", VALIDATION),
-        (0.2, "displacement", TRAINING),
-        (0.09, "displacement, rate ∝ B", BEST),
-    ):
-        panels[0].text(0.03, height, words, color=color, transform=panels[0].transAxes, va="top")
-    still.alt = "At batch size 1, against 64, in one epoch at one rate: " + "; ".join(said) + "."
-    return still
+    plots.ticks(panels[0].yaxis, [0.1, 1])
+    for words, height, color, *_ in looks:
+        plots.note(panels[0], 0.03, height, words, color=color, va="top")
+    return "At batch size 1, against 64, in one epoch at one rate: " + "; ".join(said) + "."
 
 
 def late_excess(surface, minima, seeds=20, **settings):
@@ -119,26 +110,24 @@ def late_excess(surface, minima, seeds=20, **settings):
     return run.train_loss[:, 200:].mean(axis=1) - float(surface.losses(minima[0]))
 
 
-def floors_picture(surface, minima, rates=(0.025, 0.05, 0.1, 0.2)):
+@still()
+def floors_picture(figure, surface, minima, rates=(0.025, 0.05, 0.1, 0.2)):
     """The floor against the learning rate, for two batch sizes and for a rate that decays, as a `Still`."""
-    still = Still("", height=3.6)
-    axes, said = still.subplots(), []
-    for words, color, style, marker, settings in (
-        ("B = 1", VALIDATION, "-", "s", {"batch_size": 1}),
-        ("B = 8", BEST, "--", "D", {"batch_size": 8}),
-        ("B = 1, the rate decays", TRAINING, ":", "o", {"batch_size": 1, "optimizer": decayed_sgd}),
+    axes, said = figure.subplots(), []
+    for words, settings, *look in (
+        ("B = 1", {"batch_size": 1}, VALIDATION, "-", "s"),
+        ("B = 8", {"batch_size": 8}, BEST, "--", "D"),
+        ("B = 1, the rate decays", {"batch_size": 1, "optimizer": decayed_sgd}, TRAINING, ":", "o"),
     ):
         values = [late_excess(surface, minima, seeds=10, learning_rate=rate, **settings) for rate in rates]
         values = np.maximum(np.transpose(values), 1e-8)
-        plots.spread(axes, np.array(rates), values, words, color, style, marker)
+        plots.spread(axes, np.array(rates), values, words, *look)
         said.append(f"{words}: {np.median(values[:, 0]):.1g} to {np.median(values[:, -1]):.1g}")
     axes.set(xscale="log", yscale="log", xlim=(rates[0] * 0.9, rates[-1] * 2.2), xlabel="learning rate")
     axes.set(ylabel="loss above the lowest", title="Where the loss stays, epochs 200 to 400 (ten seeds)")
-    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
-    axes.minorticks_off()
+    plots.ticks(axes.xaxis, rates)
     axes.grid()
-    still.alt = f"Loss above the lowest, at rates from {rates[0]} to {rates[-1]}. " + "; ".join(said) + "."
-    return still
+    return f"Loss above the lowest, at rates from {rates[0]} to {rates[-1]}. " + "; ".join(said) + "."
 
 
 def highest_rates(surface, batch_size, rates, seeds=10):
@@ -154,31 +143,29 @@ def highest_rates(surface, batch_size, rates, seeds=10):
     return rates[stays].max(), rates[near].max()
 
 
-def rates_picture(draws=3, sizes=(1, 2, 4, 8, 64)):
+@still()
+def rates_picture(figure, draws=3, sizes=(1, 2, 4, 8, 64)):
     """The highest rates against the batch size, on several draws of the straight line, as a `Still`."""
-    rates, sizes = np.geomspace(0.06, 0.6, 30), np.array(sizes)
+    rates, axes = np.geomspace(0.06, 0.6, 30), figure.subplots()
     scenes = [straight_line(seed=seed) for seed in range(draws)]
     values = np.array([[highest_rates(scene, size, rates, seeds=6) for size in sizes] for scene in scenes])
-    still = Still("", height=3.6)
-    axes = still.subplots()
-    plots.spread(axes, sizes, values[:, :, 0], "", VALIDATION, "-", "s")
-    plots.spread(axes, sizes, values[:, :, 1], "", TRAINING, "--", "o")
-    for place, words, color in (
-        ((1.4, 0.52), "half of the seeds do not diverge", VALIDATION),
-        ((6, 0.17), "half of the seeds end within 10 % of the lowest loss", TRAINING),
+    said = []
+    for kind, place, words, *look in (
+        (0, (1.4, 0.52), "half of the seeds do not diverge", VALIDATION, "-", "s"),
+        (1, (6, 0.17), "half of the seeds end within 10 % of the lowest loss", TRAINING, "--", "o"),
     ):
-        axes.text(*place, words, color=color)
+        plots.spread(axes, sizes, values[:, :, kind], "", *look)
+        axes.text(*place, words, color=look[0])
+        ends = np.median(values[:, [0, sizes.index(8), -1], kind], axis=0)
+        said.append("{:.2f}, {:.2f} and {:.2f}".format(*ends))
     axes.set(xscale="log", ylim=(0, 0.6), xlabel="batch size B", ylabel="learning rate")
-    axes.set(title=f"The highest rate at which ... ({draws} draws of the data)")
-    axes.set_xticks(sizes, map(str, sizes))
-    axes.minorticks_off()
+    axes.set_title(f"The highest rate at which ... ({draws} draws of the data)")
+    plots.ticks(axes.xaxis, sizes)
     axes.grid()
-    down, near = np.median(values[:, [0, sizes.tolist().index(8), -1]], axis=0).T
-    still.alt = (
-        f"Highest rate at batch sizes 1, 8 and {N}: not to diverge {down[0]:.2f}, {down[1]:.2f} and "
-        f"{down[2]:.2f}; to end within 10 % of the lowest loss {near[0]:.2f}, {near[1]:.2f} and {near[2]:.2f}."
+    return (
+        f"Highest rate at batch sizes 1, 8 and {N}: not to diverge {said[0]}; to end within 10 % of the lowest loss "
+        f"{said[1]}."
     )
-    return still
 
 
 def drawn_path(points, each):

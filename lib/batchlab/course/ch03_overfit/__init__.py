@@ -5,17 +5,3 @@ from .draws import ten_draws
 from .exercise import early_stopping
 from .lab import Lab
 from .stills import against_batch, best_epochs, condition, one_for_all, patience, rise, turn
-
-__all__ = [
-    "Lab",
-    "against_batch",
-    "best_epochs",
-    "condition",
-    "early_stopping",
-    "exercise",
-    "one_for_all",
-    "patience",
-    "rise",
-    "ten_draws",
-    "turn",
-]

@@ -4,5 +4,3 @@ from . import exercise, pictures, runs
 from .exercise import two_batch
 from .lab import NoiseLab, RunLab
 from .runs import steps_of_draws
-
-__all__ = ["NoiseLab", "RunLab", "exercise", "pictures", "runs", "steps_of_draws", "two_batch"]

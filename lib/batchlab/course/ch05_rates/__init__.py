@@ -6,8 +6,3 @@ from .grids import BUDGETS, OPTIMIZERS, RateGrid, best_rates, digits, drawn
 from .lab import RateMap
 from .plans import descend, follow
 from .views import against_rate, one_rate, powers, rules, schedules
-
-__all__ = [
-    "BUDGETS", "OPTIMIZERS", "RateGrid", "RateMap", "against_rate", "best_rates", "descend", "digits", "drawn",
-    "exercise", "follow", "moons", "one_rate", "powers", "rules", "schedules",
-]  # fmt: skip
