@@ -9,6 +9,7 @@ import optax
 from ...live import Live, Menu, Number, Tick, Whole, press
 from ...pieces import WIDTHS
 from .. import plots
+from ..plots import counted
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 
@@ -91,9 +92,9 @@ class Descents(Live):
     def _defaults(self, name):
         """Where the controls begin on a surface."""
         made = scene(name)
-        first = {name: getattr(type(self), name).default_value for name in ("epochs", "iterations")}
-        first |= {"batch_size": 8, "same": "epochs", "seed": 0, "decay": False, "learning_rate": made.learning_rate}
-        return first | dict(zip(("start_across", "start_up"), made.start, strict=True))
+        first = {"learning_rate": made.learning_rate, "start_across": made.start[0], "start_up": made.start[1]}
+        others = ("batch_size", "epochs", "iterations", "same", "seed", "decay")
+        return first | {name: getattr(type(self), name).default_value for name in others}
 
     def clicked(self, x, y):
         """Place the start by a click on the surface."""
@@ -276,11 +277,9 @@ class Descents(Live):
 
     def facts(self):
         """What is counted."""
-        cells = [f"N = {N} training samples"]
-        for role, walk in reversed(self.walks.items()):
-            each = walk.run.iterations_per_epoch
-            cells.append(f"{role}: {each} iteration{'s' if each > 1 else ''} per epoch")
-        return cells
+        each = {role: walk.run.iterations_per_epoch for role, walk in reversed(self.walks.items())}
+        made = [f"{role}: {counted(count, 'iteration')} per epoch" for role, count in each.items()]
+        return [f"N = {N} training samples", *made]
 
     def __repr__(self):
         return f"Descents: {self._loaded}"
@@ -290,7 +289,7 @@ def _told(walk, last, minima):
     """How many updates a descent has made and where it is, in words."""
     point, loss = walk.points[last], walk.losses[last]
     names = zip(walk.surface.names, point, strict=True)
-    said = f"{last:,} update{'' if last == 1 else 's'}, "
+    said = f"{counted(last, 'update')}, "
     if walk.lost() and last == len(walk.points) - 1:
         return f"{said}and diverged"
     said += f"to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"

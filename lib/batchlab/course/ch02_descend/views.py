@@ -98,7 +98,7 @@ def distances_picture(figure, surface, learning_rate=0.02):
         plots.ticks(axes.xaxis, [1, 8, 64])
         axes.grid()
     panels[0].set_ylabel("distance in one epoch")
-    plots.ticks(panels[0].yaxis, [0.1, 1])
+    plots.ticks(panels[0].yaxis, [0.1, 1, 10])
     for words, height, color, *_ in looks:
         plots.note(panels[0], 0.03, height, words, color=color, va="top")
     return "At batch size 1, against 64, in one epoch at one rate: " + "; ".join(said) + "."
@@ -126,6 +126,7 @@ def floors_picture(figure, surface, minima, rates=(0.025, 0.05, 0.1, 0.2)):
     axes.set(xscale="log", yscale="log", xlim=(rates[0] * 0.9, rates[-1] * 2.2), xlabel="learning rate")
     axes.set(ylabel="loss above the lowest", title="Where the loss stays, epochs 200 to 400 (ten seeds)")
     plots.ticks(axes.xaxis, rates)
+    axes.yaxis.minorticks_off()
     axes.grid()
     return f"Loss above the lowest, at rates from {rates[0]} to {rates[-1]}. " + "; ".join(said) + "."
 
@@ -192,15 +193,9 @@ def descents_view(figure, surface, minima, outputs):
     """
     wide = figure.get_figwidth() >= NARROW
     problem, spans = surface.problem, np.ptp(surface.window, axis=1)
-    plane, data, curves = columns(
-        figure,
-        (1.25, 1),
-        rows=[1, 2],
-        left=(0.74, 0.68),
-        right=(0.1, 0.15),
-        top=(0.66 if wide else 0.88, 0.36),
-        bottom=0.54,
-    )
+    above = 0.66 if wide else 0.88  # inches, for a title and the legend
+    room = {"left": (0.74, 0.68), "right": (0.1, 0.15), "top": (above, 0.36), "bottom": 0.54}
+    plane, data, curves = columns(figure, (1.25, 1), rows=[1, 2], **room)
     losses, stars = contours(plane, surface, minima)
     left = 0.0 if wide else -0.66 * 100 / plane.bbox.width  # a narrow page needs the room beside the axes, too
     plane.set_title("three descents on one loss surface", x=left, y=1.0 + (36 if wide else 58) / plane.bbox.height)
