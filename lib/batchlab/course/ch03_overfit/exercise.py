@@ -7,6 +7,7 @@ import numpy as np
 from ... import data
 from ...descent import fit
 from .. import quiz
+from ..answers import numbers
 from .lab import DRAWS
 
 quiz.read(__file__)
@@ -46,16 +47,12 @@ def check_early_stopping(answer):
     stops at the first epoch that lies `patience` epochs after the best one so far; without one, at the last epoch.
     """
     for val_loss, patience, advice in _TRAPS:
-        result = quiz.filled_in(answer(list(val_loss), patience))
+        result = answer(list(val_loss), patience)
         case = f"for the losses {val_loss} and patience {patience} it returned".replace("nan", "NaN")
-        try:
-            best, stopped = (float(number) for number in result)
-        except (TypeError, ValueError):
-            raise quiz.Wrong(f"{case} {result!r}. Return two numbers: best_epoch, stopped_epoch.") from None
-        if not (best.is_integer() and stopped.is_integer()):
-            raise quiz.Wrong(
-                f"{case} {best:g} and {stopped:g}. Return epochs, which are positions in the list, not losses."
-            )
+        best, stopped = numbers(result, (2,), f"{case} {result!r}. Return two numbers: best_epoch, stopped_epoch.")
+        if best % 1 or stopped % 1:
+            said = f"{case} {best:g} and {stopped:g}"
+            raise quiz.Wrong(f"{said}. Return epochs, which are positions in the list, not losses.")
         right = early_stopping(val_loss, patience)
         if (best, stopped) == right:
             continue
@@ -92,10 +89,8 @@ answer = 0.10, np.median(small.best_epoch), np.median(large.best_epoch)
 @quiz.register("03.same_turn", solution=_SOLUTION)
 def check_same_turn(answer):
     """Check (rate, median best epoch at B = 3 and rate 0.05, median best epoch at B = 6 and the rate handed in)."""
-    try:
-        rate, small, large = (float(number) for number in quiz.filled_in(answer))
-    except TypeError:
-        raise quiz.Wrong("hand in three numbers: the rate, the best epoch at B = 3, the best epoch at B = 6.") from None
+    lacking = "hand in three numbers: the rate, the best epoch at B = 3, the best epoch at B = 6."
+    rate, small, large = numbers(answer, (3,), lacking)
     if not 0 < rate < 10:
         raise quiz.Wrong(f"the rate is {rate:g}; the first number must be the learning rate for B = {LARGE}.")
     _told(small, SMALL, RATE)
@@ -128,7 +123,5 @@ def _told(number, batch_size, rate):
         raise quiz.Wrong(f"{number:g} is the best epoch of one seed (B = {batch_size}); take the median of ten.")
     if number < 1:
         raise quiz.Wrong(f"{number:g} is a loss; `best_epoch` says when it was reached (B = {batch_size}).")
-    raise quiz.Wrong(
-        f"for B = {batch_size} at the rate {rate:g} ten seeds do not give {number:g}. Take seeds=10, "
-        "num_epochs=1500 and np.median(run.best_epoch)."
-    )
+    said = f"for B = {batch_size} at the rate {rate:g} ten seeds do not give {number:g}"
+    raise quiz.Wrong(f"{said}. Take seeds=10, num_epochs=1500 and np.median(run.best_epoch).")

@@ -356,8 +356,8 @@ class Lab(Live):
             said.append(f"lowest {val[best]:.3g} at epoch {best}")
         if run.seeds:
             said.append(f"medians of {run.seeds} seeds")
-        each = run.iterations_per_epoch
-        said.append(f"{self.n} training samples, {each} iteration{'s' if each > 1 else ''} per epoch")
+        each = plots.counted(run.iterations_per_epoch, "iteration")
+        said.append(f"{self.n} training samples, {each} per epoch")
         return [*said, f"{run.iterations[-1]:,} iterations trained"]
 
     def __repr__(self):

@@ -5,24 +5,11 @@ import math
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.legend import Legend
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 
 from ...live import NARROW, View
-from ..plots import (
-    BEST,
-    CLASSES,
-    DARK,
-    NOW,
-    NUMBERS,
-    REGIONS,
-    SMALL,
-    TRAINING,
-    VALIDATION,
-    across,
-    along,
-    median,
-    thinned,
-)
+from .. import plots
+from ..plots import BEST, BOX, NOW, NUMBERS, TRAINING, VALIDATION, across, along, heading, median, note, thinned
 
 MANY = 120  # training samples: more are drawn smaller
 LONGEST = 14  # letters of a class's name beside its row
@@ -44,11 +31,6 @@ def _units(problem):
     return " (standardised)" if problem.standardised else ""
 
 
-def _heading(axes):
-    """A moving title above the axes."""
-    return axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
-
-
 def _marks(problem):
     """How large training samples are drawn: many of them small."""
     return {"markersize": 6} if len(problem.x) <= MANY else {"markersize": 3.5}
@@ -56,7 +38,7 @@ def _marks(problem):
 
 def fitted_curve(axes, problem, predict):
     """Regression on one input: the fitted curve over the training and validation points."""
-    axes.plot(problem.x_val, problem.y_val, "s", color=SMALL, markersize=1.8, label="validation")
+    axes.plot(problem.x_val, problem.y_val, "s", color=plots.SMALL, markersize=1.8, label="validation")
     axes.plot(problem.x, problem.y, "o", color=TRAINING, **_marks(problem), label="training")
     low, high = np.min(problem.x_val), np.max(problem.x_val)
     if low == high:
@@ -71,13 +53,13 @@ def fitted_curve(axes, problem, predict):
     axes.set_ylabel("y", labelpad=0)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # the same ticks, however wide the picture
     axes.legend(loc="lower left", borderaxespad=0.1, ncols=4, handletextpad=0.2, columnspacing=0.6, handlelength=1.0)
-    heading = _heading(axes)
+    title = heading(axes)
 
     def update(params, epoch):
         curve.set_ydata(predict(params, grid))
-        heading.set_text(f"the fit after {epoch} epochs")
+        title.set_text(f"the fit after {epoch} epochs")
 
-    return View([curve, heading], update)
+    return View([curve, title], update)
 
 
 def predicted_against_measured(axes, problem, predict):
@@ -89,14 +71,14 @@ def predicted_against_measured(axes, problem, predict):
     (train,) = axes.plot([], [], "o", color=TRAINING, markersize=4, label="training sample")
     axes.set(xlim=limits, ylim=limits, xlabel=f"measured{_units(problem)}", ylabel="predicted")
     axes.legend(loc="upper left")
-    heading = _heading(axes)
+    title = heading(axes)
 
     def update(params, epoch):
         train.set_data(problem.y.ravel(), np.ravel(predict(params, problem.x)))
         val.set_data(problem.y_val.ravel(), np.ravel(predict(params, problem.x_val)))
-        heading.set_text(f"predictions after {epoch} epochs")
+        title.set_text(f"predictions after {epoch} epochs")
 
-    return View([val, train, heading], update)
+    return View([val, train, title], update)
 
 
 def decision_regions(axes, problem, predict):
@@ -104,12 +86,12 @@ def decision_regions(axes, problem, predict):
     low, high = problem.x_val.min(axis=0) - 0.3, problem.x_val.max(axis=0) + 0.3
     columns, rows = (np.linspace(low[i], high[i], 80, dtype=np.float32) for i in (0, 1))
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    steps = ListedColormap(REGIONS)
+    steps = ListedColormap(plots.REGIONS)
     extent = (low[0], high[0], low[1], high[1])
     blank = np.zeros((len(rows), len(columns)))
     image = axes.imshow(blank, extent=extent, origin="lower", aspect="auto", cmap=steps, vmin=0, vmax=1, zorder=0)
     artists = [image]
-    for label, ((colour, marker), name) in enumerate(zip(CLASSES, problem.classes, strict=True)):
+    for label, ((colour, marker), name) in enumerate(zip(plots.CLASSES, problem.classes, strict=True)):
         small = problem.x_val[problem.y_val[:, label] == 1][:60]
         large = problem.x[problem.y[:, label] == 1]
         artists += axes.plot(*small.T, "s", color=colour, markersize=1.8, markeredgewidth=0)
@@ -117,15 +99,14 @@ def decision_regions(axes, problem, predict):
         artists += axes.plot(*large.T, marker, color=colour, **look, label=name)
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel=f"$x_1${_units(problem)}", ylabel=f"$x_2${_units(problem)}")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=2, frameon=False, handletextpad=0.2)
-    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
-    heading = axes.text(0.02, 0.02, "", transform=axes.transAxes, bbox=box)
+    title = note(axes, 0.02, 0.02, bbox=BOX)
 
     def update(params, epoch):
         logits = np.nan_to_num(np.asarray(predict(params, grid)))  # what is no number decides for neither
         image.set_data((1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -50, 50)))).reshape(blank.shape))
-        heading.set_text(f"the decision after {epoch} epochs")
+        title.set_text(f"the decision after {epoch} epochs")
 
-    return View([*artists, heading], update)
+    return View([*artists, title], update)
 
 
 def misread_images(axes, problem, predict):
@@ -135,31 +116,26 @@ def misread_images(axes, problem, predict):
     canvas = np.zeros((rows * (height + gap), columns * (width + gap)))
     pictures = problem.in_original_units(problem.x_val).reshape(-1, height, width)
     image = axes.imshow(canvas, cmap="Greys", vmin=0, vmax=pictures.max(), interpolation="nearest")
-    labels = [
-        axes.text(c * (width + gap) + width / 2 - 0.5, r * (height + gap) + height - 0.3, "", ha="center", va="top")
-        for r in range(rows)
-        for c in range(columns)
-    ]
+    corners = [(row * (height + gap), column * (width + gap)) for row in range(rows) for column in range(columns)]
+    look = {"ha": "center", "va": "top"}
+    labels = [axes.text(left + width / 2 - 0.5, top + height - 0.3, "", **look) for top, left in corners]
     axes.set_axis_off()
-    heading = _heading(axes)
+    title = heading(axes)
     truth, names = problem.y_val.argmax(axis=1), problem.classes
 
     def update(params, epoch):
         read = np.asarray(predict(params, problem.x_val)).argmax(axis=1)
         misread = np.flatnonzero(read != truth)
         canvas[:] = 0
-        for at, label in enumerate(labels):
-            if at >= len(misread):
-                label.set_text("")
-                continue
-            which = misread[at]
-            top, left = divmod(at, columns)[0] * (height + gap), divmod(at, columns)[1] * (width + gap)
+        for label in labels:
+            label.set_text("")
+        for which, label, (top, left) in zip(misread, labels, corners, strict=False):
             canvas[top : top + height, left : left + width] = pictures[which]
             label.set_text(f"{names[truth[which]]} as {names[read[which]]}")
         image.set_data(canvas)
-        heading.set_text(f"{len(misread)} of {len(truth)} misread after {epoch} epochs")
+        title.set_text(f"{len(misread)} of {len(truth)} misread after {epoch} epochs")
 
-    return View([image, *labels, heading], update)
+    return View([image, *labels, title], update)
 
 
 def keep_labels(axes, margin=4):
@@ -179,20 +155,19 @@ def confusion(axes, problem, predict):
     axes.set_xticks(range(k), names, **({"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}))
     axes.set_yticks(range(k), names)
     axes.set(xlabel="predicted class", ylabel="true class")
-    heading = _heading(axes)
+    title = heading(axes)
     truth = problem.y_val.argmax(axis=1)
 
     def update(params, epoch):
         read = np.asarray(predict(params, problem.x_val)).argmax(axis=1)
-        counts = np.zeros((k, k))
-        np.add.at(counts, (truth, read), 1)
+        counts = problem.y_val.T @ np.eye(k)[read]
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image.set_data(shares)
         for cell, count, share in zip(cells, counts.ravel(), shares.ravel(), strict=True):
             cell.set(text=f"{count:.0f}" if count and k <= 12 else "", color="white" if share > 0.5 else "black")
-        heading.set_text(f"{(read != truth).sum()} of {len(truth)} wrong after {epoch} epochs")
+        title.set_text(f"{(read != truth).sum()} of {len(truth)} wrong after {epoch} epochs")
 
-    return View([image, *cells, heading], update)
+    return View([image, *cells, title], update)
 
 
 def best_epoch(run):
@@ -240,9 +215,8 @@ def kept_curves(axes, kept, axis, color):
 def round_number(value, up):
     """The next of ..., 0.5, 1, 2, 5, 10, ... at or above a positive value, or at or below it."""
     value = float(value)  # a float32 of 0.1 lies beside the 0.1 of the ticks
-    power = 10.0 ** math.floor(math.log10(value))
-    steps = [step * power for step in (0.5, 1, 2, 5, 10, 20)]  # one more at either end: logarithms are rounded
-    return min(s for s in steps if s >= value) if up else max(s for s in steps if s <= value)
+    steps = np.array([0.5, 1, 2, 5, 10, 20]) * 10.0 ** math.floor(math.log10(value))  # logarithms are rounded
+    return float(steps[steps >= value][0] if up else steps[steps <= value][-1])
 
 
 def set_limits(axes, right, low, high, label, first=None):
@@ -255,7 +229,6 @@ def set_limits(axes, right, low, high, label, first=None):
         axes.set_xscale("symlog", linthresh=first, linscale=0.3)
         decades = first * 10.0 ** np.arange(math.floor(math.log10(right / first) + 1e-9) + 1)
         axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
-        axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.set_xscale("linear")
         axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -263,9 +236,8 @@ def set_limits(axes, right, low, high, label, first=None):
     axes.set(xlim=(0, right), ylim=(low, high), xlabel=f"{label} (logarithmic)" if logarithmic else label)
     subs = (1.0, 2.0, 5.0) if np.log10(high / low) < 2.5 else (1.0,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(NUMBERS)
+    axes.minorticks_off()
 
 
 def kept_legend(axes):
@@ -285,12 +257,10 @@ def loss_curves(axes, problem):
     best = axes.axvline(0, color=BEST, linewidth=1.4)
     now = axes.axvline(0, color=NOW, linewidth=1, linestyle=":")
     (dots,) = axes.plot([], [], "o", color=NOW, markersize=5)
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
-    place = {"transform": axes.transAxes, "bbox": box}
-    words = [axes.text(0, 0.97, "", va="top", **place) for _ in range(2)]
+    under_word, over_word = (note(axes, 0, 0.97, bbox=BOX) for _ in range(2))
     wide = axes.figure.get_figwidth() >= NARROW
     low = 0.15 if wide else 0.4  # above the legend
-    best_word = axes.text(0, low, "", va="top", color=DARK[0], **place)
+    best_word = note(axes, 0, low, va="top", color=plots.DARK[0], bbox=BOX)
     unit = "squared error" if problem.kind == "regression" else "cross-entropy"
     axes.set_yscale("log")
     axes.set_title(unit, y=1.0)  # where it is: to look for it takes time
@@ -313,22 +283,15 @@ def loss_curves(axes, problem):
         past.set(x=x[turn], width=x[-1] - x[turn] if over and not lost else 0)
         best.set(xdata=[x[turn], x[turn]], alpha=float(begun))
         under, share = places[near_lowest(run)], places[turn]
-        right = under < 0.3
-        words[0].set(text="underfitting" if begun else "", position=(0.01 if right else under - 0.015, 0.97))
-        words[0].set_horizontalalignment("left" if right else "right")
+        place, ha = ((0.01, 0.97), "left") if under < 0.3 else ((under - 0.015, 0.97), "right")
+        under_word.set(text="underfitting" if begun else "", position=place, ha=ha)
         near_end = share > 0.78
         place = (0.99 if near_end else share + 0.015, 0.87 if share < 0.25 or near_end else 0.97)
-        words[1].set(
-            text="diverged" if lost else "overfitting" if over else "",
-            position=place,
-            ha="right" if near_end else "left",
-        )
-        best_word.set(
-            text=f"best epoch {turn}" if begun else "",
-            position=(share + (0.015 if share < 0.6 else -0.015), low),
-        )
-        best_word.set_horizontalalignment("left" if share < 0.6 else "right")
+        said = "diverged" if lost else "overfitting" if over else ""
+        over_word.set(text=said, position=place, ha="right" if near_end else "left")
+        place, ha = ((share + 0.015, low), "left") if share < 0.6 else ((share - 0.015, low), "right")
+        best_word.set(text=f"best epoch {turn}" if begun else "", position=place, ha=ha)
 
     place = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.98), "ncols": 2} if wide else {"loc": "lower left"}
     axes.add_artist(Legend(axes, [train, val], [line.get_label() for line in (train, val)], borderaxespad=0.3, **place))
-    return View([past, *bands, train, val, best, now, dots, *words, best_word], update)
+    return View([past, *bands, train, val, best, now, dots, under_word, over_word, best_word], update)
