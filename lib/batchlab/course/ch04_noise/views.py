@@ -8,7 +8,6 @@ from .. import plots
 
 REACH = 5.0  # the cloud's axes reach this far from the tip of the full gradient, in its lengths
 WITHOUT, WITH, FULL = plots.TRAINING, plots.VALIDATION, plots.BEST
-BOX = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
 
 
 def cloud(axes, centre, reach, unit=", in units of |G|"):
@@ -18,10 +17,8 @@ def cloud(axes, centre, reach, unit=", in units of |G|"):
     (dots,) = axes.plot([], [], "o", color=WITHOUT, markersize=3, markeredgewidth=0)
     (full,) = axes.plot([], [], color=FULL, linewidth=3)
     (tip,) = axes.plot([], [], "*", color=FULL, markersize=14, markeredgecolor="white")
-    look = {"transform": axes.transAxes, "bbox": BOX}
-    star = axes.text(0.97, 0.97, "★ full gradient G", color=plots.DARK[0], ha="right", va="top", **look)
-    saying = axes.text(0.03, 0.03, "", **look)
-    title = axes.text(0.0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize=11.5)
+    star = plots.note(axes, 0.97, 0.97, "★ full gradient G", color=plots.DARK[0], bbox=plots.BOX)
+    saying, title = plots.note(axes, 0.03, 0.03, bbox=plots.BOX), plots.heading(axes)
     width, height = axes.bbox.size
     across = reach * width / height  # so that angles are seen as they are
     axes.set(xlim=(centre - across, centre + across), ylim=(-reach, reach))
@@ -52,10 +49,9 @@ def distances(axes, n, scale):
     axes.text(n, 1.05, "length of G", color="0.35", ha="right", va="bottom")
     axes.plot([1, n], [first, first / np.sqrt(n)], color=WITH, linewidth=1.3, linestyle=(0, (5, 2)))
     axes.plot(fine, first * without_replacement(fine, n), color=WITHOUT, linewidth=1.3)
-    look = {"ha": "right", "transform": axes.transAxes}
-    axes.text(0.98, 0.97, "a sample may come twice ■", color=plots.DARK[1], va="top", **look)
-    axes.text(0.98, 0.88, "none twice, as in an epoch ●", color=WITHOUT, va="top", **look)
-    axes.text(0.9, 0.03, "exactly 0 at B = N  ↓", color=WITHOUT, **look)
+    plots.note(axes, 0.98, 0.97, "a sample may come twice ■", color=plots.DARK[1])
+    plots.note(axes, 0.98, 0.88, "none twice, as in an epoch ●", color=WITHOUT)
+    plots.note(axes, 0.9, 0.03, "exactly 0 at B = N  ↓", color=WITHOUT)
     look = {"linestyle": "none", "markeredgewidth": 0}
     with_dots = axes.plot([], [], "s", color=WITH, markersize=4, **look)[0]
     without_dots = axes.plot([], [], "o", color=WITHOUT, markersize=4.5, **look)[0]
@@ -80,7 +76,7 @@ def signal_and_noise(axes, num_epochs):
     (above,) = axes.plot([], [], color=WITH, linestyle=(0, (5, 2)))
     (below,) = axes.plot([], [], color=FULL)
     (gap,) = axes.plot([], [], "-", color=plots.NOW, linewidth=1.4, marker="o", markersize=6)
-    said = axes.text(0, 1, "", va="center", bbox=BOX)
+    said = axes.text(0, 1, "", va="center", bbox=plots.BOX)
     names = [
         axes.text(num_epochs, 1, "noise tr Σ", color=plots.DARK[1], ha="right", va="bottom"),
         axes.text(num_epochs, 1, "signal |G|²", color=plots.DARK[0], ha="right", va="top"),
@@ -88,8 +84,7 @@ def signal_and_noise(axes, num_epochs):
     epochs(axes, num_epochs)
     axes.set(yscale="log", ylim=(3e-4, 1e3))
     axes.set_title("the gap is the noise scale")
-    axes.minorticks_off()
-    axes.set_yticks([1e-2, 1, 100], ["0.01", "1", "100"])
+    plots.ticks(axes.yaxis, [0.01, 1, 100])
 
     def update(along, epoch, signal, noise):
         stops = sorted(along)
@@ -100,8 +95,8 @@ def signal_and_noise(axes, num_epochs):
                 name.set_y(away * curve[-1])
         gap.set_data([epoch, epoch], [signal, noise])
         right = axes.transLimits.transform(axes.transScale.transform((epoch, 1.0)))[0] < 0.6
-        said.set(text=f"  × {plots.figures(noise / signal)}  ", position=(epoch, np.sqrt(signal * noise)))
-        said.set_horizontalalignment("left" if right else "right")
+        said.set(text=f"  × {plots.figures(noise / signal)}  ", ha="left" if right else "right")
+        said.set_position((epoch, np.sqrt(signal * noise)))
 
     return View([above, below, gap, *names, said], update)
 
@@ -110,5 +105,4 @@ def epochs(axes, num_epochs):
     """An axis of epochs that spreads the first ones and holds zero."""
     axes.set_xscale("symlog", linthresh=1, linscale=0.4)
     axes.set(xlim=(0, 1.06 * num_epochs), xlabel="epoch (logarithmic)")
-    axes.set_xticks([tick for tick in (0, 1, 10, 100) if tick <= num_epochs])
-    axes.xaxis.set_major_formatter(plots.NUMBERS)
+    plots.ticks(axes.xaxis, [tick for tick in (0, 1, 10, 100) if tick <= num_epochs])
