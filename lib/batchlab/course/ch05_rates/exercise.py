@@ -3,7 +3,8 @@
 import numpy as np
 
 from ... import data, measure
-from .. import quiz
+from .. import answers, quiz
+from ..answers import numbers, told
 
 quiz.read(__file__)
 
@@ -18,21 +19,22 @@ def rate_for(batch_size, sizes, rates):
 
 def _wrong_ways(batch_size, sizes, rates):
     """What comes out of typical mistakes, and what is said about each."""
-    (first, *_), (lowest, *_), last, highest = sizes, rates, sizes[-1], rates[-1]
-    slope = np.polyfit(np.log(sizes), np.log(rates), 1)
-    return [
-        (lowest * batch_size / first, "this is in proportion to B without end. The measured rates stop growing."),
-        (highest * batch_size / last, "this takes the proportion from the last pair, which is beyond the corner."),
-        (highest, "this is the rate beyond the corner. Below it a smaller batch wants a lower rate."),
-        (lowest * np.sqrt(batch_size / first), "this is a square-root rule. The small batches grow in proportion."),
-        (np.interp(batch_size, sizes, rates), "this draws a straight line from pair to pair, and so cuts the corner."),
-        (np.exp(np.interp(np.log(batch_size), np.log(sizes), np.log(rates))), "this draws straight lines from pair to "
-         "pair in the logarithms, and so cuts the corner."),
-        (np.exp(np.polyval(slope, np.log(batch_size))), "this is one power of B through all pairs, below and beyond "
-         "the corner."),
-        (np.mean(np.divide(rates, sizes)) * batch_size, "this averages rate / B over all pairs; beyond the corner that "
-         "is too low."),
-    ]  # fmt: skip
+    (first, *_, last), (lowest, *_, highest) = sizes, rates
+    at, log_sizes, log_rates = np.log(batch_size), np.log(sizes), np.log(rates)
+    power = np.polyval(np.polyfit(log_sizes, log_rates, 1), at)
+    yield lowest * batch_size / first, "this is in proportion to B without end. The measured rates stop growing."
+    yield highest * batch_size / last, ("this takes the proportion from the last pair, which is beyond the "
+                                        "corner.")  # fmt: skip
+    yield highest, "this is the rate beyond the corner. Below it a smaller batch wants a lower rate."
+    yield lowest * np.sqrt(batch_size / first), ("this is a square-root rule. The small batches grow in "
+                                                 "proportion.")  # fmt: skip
+    yield np.interp(batch_size, sizes, rates), ("this draws a straight line from pair to pair, and so cuts the "
+                                                "corner.")  # fmt: skip
+    yield np.exp(np.interp(at, log_sizes, log_rates)), ("this draws straight lines from pair to pair in the "
+                                                        "logarithms, and so cuts the corner.")  # fmt: skip
+    yield np.exp(power), "this is one power of B through all pairs, below and beyond the corner."
+    yield np.mean(np.divide(rates, sizes)) * batch_size, ("this averages rate / B over all pairs; beyond the corner "
+                                                          "that is too low.")  # fmt: skip
 
 
 # batch size asked for, sizes, rates: on a straight line up to a corner, then flat
@@ -49,19 +51,13 @@ _CASES = (
 def check_rate_for(answer):
     """Check `rate_for(batch_size, sizes, rates)`: one rate."""
     for case in _CASES:
-        batch_size, sizes, rates = case
-        result = quiz.filled_in(answer(*case))
+        (batch_size, sizes, rates), result, right = case, answer(*case), rate_for(*case)
         said = f"with rates {rates} at batch sizes {sizes}, asked for {batch_size}, it returned"
-        try:
-            value = float(result)
-        except (TypeError, ValueError):
-            raise quiz.Wrong(f"{said} {result!r}. Return one number, the rate.") from None
-        right = rate_for(*case)
-        if abs(value - right) <= 1e-6 * right:
-            continue
-        told = [advice for wrong, advice in _wrong_ways(*case) if abs(value - wrong) <= 1e-6 * abs(wrong)]
-        advice = told[0] if told else "the pairs tell two things: rate / B below the corner, and the rate beyond it."
-        raise quiz.Wrong(f"{said} {value:.4g}; right is {right:.4g}. Look: {advice}")
+        value = numbers(result, (), f"{said} {result!r}. Return one number, the rate.")
+        if not np.isclose(value, right, rtol=1e-6, atol=0):
+            advice = "the pairs tell two things: rate / B below the corner, and the rate beyond it."
+            advice = told(value, _wrong_ways(*case), advice)
+            raise quiz.Wrong(f"{said} {value:.4g}; right is {right:.4g}. Look: {advice}")
 
 
 # ---- an experiment ---------------------------------------------------------------------------------------------------
@@ -93,11 +89,7 @@ found = {size: 2.0 ** (np.argmin(row) - 5) for size, row in zip([2, 16, 128], lo
 @quiz.register("05.three_rates", solution=_EXPERIMENT)
 def check_three_rates(found):
     """Check {2: rate, 16: rate, 128: rate}: train with each, and with a third and three times of it."""
-    if not isinstance(found, dict) or set(found) != set(TUNED):
-        raise quiz.Wrong(f"hand in a rate for each of the batch sizes {TUNED}, as {{2: ..., 16: ..., 128: ...}}.")
-    rates = [quiz.filled_in(found[size]) for size in TUNED]
-    if not all(isinstance(rate, (int, float, np.number)) and 0 < rate < 1e4 for rate in rates):
-        raise quiz.Wrong(f"the rates are {rates}; each must be a number above 0.")
+    rates = answers.rates(found, TUNED)
     if max(rates) < 1.5 * min(rates):
         raise quiz.Wrong("the three rates are nearly the same. Tune each batch size by itself.")
     for size, rate in zip(TUNED, rates, strict=True):

@@ -2,17 +2,18 @@
 
 import numpy as np
 from matplotlib.colors import ListedColormap
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ...live import NARROW, Still, View
-from ..plots import DARK, KEPT, NOW, NUMBERS, STEPS, STYLES, TRAINING, VALIDATION, figures, median, spread
+from ...live import NARROW, View, still
+from .. import plots
+from ..plots import BOX, DARK, NOW, TRAINING, VALIDATION, beside, figures, heading, median, note, spread, ticks
 from . import grids
 
 BOUNDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # between the colours of the map
 LOW, HIGH = 2e-4, 30.0  # of the loss curves
 FEW = 10  # points of a curve: each is marked
 ROWS = 16  # of the map's image, for each factor of 4 in the rate
-BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+LINEAR = "#8A3F6B"  # of words about a line in KEPT[0]
 
 
 def _wide(axes):
@@ -48,7 +49,7 @@ def image(grid, budget):
 
 def map_of_losses(axes, grid):
     """The map itself; `update(image, lost)`, see `image`."""
-    colors = ListedColormap(["white", *STEPS, "white"])
+    colors = ListedColormap(["white", *plots.STEPS, "white"])
     columns, sizes = np.arange(len(grid.batch_sizes)), grid.batch_sizes
     look = {"cmap": colors, "vmin": -1.5, "vmax": len(BOUNDS) + 1.5, "aspect": "auto", "origin": "lower"}
     extent, blank = (-0.5, len(sizes) - 0.5, *_range(grid)), np.full((2, len(sizes)), -1)
@@ -74,10 +75,10 @@ def map_of_losses(axes, grid):
 
 
 def lines_on_map(axes, grid):
-    """Best rates, edge, the line in proportion to B and the chosen cell; `update(best, beyond, share, cell, title)`."""
+    """Best rates, edge, the line in proportion to B and the chosen cell; `update(best, beyond, share, cell, said)`."""
     sizes, columns = grid.batch_sizes, np.arange(len(grid.batch_sizes))
     (edge,) = axes.plot([], [], color="black", linewidth=2, drawstyle="steps-mid")
-    (linear,) = axes.plot([], [], color=KEPT[0], linewidth=2.2, linestyle=(0, (4, 2)))
+    (linear,) = axes.plot([], [], color=plots.KEPT[0], linewidth=2.2, linestyle=(0, (4, 2)))
     look = {"markersize": 7, "markerfacecolor": "white", "markeredgecolor": "black", "linestyle": "none"}
     (dots,) = axes.plot([], [], "o", **look)
     (around,) = axes.plot([], [], color="white", linewidth=3.5)
@@ -86,18 +87,18 @@ def lines_on_map(axes, grid):
         axes.text(0, 0, said, color=color, ha=ha, va="center", bbox=BOX)
         for said, color, ha in (
             ("edge of stability", "black", "left"),
-            ("in proportion to B", "#8A3F6B", "right"),
+            ("in proportion to B", LINEAR, "right"),
             ("best rates", "black", "left"),
         )
     ]
-    heading = axes.text(-0.02, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
+    title = heading(axes, -0.02)
     fine = np.linspace(-0.5, len(sizes) - 0.5, 120)
     at = np.interp(fine, columns, np.log2(sizes))  # the last column is N, whatever that is
     at += np.minimum(fine, 0) + np.maximum(fine - columns[-1], 0)
     top = _range(grid)[1]
 
-    def update(best, beyond, share, chosen, title):
-        heading.set_text(title)
+    def update(best, beyond, share, chosen, said):
+        title.set_text(said)
         dots.set_data(columns, np.log2(best))
         line = np.log2(np.sqrt(beyond[:, 0] * beyond[:, 1]))
         edge.set_data([-0.5, *columns, columns[-1] + 0.5], [line[0], *line, line[-1]])
@@ -120,7 +121,7 @@ def lines_on_map(axes, grid):
         for outline in (around, cell):
             outline.set_data(x + np.array([-0.5, 0.5, 0.5, -0.5, -0.5]), y[[0, 0, 1, 1, 0]])
 
-    return View([linear, edge, dots, around, cell, *words, heading], update)
+    return View([linear, edge, dots, around, cell, *words, title], update)
 
 
 def curves_of_cell(axes, grid):
@@ -131,14 +132,12 @@ def curves_of_cell(axes, grid):
     lines = [axes.plot([], [], color=c, linestyle=s, linewidth=1.7)[0] for c, s, _ in pairs]
     words = [axes.text(0.98, 0, said, color=c, ha="right", va="center", bbox=BOX) for c, _, said in pairs]
     axes.axhline(grid.limit, color="0.6", linewidth=1)
-    heading = axes.text(0.0, 1.02, "", transform=axes.transAxes, fontsize=11, va="bottom")
-    said = axes.text(0.97, 0.03, "", transform=axes.transAxes, ha="right", va="bottom")
+    title, said = heading(axes), note(axes, 0.97, 0.03)
     guess = axes.text(0.02, grid.limit * 1.2, "guessing", va="bottom", bbox=BOX)
     for word in (guess, *words):
         word.set_transform(axes.get_yaxis_transform())
     axes.set(yscale="log", ylim=(LOW, HIGH))
-    axes.set_yticks([0.001, 0.01, 0.1, 1, 10], ["0.001", "0.01", "0.1", "1", "10"])
-    axes.minorticks_off()
+    ticks(axes.yaxis, [0.001, 0.01, 0.1, 1, 10])
     apart = (HIGH / LOW) ** 0.075  # between two words, as a factor of the loss
     counted = None
 
@@ -150,7 +149,7 @@ def curves_of_cell(axes, grid):
             axes.set_xlim(0, grids.EPOCHS if epochs else grids.ITERATIONS)
             axes.set_xlabel("epochs" if epochs else "updates (iterations)")
             counted = budget
-        heading.set_text(f"runs of batch size {size}, rate {rate:.3g}")
+        title.set_text(f"runs of batch size {size}, rate {rate:.3g}")
         longest = max((at for at, _ in curves), key=len, default=np.zeros(0))
         longest = longest[: np.searchsorted(longest, right - 1e-9) + 1]
         values = np.full((len(curves), len(longest), 2), HIGH)
@@ -171,7 +170,7 @@ def curves_of_cell(axes, grid):
             words[0].set_y(np.clip(ends[0] / apart, LOW * apart**0.6, HIGH / apart**2.2))
             words[1].set_y(np.clip(ends[1] * apart, words[0].get_position()[1] * apart**1.2, HIGH / apart))
 
-    return View([*bands, *lines, heading, guess, *words, said], update)
+    return View([*bands, *lines, title, guess, *words, said], update)
 
 
 # ---- still pictures --------------------------------------------------------------------------------------------------
@@ -180,11 +179,10 @@ def curves_of_cell(axes, grid):
 def _batch_sizes(axes, sizes):
     """Logarithmic axes over batch sizes, each with its number."""
     axes.set(xscale="log", yscale="log", xlabel="batch size B")
-    axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.yaxis.set_major_locator(LogLocator(numticks=12))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(NUMBERS)
+    axes.yaxis.set_major_formatter(plots.NUMBERS)
+    axes.yaxis.minorticks_off()
+    ticks(axes.xaxis, sizes)
 
 
 def _labels(axes, x, entries, tall=190):
@@ -199,138 +197,115 @@ def _labels(axes, x, entries, tall=190):
         at = tall * (np.log(y) - low) / (high - low)
         place = max(at, floor + half)
         floor = place + half
-        look = {"textcoords": "offset points", "color": color, "va": "center", "annotation_clip": False}
-        axes.annotate(said, (x, y), (7, place - at), **look)
+        beside(axes, said, (x, y), (7, place - at), color=color, va="center", annotation_clip=False)
 
 
-def rules(best, said):
-    """The best rates of several draws of the data, and what rules say of them, as a `Still`.
+@still()
+def rules(figure, best, said):
+    """The best rates of several draws of the data, a `BestRates`, and what rules say of them, as a `Still`.
 
-    Args:
-        best: a `BestRates`.
-        said: name of a rule -> its rates (b,).
+    said: name of a rule -> its rates (b,).
     """
-    sizes, measured = best.batch_sizes, median(best.rates)
+    axes, sizes, measured = figure.subplots(), best.batch_sizes, median(best.rates)
     off = {name: np.exp(np.abs(np.log(rates / measured)).max()) for name, rates in said.items()}
-    each = "; ".join(f"{name}: off by a factor of up to {factor:.1f}" for name, factor in off.items())
-    rates = ", ".join(f"{rate:.2g} at B = {size}" for size, rate in zip(sizes, measured, strict=True))
-    still = Still(
-        f"Best learning rate of {best.optimizer} against batch size, {len(best.rates)} draws: {rates}. {each}."
-    )
-    axes = still.subplots()
-    looks = list(zip(said.items(), (DARK[1], "#8A3F6B", NOW), STYLES, strict=False))
-    for (_, values), color, style in looks:
-        axes.plot(sizes, values, color=color, linestyle=style, linewidth=2)
-    spread(axes, sizes, best.rates, "", TRAINING, style=" ")
-    axes.annotate("measured", (sizes[2], measured[2]), (9, -9), textcoords="offset points", color=TRAINING, va="center")
-    _batch_sizes(axes, sizes)
-    ends = [(values[-1], f"{name}:\noff by up to {off[name]:.1f}×", color) for (name, values), color, _ in looks]
-    _labels(axes, sizes[-1], ends)
-    axes.set_ylabel("best learning rate")
-    axes.set_title(f"{best.optimizer}, {best.budget}, {len(best.rates)} draws of the data", loc="left")
-    return still
-
-
-def powers(*measured, high=32):
-    """How the best rates of several optimizers grow with the batch size, as a `Still`; each a `BestRates`."""
-    sizes = measured[0].batch_sizes
-    found = {best.optimizer: best.power(high=high) for best in measured}
-    said = "; ".join(f"{name}: {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for name, e in found.items())
-    budget, count = measured[0].budget, len(measured[0].rates)
-    still = Still(
-        f"Best rate at {budget}, as a multiple of that at B = 1, {count} draws of the data. Power of B up to "
-        f"B = {high}, with its 95 % interval: {said}."
-    )
-    axes = still.subplots()
     ends = []
+    for (name, rates), color, style in zip(said.items(), (DARK[1], LINEAR, NOW), plots.STYLES, strict=False):
+        axes.plot(sizes, rates, color=color, linestyle=style, linewidth=2)
+        ends.append((rates[-1], f"{name}:\noff by up to {off[name]:.1f}×", color))
+    spread(axes, sizes, best.rates, "", TRAINING, style=" ")
+    beside(axes, "measured", (sizes[2], measured[2]), (9, -9), color=TRAINING, va="center")
+    _batch_sizes(axes, sizes)
+    _labels(axes, sizes[-1], ends)
+    axes.set(ylabel="best learning rate", title=f"{best.optimizer}, {best.budget}, {len(best.rates)} draws of the data")
+    rates = ", ".join(f"{rate:.2g} at B = {size}" for size, rate in zip(sizes, measured, strict=True))
+    each = "; ".join(f"{name}: off by a factor of up to {factor:.1f}" for name, factor in off.items())
+    return f"Best learning rate of {best.optimizer} against batch size, {len(best.rates)} draws: {rates}. {each}."
+
+
+@still()
+def powers(figure, *measured, high=32):
+    """How the best rates of several optimizers grow with the batch size, as a `Still`; each a `BestRates`."""
+    axes, sizes, ends, said = figure.subplots(), measured[0].batch_sizes, [], []
     for values, name, style in ((sizes, "in proportion", "-"), (np.sqrt(sizes), "square root", (0, (4, 2)))):
         axes.plot(sizes, values, color="0.6", linestyle=style, linewidth=1.2)
         ends.append((values[-1], name, "0.4"))
-    for best, color, marker in zip(measured, (TRAINING, DARK[0], DARK[1]), "osD", strict=False):
-        power, relative = found[best.optimizer], best.rates / best.rates[:, :1]
+    for best, color, marker in zip(measured, (TRAINING, *DARK), "osD", strict=False):
+        power, relative = best.power(high=high), best.rates / best.rates[:, :1]
         spread(axes, sizes, relative, "", color, marker=marker)
-        text = f"{best.optimizer}: power {power.value:.2f}\n({power.low:.2f} to {power.high:.2f})"
-        ends.append((median(relative)[-1], text, color))
+        text = f"{power.value:.2f}\n({power.low:.2f} to {power.high:.2f})"
+        ends.append((median(relative)[-1], f"{best.optimizer}: power {text}", color))
+        said.append(f"{best.optimizer}: {text}".replace("\n", " "))
     _batch_sizes(axes, sizes)
     _labels(axes, sizes[-1], ends)
-    axes.set(
-        ylabel="best rate, as a multiple\nof that at B = 1",
+    budget, count = measured[0].budget, len(measured[0].rates)
+    axes.set(ylabel="best rate, as a multiple\nof that at B = 1", title=f"{budget}; power of B from B = 1 to {high}")
+    return (
+        f"Best rate at {budget}, as a multiple of that at B = 1, {count} draws of the data. Power of B up to "
+        f"B = {high}, with its 95 % interval: {'; '.join(said)}."
     )
-    axes.set_title(f"{budget}; power of B from B = 1 to {high}", loc="left")
-    return still
 
 
-def one_rate(grid, rate):
+@still()
+def one_rate(figure, grid, rate):
     """What one rate for all batch sizes costs, at equal epochs and at equal updates, as a `Still`."""
-    sizes = grid.batch_sizes
-    losses = {
-        (budget, fixed): np.minimum([grid.loss_at(size, fixed, budget) for size in sizes.tolist()], grid.limit).T
-        for budget in grids.BUDGETS
-        for fixed in (rate, None)
-    }
-    ends = "; ".join(
-        f"{budget}, {'one rate' if fixed else 'best rates'}: {figures(middle[0])} at B = 1, {figures(middle[-1])} at "
-        f"B = {sizes[-1]}"
-        for (budget, fixed), middle in ((key, median(values)) for key, values in losses.items())
-    )
-    still = Still(f"Training loss against batch size with rate {rate:g} for all and with the best of each. {ends}.")
-    looks = (rate, f"rate {rate:g}", VALIDATION, "--", "s"), (None, "best rate", TRAINING, "-", "o")
-    for axes, (budget, at) in zip(still.subplots(1, 2, sharey=True), grids.BUDGETS.items(), strict=True):
-        for fixed, name, color, style, marker in looks:
-            spread(axes, sizes, losses[budget, fixed], name, color, style, marker)
+    sizes, said = grid.batch_sizes, []
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, (budget, at) in zip(panels, grids.BUDGETS.items(), strict=True):
+        for fixed, label, name, *look in (
+            (rate, f"rate {rate:g}", "one rate", VALIDATION, "--", "s"),
+            (None, "best rate", "best rates", TRAINING, "-", "o"),
+        ):
+            losses = np.minimum([grid.loss_at(size, fixed, budget) for size in sizes.tolist()], grid.limit).T
+            spread(axes, sizes, losses, label, *look)
+            first, *_, last = map(figures, median(losses))
+            said.append(f"{budget}, {name}: {first} at B = 1, {last} at B = {sizes[-1]}")
         _batch_sizes(axes, sizes[::3])
-        axes.set_title(f"{budget}: {at}", loc="left")
-    still.figure.axes[0].set_ylabel("training loss")
-    return still
+        axes.set_title(f"{budget}: {at}")
+    panels[0].set_ylabel("training loss")
+    ends = "; ".join(said)
+    return f"Training loss against batch size with rate {rate:g} for all and with the best of each. {ends}."
 
 
-def against_rate(rates, ends):
+@still()
+def against_rate(figure, rates, ends):
     """Losses at the end of runs against their learning rate, as a `Still`; ends: name -> (rates, seeds)."""
-    shown = {name: np.minimum(losses, HIGH).T for name, losses in ends.items()}
-    said = "; ".join(
-        f"{name}: {', '.join(figures(loss) for loss in median(losses))} at rates {', '.join(map(figures, rates))}"
-        for name, losses in shown.items()
-    )
-    still = Still(f"Training loss at the end against learning rate, {len(next(iter(shown.values())))} seeds. {said}.")
-    axes = still.subplots()
-    for (name, losses), color, style, marker in zip(
-        shown.items(), (VALIDATION, TRAINING), ("--", "-"), "so", strict=True
+    axes, said = figure.subplots(), []
+    for (name, losses), *look, away in zip(
+        ends.items(), (VALIDATION, TRAINING), ("--", "-"), "so", ((-9, 0), (9, -4)), strict=True
     ):
-        spread(axes, rates, losses, "", color, style, marker)
-        at = int(np.argmax(median(losses) > 0.1))
-        place, ha = ((-9, 0), "right") if color == VALIDATION else ((9, -4), "left")
-        axes.annotate(name, (rates[at], median(losses)[at]), place, textcoords="offset points", color=color, ha=ha)
+        losses = np.minimum(losses, HIGH).T
+        spread(axes, rates, losses, "", *look)
+        middle = median(losses)
+        at = int(np.argmax(middle > 0.1))
+        beside(axes, name, (rates[at], middle[at]), away, color=look[0])
+        said.append(f"{name}: {', '.join(map(figures, middle))} at rates {', '.join(map(figures, rates))}")
     _batch_sizes(axes, rates)
     axes.set(xlabel="learning rate", ylabel="training loss at the end")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.2g}"))
-    return still
+    axes.xaxis.set_major_formatter("{x:.2g}")
+    return f"Training loss at the end against learning rate, {len(losses)} seeds. {'; '.join(said)}."
 
 
-def schedules(runs):
+@still()
+def schedules(figure, runs):
     """Losses of runs whose rate or batch size changes on the way, against epochs and against updates, as a `Still`.
 
     runs: name -> (updates (k,), losses (seeds, k)), after each epoch from the start on.
     """
-    said = "; ".join(
-        f"{name}: {median(losses)[-1]:.3g} after {updates[-1]:,} updates" for name, (updates, losses) in runs.items()
-    )
-    still = Still(f"Training loss against epochs and against updates, medians of the seeds. At the end {said}.")
-    left, right = still.subplots(1, 2, sharey=True)
-    looks = zip((NOW, TRAINING, VALIDATION), ("-", "-", (0, (4, 2))), (1.6, 4.0, 2.0), strict=True)
-    for (updates, losses), (color, style, width) in zip(runs.values(), looks, strict=True):
+    (left, right), said = figure.subplots(1, 2, sharey=True), []
+    looks = ((NOW, "-", 1.6, 0), (TRAINING, "-", 4.0, 0), (VALIDATION, (0, (4, 2)), 2.0, -9))
+    for (name, (updates, losses)), (color, style, width, up) in zip(runs.items(), looks, strict=True):
+        middle = median(losses)
         for axes, x in ((left, np.arange(len(updates))), (right, updates)):
-            axes.plot(x, median(losses), color=color, linestyle=style, linewidth=width)
+            axes.plot(x, middle, color=color, linestyle=style, linewidth=width)
             axes.fill_between(x, losses.min(axis=0), losses.max(axis=0), color=color, alpha=0.15, linewidth=0)
-    left.set(xlabel="epochs", ylabel="training loss", yscale="log")
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+        dark = DARK[1] if color == VALIDATION else color
+        beside(right, name, (updates[-1], middle[-1]), (6, up), color=dark, va="center", annotation_clip=False)
+        said.append(f"{name}: {middle[-1]:.3g} after {updates[-1]:,} updates")
+    left.set(xlabel="epochs", ylabel="training loss", yscale="log", title="at equal epochs")
     left.set_xlim(0, max(losses.shape[1] for _, losses in runs.values()) - 1)
-    right.set(xlabel="updates (iterations)")
-    left.set_title("at equal epochs", loc="left")
-    right.set_title("at equal updates", loc="left")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="updates (iterations)", title="at equal updates")
     left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    left.yaxis.set_major_formatter(NUMBERS)
-    left.yaxis.set_minor_locator(NullLocator())
-    for (name, (updates, losses)), color, down in zip(runs.items(), (NOW, TRAINING, DARK[1]), (0, 0, 9), strict=True):
-        place = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-        right.annotate(name, (updates[-1], median(losses)[-1]), (6, -down), color=color, **place)
-    return still
+    left.yaxis.set_major_formatter(plots.NUMBERS)
+    left.yaxis.minorticks_off()
+    return f"Training loss against epochs and against updates, medians of the seeds. At the end {'; '.join(said)}."
