@@ -21,7 +21,7 @@ from PIL import Image
 
 import batchlab as bl
 from batchlab import quiz
-from batchlab.course import ch03_overfit, plots
+from batchlab.course import ch03_overfit, plots, prepared
 from batchlab.course.ch03_overfit import exercise, views
 from batchlab.course.ch03_overfit import lab as live
 
@@ -43,7 +43,7 @@ def sine(**settings):
 @pytest.fixture(autouse=True)
 def compile_no_more_than_is_looked_at(request, monkeypatch):
     if "compilations" not in request.fixturenames:
-        monkeypatch.setattr(live, "WIDTHS", ())
+        monkeypatch.setattr(prepared, "WIDTHS", ())
 
 
 @pytest.fixture
@@ -550,7 +550,7 @@ def tour():
     """One lab that visits every dataset with its defaults: what it showed, and the bytes of its frames."""
     seen = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "WIDTHS", ())
+        patch.setattr(prepared, "WIDTHS", ())
         lab = bl.Lab()
         lab.against = "iterations"
         lab.keep()
@@ -1130,6 +1130,21 @@ def test_no_position_of_any_control_compiles_after_the_first_run(compilations):
     assert compilations == []
     make(hidden=(5,)).batch_size = 2  # nor does a second lab of the kind
     assert compilations == []
+
+
+def test_a_lab_that_a_prediction_has_unlocked_compiles_no_more(compilations):
+    async def main():
+        lab = bl.Lab(hidden=(6,), epochs=3, locked=True)
+        await settled(lab)
+        lab.locked = False
+        await settled(lab)
+        assert compilations
+        compilations.clear()
+        for lab.batch_size in (1, 2, 5, N):
+            await settled(lab)
+        assert compilations == []
+
+    asyncio.run(main())
 
 
 def test_a_band_compiles_once(compilations):

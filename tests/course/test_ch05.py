@@ -65,8 +65,8 @@ EXPERIMENTS = {
     "in proportion to the end": ({2: 1 / 8, 16: 1.0, 128: 8.0}, "a third of it at"),
     "too low": ({2: 1 / 8, 16: 0.1, 128: 2.0}, "three times as much at"),
     "one for all": ({2: 1.0, 16: 1.0, 128: 1.0}, "nearly the same"),
-    "two alone": ({2: 1.0, 16: 1.0}, "a rate for each of the batch sizes"),
-    "a word": ({2: "low", 16: 1.0, 128: 2.0}, "each must be a number"),
+    "two alone": ({2: 1.0, 16: 1.0}, "a rate for each batch size, as {2: ..., 16: ..., 128: ...}"),
+    "a word": ({2: "low", 16: 1.0, 128: 2.0}, "the rate of batch size 2 is 'low'; it must be a number above 0"),
 }
 
 

@@ -1,5 +1,6 @@
 """The views: artists are made once and then only brought up to date, and numbers that are none do no harm."""
 
+import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from matplotlib.legend import Legend
 from batchlab import Problem
 from batchlab.course import plots
 from batchlab.course.ch03_overfit import views
-from batchlab.live import columns
+from batchlab.live import columns, still
 from batchlab.live.picture import DPI, STYLE
 
 RNG = np.random.default_rng(0)
@@ -462,6 +463,64 @@ def test_overfitting_is_a_rise_beyond_the_wobble_of_a_noisy_loss():
 @pytest.mark.parametrize("run", LOST.values(), ids=LOST)
 def test_whether_a_lost_run_overfits_is_answered_without_a_warning(run):
     assert views.overfits(run) in (True, False)
+
+
+# ---------------------------------------------------------------------------------------------------- words and ticks
+
+
+@pytest.mark.parametrize(("x", "y", "ha", "va"), [(0.02, 0.97, "left", "top"), (0.98, 0.03, "right", "bottom")])
+def test_a_note_keeps_to_its_corner(axes, x, y, ha, va):
+    said = plots.note(axes, x, y, "a note", color="red")
+    assert (said.get_ha(), said.get_va(), said.get_color()) == (ha, va, "red")
+    draw(axes)
+    inside, box = axes.bbox, said.get_window_extent()
+    assert inside.x0 <= box.x0 < box.x1 <= inside.x1
+    assert inside.y0 <= box.y0 < box.y1 <= inside.y1
+    assert plots.note(axes, x, y, va="center").get_va() == "center"
+
+
+@pytest.mark.parametrize("away", [(9, 0), (-9, 0), (0, 9), (0, -9), (9, 9)])
+def test_words_beside_a_point_do_not_cover_it(axes, away):
+    said = plots.beside(axes, "words", (0.5, 0.5), away)
+    draw(axes)
+    (x, y), box = axes.transData.transform((0.5, 0.5)), said.get_window_extent()
+    centre = box.x0 / 2 + box.x1 / 2 - x, box.y0 / 2 + box.y1 / 2 - y
+    for offset, middle in zip(away, centre, strict=True):
+        assert np.sign(np.round(middle / 3)) == np.sign(offset)
+    assert not (box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1)
+
+
+def test_ticks_are_those_and_no_others(axes):
+    axes.set(xscale="log", yscale="log", xlim=(1, 100), ylim=(0.1, 2000))
+    plots.ticks(axes.xaxis, [1, 8, 64])
+    plots.ticks(axes.yaxis, [0.1, 1000], ["low", "high"])
+    draw(axes)
+    for axis, names in ((axes.xaxis, ["1", "8", "64"]), (axes.yaxis, ["low", "high"])):
+        assert [text.get_text() for text in axis.get_ticklabels()] == names
+        assert len(axis.get_minorticklocs()) == 0
+
+
+def test_things_are_counted_in_words():
+    assert [plots.counted(n, "batch", "batches") for n in (0, 1, 2)] == ["0 batches", "1 batch", "2 batches"]
+    assert plots.counted(1500, "update") == "1,500 updates"
+
+
+def test_a_still_is_drawn_in_the_style_and_called_without_its_figure():
+    @still(width=4.0, height=2.0)
+    def made(figure, told, *, size=1):
+        """Say it."""
+        axes = figure.subplots()
+        axes.set_title("left")
+        axes.text(0, 0, told)
+        return f"{told} {size}"
+
+    shown = made("words", size=2)
+    axes = shown.figure.axes[0]
+    assert (shown.alt, made.__doc__, str(inspect.signature(made))) == ("words 2", "Say it.", "(told, *, size=1)")
+    assert (axes.get_title(loc="left"), axes.get_title()) == ("left", "")
+    assert axes.texts[0].get_fontsize() == STYLE["font.size"]
+    assert not axes.spines["top"].get_visible()
+    assert shown._repr_mimebundle_()[1]["image/png"] == {"alt": "words 2", "width": 400, "height": 200}
 
 
 # ------------------------------------------------------------------------------------------- limits, kept runs, stills

@@ -11,7 +11,7 @@ from . import quiz
 def numbers(answer, shape, otherwise):
     """An answer as numbers of this shape, () for a single one; anything else is `Wrong`, and told `otherwise`."""
     try:
-        found = np.array(quiz.filled_in(answer), float)
+        found = np.array(quiz.filled_in(tuple(answer) if isinstance(answer, list) else answer), float)
     except (TypeError, ValueError):
         found = None
     if found is None or found.shape != shape:

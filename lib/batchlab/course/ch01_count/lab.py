@@ -104,8 +104,7 @@ class Counting(Live):
     Args:
         samples, batch_size, epochs: where it starts.
         seed: which shuffles.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the plan hidden, for a prediction to unlock.
+        controls, locked: see `Live`; while locked the plan is hidden.
         settings: other controls: iteration.
 
     >>> counting = Counting(samples=50, batch_size=6, epochs=3)

@@ -62,8 +62,7 @@ class Update(Live):
     Args:
         batch_size, learning_rate: where the controls begin.
         seed: which points, and which shuffles.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the arrows hidden, for a prediction to unlock.
+        controls, locked: see `Live`; while locked the arrows are hidden.
 
     >>> lab = Update(batch_size=2)
     >>> lab.next_update()

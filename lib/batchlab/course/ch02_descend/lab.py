@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import optax
 
-from ...live import Live, Menu, Number, Tick, Whole, press
-from ...pieces import WIDTHS
+from ...live import Menu, Number, Tick, Whole, press
 from .. import plots
 from ..plots import counted
+from ..prepared import Prepared
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 
@@ -22,7 +22,7 @@ def _window(axis, end):
     return lambda lab: scene(lab.surface).window[axis][end]
 
 
-class Descents(Live):
+class Descents(Prepared):
     """Gradient descent, stochastic and mini-batch descent from one start on one loss surface, drawn as they go.
 
     Every path is a run of `batchlab.fit`; the three differ in the batch size alone. Moving a control draws them anew;
@@ -32,8 +32,7 @@ class Descents(Live):
         surface: "straight line" or "two bumps".
         learning_rate: None takes that of the surface.
         start: where the paths begin, a pair; None takes that of the surface.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and no path drawn, for a prediction to unlock.
+        controls, locked: see `Live`; while locked no path is drawn.
         settings: where other controls begin: batch_size, epochs, iterations, same, seed, decay.
 
     >>> lab = Descents("straight line", batch_size=4)
@@ -65,7 +64,7 @@ class Descents(Live):
     def __init__(
         self, surface="straight line", *, learning_rate=None, start=None, controls=None, locked=False, **settings
     ):
-        self._loaded, self._chosen, self._begun, self._prepared = None, set(), False, set()
+        self._loaded, self._chosen = None, set()
         self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
         self.walks, self._horizon = {}, None
         given = {"learning_rate": learning_rate} if learning_rate is not None else {}
@@ -128,7 +127,7 @@ class Descents(Live):
             self._playing = False
             if not moved:
                 setattr(self, self.same, self._until)
-        if "locked" in changed and self._begun and not self.locked:
+        if "locked" in changed and self.ready is not None and not self.locked:
             self._playing = True
             self._follow()
 
@@ -170,8 +169,7 @@ class Descents(Live):
 
     def work(self):
         """Bring the three paths to where the controls ask for, slice by slice; then play."""
-        key = self.surface, self.decay
-        if self._begun and key not in self._prepared and not self.locked:
+        if self.ready is not None and not self.locked and (self.surface, self.decay) not in self.ready:
             self.say("Preparing: the programs for this are compiled once.")
             yield
         if self._loaded != self.surface:
@@ -180,8 +178,7 @@ class Descents(Live):
         for role, walk in () if self.locked else self.walks.items():
             while not walk.reach(self._updates(role, self._goal())):
                 yield
-        if self._begun:
-            yield from self._prepare()
+        yield from self.prepare()
         self.say(*self._verdict())
         while self._playing and self._frames_played < PLAY_FRAMES:
             self._frames_played += 1
@@ -189,21 +186,9 @@ class Descents(Live):
             yield PLAY_SECONDS / PLAY_FRAMES
         self._playing = False
 
-    def first_frame(self):
-        """The first picture does not wait for the programs of other batch sizes."""
-        self.wait()
-        self._begun = True
-        self.do(self._prepare())
-
-    def _prepare(self):
-        """Once for a surface and a rule: compile what other batch sizes need, before they are asked for."""
-        key = self._loaded, self.decay
-        if key in self._prepared or self.locked:
-            return
-        for width in WIDTHS:
-            self.walks["GD"].run.prepare([width])
-            yield
-        self._prepared.add(key)
+    def programs(self):
+        """Those of the surface and the rule, whatever the batch size."""
+        return self.walks["GD"].run, (self._loaded, self.decay)
 
     def _goal(self):
         """How far the paths will go."""

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
 
 from ...checks import check_integer, check_number
 from ...data import Problem
@@ -134,13 +133,12 @@ def recorded(optimizer, rows):
         inner = optimizer(learning_rate)
 
         def init(params):
-            return inner.init(params), jnp.zeros((rows, ravel_pytree(params)[0].size)), jnp.int32(0)
+            return inner.init(params), jnp.zeros((rows, *params.shape)), jnp.int32(0)
 
         def update(grads, state, params):
             state, path, t = state
             updates, state = inner.update(grads, state, params)
-            moved = ravel_pytree(optax.apply_updates(params, updates))[0]
-            return updates, (state, path.at[t % rows].set(moved), t + 1)
+            return updates, (state, path.at[t % rows].set(optax.apply_updates(params, updates)), t + 1)
 
         return optax.GradientTransformation(init, update)
 
@@ -207,11 +205,9 @@ def basins(surface, minima, learning_rate=None, updates=500, shape=(20, 12)):
     The number is -1 where no minimum was reached, to a hundredth of the window.
     """
     sides = [np.linspace(*limits, 2 * n + 1)[1::2] for limits, n in zip(surface.window, shape, strict=True)]
-    starts = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
-    rate = learning_rate or surface.learning_rate
-    ends = np.asarray(
-        _descended(surface.model)(jnp.asarray(starts), surface.problem.x, surface.problem.y, rate, updates)
-    )
+    starts, rate = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2), learning_rate or surface.learning_rate
+    descended, problem = _descended(surface.model), surface.problem
+    ends = np.asarray(descended(jnp.asarray(starts), problem.x, problem.y, rate, updates))
     apart = np.linalg.norm((ends[:, None] - minima[None]) / np.ptp(surface.window, axis=1), axis=-1)
     return starts, np.where(apart.min(axis=1) < 0.01, apart.argmin(axis=1), -1)
 

@@ -11,9 +11,9 @@ import optax
 
 from ... import data, pieces
 from ...descent import fit
-from ...live import Live, Menu, Number, Tick, Whole, columns, press
-from ...pieces import WIDTHS
+from ...live import Menu, Number, Tick, Whole, columns, press
 from .. import plots
+from ..prepared import Prepared
 from . import views
 
 SLICE_SECONDS = 0.010  # of training between two looks at the controls
@@ -33,7 +33,7 @@ def predictor(predict, platform):
     return lambda params, x: np.asarray(jitted(params, x))
 
 
-class Lab(Live):
+class Lab(Prepared):
     """The overfitting lab: the fit beside training and validation loss, live.
 
     Moving any control but `epochs` trains anew from the same start and in the same order of samples, so that two
@@ -45,8 +45,7 @@ class Lab(Live):
         hidden: widths of the hidden layers. None, here and for batch_size, learning_rate and epochs, takes
             `data.DEFAULTS`.
         optimizer: an optax factory that takes a learning rate.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+        controls, locked: see `Live`; while locked the outcome is hidden.
         focus: the control that gets the keys, see `Live`.
         start: begin at this epoch, and train no further than the slider asks; None trains all epochs at once.
         settings: where the controls begin: batch_size, learning_rate, epochs, seed, noise, data_seed.
@@ -106,7 +105,7 @@ class Lab(Live):
         self._first = next(iter(self.own), problem)
         self._hidden, self._optimizer, self._start = hidden, optimizer, start
         self._given = {name: value for name, value in settings.items() if value is not None}
-        self.run, self.kept, self._paused, self._begun, self._prepared = None, [], False, False, set()
+        self.run, self.kept, self._paused = None, [], False
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
         self.problem, self.horizon, self._loaded = self._problem(self._first, self._given.get("noise")), 1, None
         super().__init__(controls=controls, locked=locked, focus=focus, dataset=self._first, **self._given)
@@ -227,22 +226,11 @@ class Lab(Live):
             count = max(1, round(count * min(4.0, SLICE_SECONDS / (time.perf_counter() - began))))
             yield
         self.say(*self._verdict())
-        if self._begun:
-            yield from self._prepare()
+        yield from self.prepare()
 
-    def first_frame(self):
-        """The first picture does not wait for the programs of other widths."""
-        self.wait()
-        self._begun = True
-        self.do(self._prepare())
-
-    def _prepare(self):
-        """Once for a problem and model: compile what other batch sizes need, before they are asked for."""
-        signature = self.run.model, self.problem.x.shape, self.problem.x_val.shape, self.band
-        for width in () if signature in self._prepared or self.locked else WIDTHS:
-            self.run.prepare([width])
-            yield
-        self._prepared.add(signature)
+    def programs(self):
+        """Those of the model and the shape of the data, whatever the batch size."""
+        return self.run, (self.run.model, self.problem.x.shape, self.problem.x_val.shape, self.band)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
@@ -297,11 +285,10 @@ class Lab(Live):
         high = max(high, views.round_number(1.1 * min(losses.max(), ceiling), up=True))
         first = {"epochs": 1.0, "iterations": 1.0, "samples seen": 10.0 ** math.floor(math.log10(len(run.problem.x)))}
         first = first.get(axis, 10.0 ** math.floor(math.log10(right / 1000)))
-        if self._limits != (axis, logarithmic, right, low, high):
-            self._limits = axis, logarithmic, right, low, high
+        drawn = (axis, logarithmic, right, low, high), [id(kept) for kept in self.kept]
+        if (self._limits, self._kept_drawn) != drawn:
+            self._limits, self._kept_drawn = drawn
             views.set_limits(axes, right, low, high, axis, first if logarithmic else None)
-        if self._kept_drawn != (axis, logarithmic, [id(kept) for kept in self.kept]):
-            self._kept_drawn = axis, logarithmic, [id(kept) for kept in self.kept]
             for artist in self._kept_artists:
                 artist.remove()
             pairs = zip(self.kept, plots.KEPT, strict=False)

@@ -1,5 +1,6 @@
 """The live pictures of gradient noise: batch gradients around the full one at any batch size, and along a run."""
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,8 @@ class Measured:
         self.n = len(self.run.problem.x)
         self.sizes = measure.spread_sizes(self.n, SIZES)
         self.stops = np.unique(np.expm1(np.linspace(0, np.log1p(self.num_epochs), STOPS)).round().astype(int)).tolist()
-        self.variances, self.along, self._kept = np.full((2, len(self.sizes)), np.nan), {}, {}
+        self.variances, self.along = np.full((2, len(self.sizes)), np.nan), {}
+        self.gradients = functools.lru_cache(maxsize=KEPT)(self._gradients)  # the `Gradients` at an epoch
 
     def train(self):
         """Train the run to its end."""
@@ -43,16 +45,9 @@ class Measured:
             self.run.train(min(5, self.num_epochs - self.run.num_epochs))
             yield
 
-    def gradients(self, epoch):
-        """The `Gradients` at an epoch; those that were asked for last are kept."""
-        found = self._kept.pop(epoch, None)
-        if found is None:
-            inner = measure.inner_products(self.run.problem, self.run.model, self.run.params_at(epoch))
-            found = Gradients(epoch, inner, measure.plane(inner))
-        self._kept[epoch] = found
-        while len(self._kept) > KEPT:
-            self._kept.pop(next(iter(self._kept)))
-        return found
+    def _gradients(self, epoch):
+        inner = measure.inner_products(self.run.problem, self.run.model, self.run.params_at(epoch))
+        return Gradients(epoch, inner, measure.plane(inner))
 
     def measure_variances(self, inner):
         """Fill `variances`: those of batches of each size, without and with replacement, NaN at first."""
@@ -125,8 +120,7 @@ class NoiseLab(GradientLab):
     Args:
         dataset: "noisy sine", "two moons" or "digits".
         batch_size: where the picture starts.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+        controls, locked: see `Live`; while locked the outcome is hidden.
 
     >>> lab = NoiseLab("noisy sine")
     >>> lab.batch_size = 400
@@ -159,8 +153,7 @@ class NoiseLab(GradientLab):
         """Axes that stay as they are while a dataset is shown, and the views in them."""
         first, second = self.panels(figure)
         scale = measure.noise_scale(self.gradients.inner) if self.gradients else 1.0
-        self._views = [views.cloud(first, 1.0, views.REACH), views.distances(second, self.measured.n, scale)]
-        return self._views
+        return [views.cloud(first, 1.0, views.REACH), views.distances(second, self.measured.n, scale)]
 
     def show(self):
         """Bring the views up to date."""
@@ -169,7 +162,7 @@ class NoiseLab(GradientLab):
         self.cosine, self.points = measure.cosine(inner, weights), weights @ plane
         self.distance = np.sqrt(measure.squared_deviation(inner, weights).mean() / unit)
         self.expected = np.sqrt(measure.expected_deviation(inner, size) / unit)
-        cloud, distances = self._views
+        cloud, distances = self.picture.views
         cloud.update(self.points, f"{DOTS} batches of {size}", f"median cosine {np.median(self.cosine):.2f}", 1.0)
         distances.update(measured.sizes, np.sqrt(measured.variances / unit), size, self.distance)
 
@@ -206,8 +199,7 @@ class RunLab(GradientLab):
     Args:
         dataset: "noisy sine", "two moons" or "digits".
         epoch: where the picture starts.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the outcome hidden, for a prediction to unlock.
+        controls, locked: see `Live`; while locked the outcome is hidden.
 
     >>> RunLab("two moons", epoch=0).words()[:15]
     'epoch 0: signal'
@@ -240,18 +232,15 @@ class RunLab(GradientLab):
         if self.gradients is not None:  # the start is the noisiest and has the longest gradient
             inner = self.measured.gradients(0).inner
             length, reach = np.sqrt(inner.mean()), 1.6 * np.sqrt(inner.mean() + measure.variance(inner) / ALONG_SIZE)
-        self._views = [
-            views.cloud(first, length / 2, reach, unit=""),
-            views.signal_and_noise(second, self.measured.num_epochs),
-        ]
-        return self._views
+        along = views.signal_and_noise(second, self.measured.num_epochs)
+        return [views.cloud(first, length / 2, reach, unit=""), along]
 
     def show(self):
         """Bring the views up to date."""
         epoch, inner, plane = self.gradients
         self.signal, self.noise, length = inner.mean(), measure.variance(inner), np.sqrt(inner.mean())
         points = measure.draw_batches(self.measured.n, ALONG_SIZE, DOTS) @ plane * length
-        cloud, curves = self._views
+        cloud, curves = self.picture.views
         cloud.update(points, f"{DOTS} batches of {ALONG_SIZE}, epoch {epoch}", f"|G| = {length:.2g}", length)
         curves.update(self.measured.along, epoch, self.signal, self.noise)
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import optax
-from scipy.special import stdtrit
 
 from ... import data, measure
 from ...checks import check_integer
@@ -244,6 +243,8 @@ class BestRates(NamedTuple):
         The slope of a straight line through the logarithms, for each draw; the mean of the draws, and its 95 % interval
         (Student's t).
         """
+        from scipy.special import stdtrit
+
         among = (low <= self.batch_sizes) & (self.batch_sizes <= high)
         slopes = np.polyfit(np.log(self.batch_sizes[among]), np.log(self.rates[:, among].T), 1)[0]
         half = stdtrit(len(slopes) - 1, 0.975) * slopes.std(ddof=1) / np.sqrt(len(slopes))

@@ -29,8 +29,7 @@ class RateMap(Live):
     Args:
         problem: what to train on, or None, see `grids.RateGrid`; or a `RateGrid` of SGD.
         optimizer, batch_size, learning_rate: what is chosen at first.
-        controls: the labels of the controls to show; None shows all.
-        locked: begin with the controls off and the outcome hidden, for a prediction to unlock. The runs go on.
+        controls, locked: see `Live`; while locked the outcome is hidden, the runs go on.
 
     >>> from batchlab import data
     >>> lab = RateMap(grids.RateGrid(data.two_moons(n=8), seeds=1, hidden=(), keep=False), batch_size=8)
