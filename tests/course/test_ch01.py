@@ -97,9 +97,7 @@ def test_the_exercise_makes_the_epoch_that_fit_makes():
 def experiment(rate=0.01, seed=0):
     """The chapter's experiment by its shown solution: what is handed in."""
     code = ch01_count.exercise.EXPERIMENT.replace("n=250", f"n=250, seed={seed}").replace("0.01", f"{rate}")
-    names = {"bl": bl, "np": np}
-    exec(code, names)
-    return names["answer"]
+    return solved(code)["answer"]
 
 
 def test_the_experiment_passes_and_typical_mistakes_are_told():
