@@ -12,18 +12,18 @@ def quickest(noise_scale, saturation):
     return (noise_scale * saturation) ** 0.5
 
 
-def _wrong_ways(noise, knee):
-    """What comes out of typical mistakes, and what is said about each."""
-    return [
-        (noise, "this is the noise scale: a fair bargain of iterations against samples, but not of seconds."),
-        (knee, "this is the knee, where a step begins to cost more. How many steps does it take there?"),
-        (noise * knee, "this is their product, in samples squared. Is there a root to take?"),
-        ((noise + knee) / 2, "this is the mean of the two. Write down the seconds as a function of B, and derive."),
-        (noise + knee, "this is the sum. Multiply the two brackets: only two of the four terms depend on B."),
-        (math.sqrt(knee / noise), "this is the root of a ratio, a number without a unit; B counts samples."),
-        (math.sqrt(noise / knee), "this is the root of a ratio; a ratio has no unit, a batch is a number of samples."),
-        (2 * noise * knee / (noise + knee), "this is the harmonic mean. Where does B/knee + noise/B have slope 0?"),
-    ]  # fmt: skip
+def typical_mistakes(noise, knee):
+    """What comes out of each, by the name under which the text file has its advice."""
+    return {
+        "noise scale": noise,
+        "knee": knee,
+        "product": noise * knee,
+        "mean": (noise + knee) / 2,
+        "sum": noise + knee,
+        "root of a ratio": math.sqrt(knee / noise),
+        "root of the other ratio": math.sqrt(noise / knee),
+        "harmonic mean": 2 * noise * knee / (noise + knee),
+    }
 
 
 @quiz.register("06.quickest", solution=quickest)
@@ -35,13 +35,12 @@ def check_quickest(answer):
         try:
             value = float(result)
         except (TypeError, ValueError):
-            raise quiz.Wrong(f"{case} {result!r}. Return one number of samples.") from None
-        right = quickest(noise, knee)
-        if math.isclose(value, right, rel_tol=0.01, abs_tol=0.5):
-            continue
-        told = [advice for wrong, advice in _wrong_ways(noise, knee) if math.isclose(value, wrong, rel_tol=1e-6)]
-        advice = told[0] if told else "at the right B the seconds of neighbouring batch sizes are higher on both sides."
-        raise quiz.Wrong(f"{case} {value:.4g}; there the seconds are not the fewest. Look: {advice}")
+            raise quiz.wrong("06.quickest", "no number", case=case, result=result) from None
+        if not math.isclose(value, quickest(noise, knee), rel_tol=0.01, abs_tol=0.5):
+            mistakes = typical_mistakes(noise, knee)
+            made = (name for name in mistakes if math.isclose(value, mistakes[name], rel_tol=1e-6))
+            advice = quiz.wrong("06.quickest", next(made, "another"))
+            raise quiz.wrong("06.quickest", "not the fewest", case=case, value=value, advice=advice)
 
 
 # What the solution's race gave on draws of the data from 0 to 3, and room on both sides.
@@ -67,31 +66,15 @@ def check_adam(answer):
     try:
         fixed, best = (float(number) for number in answer)
     except (TypeError, ValueError):
-        raise quiz.Wrong(f"the answer is {answer!r}. Hand in two numbers: at the fixed rate, at the best.") from None
-    for value, what in ((fixed, "first"), (best, "second")):
+        raise quiz.wrong("06.adam", "no pair", answer=answer) from None
+    for value, which in ((fixed, "first"), (best, "second")):
         if not 0 < value < math.inf:
-            raise quiz.Wrong(
-                f"the {what} number is {value:g}. A median is infinite if half of the runs do not arrive: give them "
-                "more epochs."
-            )
+            raise quiz.wrong("06.adam", "not arrived", which=which, value=value)
         if value < 1:
-            raise quiz.Wrong(
-                f"the {what} number is {value:.3g}, below 1. Divide the epochs of B = 256 by those of B = 16, and take "
-                "epochs, not iterations."
-            )
+            raise quiz.wrong("06.adam", "below 1", which=which, value=value)
     if fixed < best:
-        raise quiz.Wrong(
-            "the first number, at the fixed rate, is the smaller one. Are the two in the right order? The fixed rate "
-            "suits small batches."
-        )
+        raise quiz.wrong("06.adam", "swapped")
     if not AT_FIXED[0] <= fixed <= AT_FIXED[1]:
-        sgd = " This is what SGD gives: pass optimizer=optax.adam." if 16 < fixed < 28 else ""
-        raise quiz.Wrong(
-            f"at the fixed rate 0.008 you found {fixed:.3g} times the epochs; Adam's race gives another number.{sgd} "
-            "Are both batch sizes at 0.008, and medians over the seeds?"
-        )
+        raise quiz.wrong("06.adam", "as SGD" if 16 < fixed < 28 else "another race", fixed=fixed)
     if not AT_BEST[0] <= best <= AT_BEST[1]:
-        raise quiz.Wrong(
-            f"with the best rates you found {best:.3g} times the epochs. Take for each batch size the rate of its "
-            "lowest median, and let the rates reach from 0.008 to 0.128."
-        )
+        raise quiz.wrong("06.adam", "not the best rates", best=best)

@@ -59,7 +59,7 @@ class TargetLab(Live):
         self.sweep, self.n, self.goal = sweep, len(sweep.problem.x), sweep.target["val_accuracy"]
         self.sizes, self.rates = sweep.batch_sizes, rates[0]
         self.seconds = {}  # of an epoch, by batch size
-        self._slices, self._stopped, self._looked_up, self._layout = None, False, -1, None
+        self._slices, self._stopped, self._looked_up = None, False, -1
         begin = {"batch_size": min(32, self.n), "learning_rate": float(np.clip(FIXED, self.rates[0], self.rates[-1]))}
         super().__init__(locked=locked, **begin | {name: v for name, v in settings.items() if v is not None})
 
@@ -82,8 +82,8 @@ class TargetLab(Live):
 
     def begin(self, changed):
         """Take what the sweep has found meanwhile; axes that suit what is counted."""
-        self._arrange()
-        if "locked" in changed:
+        self._look_up()
+        if not changed.isdisjoint(("against", "locked")):
             self.redraw()
 
     def work(self):
@@ -96,15 +96,17 @@ class TargetLab(Live):
             self._go_on()
             self._tell()
             yield
-        if not self._stopped:
-            self._slices = None
-        self._arrange()
-        for size in () if self._stopped else self.sizes.tolist():
+        if self._stopped:
+            return
+        self._slices = None
+        self._look_up()
+        for size in self.sizes.tolist():
             if size not in self.seconds:
                 self.say(f"The sweep is done. Now the seconds of an epoch are measured: batch size {size}.")
                 yield
                 self.seconds[size] = measure.seconds_per_epoch(self.sweep.problem, size, model=self.sweep.model)
-        self._arrange()
+        if self.against == "seconds":
+            self.redraw()
         self._tell()
 
     def _go_on(self):
@@ -130,7 +132,7 @@ class TargetLab(Live):
             return
         self._looked_up, self.epochs = done, self.sweep.epochs_to_target  # (batch sizes, rates, seeds)
         self.epochs[np.isnan(self.epochs).any(axis=(1, 2))] = np.nan  # which rate is best is not known half-way
-        places, self.best = measure.best_rates(self.epochs)
+        places, self.best = measure.best_rates(self.epochs)  # (batch sizes, seeds)
         self.best_rates = self.rates[places]
 
     @property
@@ -157,8 +159,8 @@ class TargetLab(Live):
 
         `best`: at the best rate for this batch size, or else at the fixed one.
         """
-        rate = self.best_rates[at] if best else self.rates[self.place()[1]]
-        epochs = self.best[at] if best else self.epochs[at, self.place()[1]]
+        fixed = self.place()[1]
+        rate, epochs = (self.best_rates[at], self.best[at]) if best else (self.rates[fixed], self.epochs[at, fixed])
         if np.isnan(epochs).any():
             return None
         median = np.argsort(epochs, kind="stable")[(len(epochs) - 1) // 2]
@@ -169,23 +171,10 @@ class TargetLab(Live):
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
-    @property
-    def _counted(self):
-        """How much of the chosen axis an epoch is, for each batch size; 1 before seconds are known."""
-        return self.units if np.isfinite(self.units).all() else np.ones(len(self.sizes))
-
-    def _arrange(self):
-        """Draw anew what stands still, if the axes must hold something else."""
-        self._look_up()
-        layout = self.against, self._counted.tolist()
-        if layout != self._layout:
-            self._layout = layout
-            self.redraw()
-
     def draw(self, figure):
         """What the target costs on the left, the runs on the right; before the prediction neither can be seen."""
         left, right = views.two_axes(figure)
-        units = self._counted
+        units = np.nan_to_num(self.units, nan=1.0)  # before seconds are known
         low, high = 0.5 * np.min(units / self.sweep.checks), 8 * np.max(units * self.sweep.num_epochs)
         self._costs = views.costs_of_target(left, self.n, self.against, (low, high))
         self._runs = views.runs_to_target(right, self.sizes, self.against, (low, high), self.goal)
@@ -216,13 +205,13 @@ class TargetLab(Live):
         if np.isnan(best[at]):
             missing = "its runs are not finished" if np.isnan(self.best[at]).any() else "its seconds are not measured"
             return f"{text}{missing} yet."
-        text += f"validation accuracy {self.goal:g} is reached {said(best[at], counted)} with its best rate "
-        text += f"{self.best_rates[at]:g}, {said(fixed[at], counted)} at the fixed rate {self.rates[rate]:g} "
-        text += (
-            f"(median of {len(self.sweep.seeds)} seeds). Fewest {counted}: {fewest(self.sizes, best)} with the best "
+        seeds = f"median of {len(self.sweep.seeds)} seeds"
+        return (
+            f"{text}validation accuracy {self.goal:g} is reached {said(best[at], counted)} with its best rate "
+            f"{self.best_rates[at]:g}, {said(fixed[at], counted)} at the fixed rate {self.rates[rate]:g} ({seeds}). "
+            f"Fewest {counted}: {fewest(self.sizes, best)} with the best rates, {fewest(self.sizes, fixed)} at the "
+            "fixed one."
         )
-        text += f"rates, {fewest(self.sizes, fixed)} at the fixed one."
-        return text
 
     def __repr__(self):
         return f"TargetLab: {self.sweep.problem.name}, validation accuracy {self.goal:g}"

@@ -35,42 +35,39 @@ def _numbers(*axes):
 
 def costs_of_target(axes, n, counted, limits):
     """What the target costs against B; `update(sizes, costs, batch_size, learning_rate)`."""
-    colours = TRAINING, VALIDATION
-    bands = [axes.fill_between([1, n], [1, 1], [1, 1], color=colour, alpha=0.2, linewidth=0) for colour in colours]
-    lines = [axes.plot([], [], style, color=colour, markersize=5)[0]
-             for style, colour in zip(("o-", "s--"), colours, strict=True)]  # fmt: skip
-    lost = [axes.plot([], [], "^", color=colour, markersize=size)[0]
-            for colour, size in zip(colours, (9, 5), strict=True)]  # fmt: skip
-    stars = [axes.plot([], [], "*", color=colour, markersize=14, markeredgecolor="black", zorder=5)[0]
-             for colour in colours]  # fmt: skip
-    names = [
-        axes.text(1, 1, "best rate", color=TRAINING, ha="left", va="top", bbox=BOX),
-        axes.text(1, 1, "fixed rate", color=DARK[1], ha="right", va="bottom", bbox=BOX),
-    ]
-    now, heading, top = axes.axvline(1, color=NOW, linewidth=1, linestyle=":"), _heading(axes), limits[1]
+    top, artists = limits[1], []
+    for colour, style, size, word in (
+        (TRAINING, "o-", 9, {"s": "best rate", "color": TRAINING, "ha": "left", "va": "top"}),
+        (VALIDATION, "s--", 5, {"s": "fixed rate", "color": DARK[1], "ha": "right", "va": "bottom"}),
+    ):
+        band = axes.fill_between([1, n], [1, 1], [1, 1], color=colour, alpha=0.2, linewidth=0)
+        (line,) = axes.plot([], [], style, color=colour, markersize=5)
+        (lost,) = axes.plot([], [], "^", color=colour, markersize=size)
+        (star,) = axes.plot([], [], "*", color=colour, markersize=14, markeredgecolor="black", zorder=5)
+        artists.append((band, line, lost, star, axes.text(1, 1, bbox=BOX, **word)))
+    bands, lines, lost, stars, names = zip(*artists, strict=True)
+    now, heading = axes.axvline(1, color=NOW, linewidth=1, linestyle=":"), _heading(axes)
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
     axes.axhline(top / 5, color="0.8", linewidth=0.8)
     axes.text(0.95, top / 1.1, "not reached", color="0.4", va="top")
     _numbers(axes.xaxis, axes.yaxis)
 
     def update(sizes, costs, batch_size, learning_rate):
-        for band, line, star, none, name, values in zip(bands, lines, stars, lost, names, costs, strict=True):
+        for (band, line, lost, star, name), values in zip(artists, costs, strict=True):
             medians, known = np.median(values, axis=1), ~np.isnan(values).any(axis=1)
-            reached = np.isfinite(medians)
-            line.set_data(sizes[reached], medians[reached])
+            reached = np.flatnonzero(np.isfinite(medians))
             ends = np.where(np.isfinite(values), values, top)[known]
+            fewest = reached[[np.argmin(medians[reached])]] if len(reached) else reached
+            line.set_data(sizes[reached], medians[reached])
+            lost.set_data(sizes[np.isinf(medians)], np.full(np.isinf(medians).sum(), top / 3.2))
+            star.set_data(sizes[fewest], medians[fewest])
             band.set_visible(bool(known.any()))
             if known.any():
                 band.set_data(sizes[known], ends.min(axis=1), ends.max(axis=1))
-            none.set_data(sizes[np.isinf(medians)], np.full(np.isinf(medians).sum(), top / 3.2))
-            first = [np.argmin(np.where(reached, medians, np.inf))] if reached.any() else []
-            star.set_data(sizes[first], medians[first])
-            name.set_visible(bool(reached.any()))
-            if reached.any() and name.get_ha() == "left":
-                name.set_position((0.95, 0.7 * ends.min()))
-            elif reached.any():
-                last = np.flatnonzero(reached)[-1]
-                name.set_position((sizes[last], 1.6 * medians[last]))
+            name.set_visible(len(reached) > 0)
+            if len(reached):
+                last = sizes[reached[-1]], 1.6 * medians[reached[-1]]
+                name.set_position((0.95, 0.7 * ends.min()) if name.get_ha() == "left" else last)
         now.set_xdata([batch_size, batch_size])
         heading.set_text(f"{counted} to the target\nstar: the fewest; fixed rate {learning_rate:g}")
 
@@ -88,9 +85,8 @@ def runs_to_target(axes, sizes, counted, limits, target):
     (ends,) = axes.plot([], [], "o", color="0.3", markersize=4)
     heading = _heading(axes)
     axes.axhline(target, color=BEST, linewidth=1)
-    axes.text(
-        0.99, target + 0.015, f"target {target:g}", transform=axes.get_yaxis_transform(), color=DARK[0], ha="right"
-    )
+    place = {"transform": axes.get_yaxis_transform(), "ha": "right"}
+    axes.text(0.99, target + 0.015, f"target {target:g}", color=DARK[0], **place)
     axes.set(xscale="log", xlim=limits, ylim=(0, 1.08), xlabel=counted)
     _numbers(axes.xaxis)
     names = [f"B = {sizes[0]}", f"B = {sizes[-1]}", "B as chosen", "same, fixed rate"]
@@ -115,35 +111,26 @@ def accuracy_at_equal_budgets(races):
     """Validation accuracy of three batch sizes, against epochs and against iterations: a `Still`."""
     sweeps = [race.longer() for race in races]
     looks = (TRAINING, "-"), (DARK[0], "--"), (VALIDATION, "-.")
-    look = dict(zip(sweeps[0].batch_sizes.tolist(), looks, strict=True))
-    axis_of = {"epochs": np.geomspace(0.05, 20, 40), "iterations": np.geomspace(1, 400, 40)}
-    drawn, at = {}, {("epochs", 1): {}, ("iterations", 4): {}}
-    for size in look:
-        for counted, x in axis_of.items():
-            unit = 1 if counted == "epochs" else -(-len(races[0].sweep.problem.x) // size)
-            rows = []
-            for sweep in sweeps:
-                rate = sweep.learning_rates[sweep.batch_sizes.tolist().index(size), 0]
-                for seed in sweep.seeds.tolist():
-                    places, values = sweep.curve("val_accuracy", size, rate, seed)
-                    rows.append(np.interp(x, places * unit, values, right=np.nan))
-                    for (what, budget), found in at.items():
-                        if what == counted:
-                            found.setdefault(size, []).append(np.interp(budget, places * unit, values))
-            drawn[counted, size] = x, np.array(rows)
-    said = [f"at {budget} {what}: " + ", ".join(f"{np.median(v):.2f} at B = {size}" for size, v in found.items())
-            for (what, budget), found in at.items()]  # fmt: skip
-    still = Still(f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}.", height=3.7)
-    for axes, (counted, x) in zip(still.subplots(1, 2, sharey=True), axis_of.items(), strict=True):
-        for (of, size), (_, rows) in drawn.items():
-            known = np.isfinite(rows).all(axis=0)
-            if of == counted:
-                spread(axes, x[known], rows[:, known], "", look[size][0], look[size][1], marker="")
+    counts = ("epochs", np.geomspace(0.05, 20, 40), 1), ("iterations", np.geomspace(1, 400, 40), 4)
+    still, said = Still("", height=3.7), []
+    for axes, (counted, x, budget) in zip(still.subplots(1, 2, sharey=True), counts, strict=True):
+        medians = []
+        for at, (size, look) in enumerate(zip(sweeps[0].batch_sizes.tolist(), looks, strict=True)):
+            each = 1 if counted == "epochs" else -(-len(sweeps[0].problem.x) // size)
+            runs = [sweep.curve("val_accuracy", size, sweep.learning_rates[at, 0], seed)
+                    for sweep in sweeps for seed in sweep.seeds.tolist()]  # fmt: skip
+            rows = np.array([np.interp([*x, budget], each * epochs, found, right=np.nan) for epochs, found in runs])
+            medians.append(f"{np.median(rows[:, -1]):.2f} at B = {size}")
+            known = np.isfinite(rows[:, :-1]).all(axis=0)
+            spread(axes, x[known], rows[:, :-1][:, known], "", *look, marker="")
+        said.append(f"at {budget} {counted}: {', '.join(medians)}")
         axes.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=counted)
         axes.set_title(f"equal {counted}", loc="left")
-        axes.legend(axes.lines, [f"B = {size}" for size in look], loc="lower right", frameon=False, handlelength=2.5)
+        names = [f"B = {size}" for size in sweeps[0].batch_sizes]
+        axes.legend(axes.lines, names, loc="lower right", frameon=False, handlelength=2.5)
         _numbers(axes.xaxis)
     still.figure.axes[0].set_ylabel("validation accuracy")
+    still.alt = f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}."
     return still
 
 
@@ -153,20 +140,15 @@ def travelled(found):
     found: {optimizer: (2, seeds, b)}, see `races.travel`.
     """
     sizes, names = np.array(TRAVELLED), ("length of the path", "distance from start to end")
-    ratios = {name: np.median(values, axis=1) for name, values in found.items()}
-    ratios = {name: values[:, 0] / values[:, -1] for name, values in ratios.items()}
-    said = [f"{name}: path {a:.0f} times, distance {b:.0f} times" for name, (a, b) in ratios.items()]
-    still = Still(
-        f"What B = {sizes[0]} moves in an epoch, compared with B = {sizes[-1]}. {'; '.join(said)}.", height=3.7
-    )
-    for row, (axes, name) in enumerate(zip(still.subplots(1, 2, sharey=True), names, strict=True)):
-        for (optimizer, values), colour, style in zip(
-            found.items(), (TRAINING, VALIDATION, DARK[0]), ("-", "--", "-."), strict=True
-        ):
-            label = f"{optimizer}: {ratios[optimizer][row]:.0f}-fold"
-            spread(axes, sizes, values[row], label, colour, style)
+    medians = {name: np.median(values, axis=1) for name, values in found.items()}
+    ratios = {name: values[:, 0] / values[:, -1] for name, values in medians.items()}
+    said = "; ".join(f"{name}: path {a:.0f} times, distance {b:.0f} times" for name, (a, b) in ratios.items())
+    still = Still(f"What B = {sizes[0]} moves in an epoch, compared with B = {sizes[-1]}. {said}.", height=3.7)
+    for row, (axes, title) in enumerate(zip(still.subplots(1, 2, sharey=True), names, strict=True)):
+        for name, colour, style in zip(found, (TRAINING, VALIDATION, DARK[0]), ("-", "--", "-."), strict=True):
+            spread(axes, sizes, found[name][row], f"{name}: {ratios[name][row]:.0f}-fold", colour, style)
         axes.set(xscale="log", yscale="log", xlim=(6, 40_000), xlabel="batch size B", xticks=sizes)
-        axes.set_title(name, loc="left")
+        axes.set_title(title, loc="left")
         _numbers(axes.xaxis)
     return still
 
@@ -174,28 +156,20 @@ def travelled(found):
 def epochs_over_draws(races):
     """Epochs to the target against B over several draws, with the best rates and at the fixed one: a `Still`."""
     sizes, best, fixed = races[0].sizes, *(_of_all(races, name) for name in ("best", "fixed"))
-    arrived = np.isfinite(fixed).mean(axis=0) > 0.5
-    medians = np.median(best, axis=0), np.median(fixed, axis=0)
-    said = [f"{name}: " + ", ".join(f"{value:.2g} at B = {size}" for size, value in zip(sizes, values, strict=True))
-            for name, values in zip(("best rate", f"fixed rate {FIXED}"), medians, strict=True)]  # fmt: skip
+    arrived, said = np.isfinite(fixed).mean(axis=0) > 0.5, []
+    for name, values in (("best rate", best), (f"fixed rate {FIXED}", fixed)):
+        medians = zip(sizes, np.median(values, axis=0), strict=True)
+        said.append(f"{name}: " + ", ".join(f"{value:.2g} at B = {size}" for size, value in medians))
     still = Still(f"Epochs to the target, medians of {len(best)} runs on {len(races)} draws. {'; '.join(said)}.")
-    axes = still.subplots()
-    most = np.nanmax(np.where(np.isfinite(fixed), fixed, np.nan))
+    axes, most = still.subplots(), np.max(fixed[np.isfinite(fixed)])
     spread(axes, sizes, best, "best rate for each B", TRAINING)
     spread(axes, sizes[arrived], np.minimum(fixed, 2 * most)[:, arrived], f"fixed rate {FIXED}", DARK[1], "--", "s")
+    beside = {"xytext": (10, 0), "textcoords": "offset points", "va": "center", "color": DARK[1]}
     for size in sizes[~arrived]:
         axes.plot(size, 1.5 * most, "^", color=DARK[1])
-        axes.annotate(
-            "most runs do not arrive",
-            (size, 1.5 * most),
-            (10, 0),
-            textcoords="offset points",
-            va="center",
-            color=DARK[1],
-        )
-    axes.set(
-        xscale="log", yscale="log", xlim=(0.8, 8000), xlabel="batch size B", ylabel="epochs to the target", xticks=sizes
-    )
+        axes.annotate("most runs do not arrive", (size, 1.5 * most), **beside)
+    axes.set(xscale="log", yscale="log", xlim=(0.8, 8000), xticks=sizes)
+    axes.set(xlabel="batch size B", ylabel="epochs to the target")
     axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them", loc="left")
     _numbers(axes.xaxis, axes.yaxis)
     return still
@@ -204,13 +178,14 @@ def epochs_over_draws(races):
 def law_and_noise(races):
     """Iterations to the target against B in units of the law, and its noise scale beside measured ones: a `Still`."""
     laws = [race.law for race in races]
+    fitted, low, high = np.transpose([law.noise_scale for law in laws])
     along = {"full batch, best rate": [race.noise_scales().mean() for race in races],
              f"full batch, rate {FIXED}": [race.noise_scales(best=False).mean() for race in races]}  # fmt: skip
-    fitted = [law.noise_scale.value for law in laws]
     off = [race.steps / law.iterations(race.sizes) - 1 for race, law in zip(races, laws, strict=True)]
-    said = "; ".join(f"{name}: {', '.join(f'{value:.0f}' for value in values)}" for name, values in along.items())
-    still = Still(f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. Right: B_noise of "
-                  f"each draw, fitted: {', '.join(f'{value:.0f}' for value in fitted)}; {said}.")  # fmt: skip
+    said = [f"{name}: {', '.join(f'{value:.0f}' for value in values)}"
+            for name, values in {"B_noise of each draw, fitted": fitted, **along}.items()]  # fmt: skip
+    still = Still(f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. "
+                  f"Right: {'; '.join(said)}.")  # fmt: skip
     left, right = still.subplots(1, 2)
     ratio = np.geomspace(0.003, 30, 60)
     left.plot(ratio, 1 + 1 / ratio, color=NOW, linewidth=1.2)
@@ -221,15 +196,13 @@ def law_and_noise(races):
     left.set(xscale="log", yscale="log", xlabel="B / fitted $B_{noise}$", ylabel="iterations / $S_{min}$")
     left.set_title("one curve for all draws of the data", loc="left")
     rows = np.arange(len(races))
-    low, high = (np.array([law.noise_scale[at] for law in laws]) for at in (1, 2))
     right.hlines(rows, low, high, color=TRAINING, linewidth=2)
     right.plot(fitted, rows, "o", color=TRAINING, label="fitted to the race, 95 %")
     for (name, values), marker, colour in zip(along.items(), "Ds", (VALIDATION, KEPT[3]), strict=True):
         right.plot(values, rows, marker, color=colour, label=name)
-    right.set(
-        xscale="log", xlim=(30, 700), xlabel="noise scale", ylim=(len(races) + 2.2, -0.6), xticks=[50, 100, 200, 400]
-    )
+    right.set(xscale="log", xlim=(30, 700), xticks=[50, 100, 200, 400], xlabel="noise scale")
     right.set_yticks(rows, [f"draw {row + 1}" for row in rows])
+    right.set_ylim(len(races) + 2.2, -0.6)
     right.legend(loc="lower left", labelspacing=0.2, frameon=False)
     right.set_title("from the race, and from gradients", loc="left")
     _numbers(left.xaxis, left.yaxis, right.xaxis)

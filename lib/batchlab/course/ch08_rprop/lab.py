@@ -135,10 +135,7 @@ class SignLab(Live):
 
 def _losses(sweep):
     """The training loss of each run of one batch size after each epoch: (rates, seeds, epochs + 1), inf once lost."""
-    losses = np.full((*sweep.learning_rates.shape, SEEDS, EPOCHS + 1), np.inf)[0]
-    for rate, row in zip(sweep.learning_rates[0].tolist(), losses, strict=True):
-        for seed, line in zip(sweep.seeds.tolist(), row, strict=True):
-            curve = sweep.curves[int(sweep.batch_sizes[0]), rate, seed][:, 0]
-            line[: len(curve)] = np.where(np.isfinite(curve), curve, np.inf)
-            line[len(curve) :] = np.inf
-    return losses
+    runs = [[sweep.curve("train_loss", int(sweep.batch_sizes[0]), rate, seed)[1] for seed in sweep.seeds.tolist()]
+            for rate in sweep.learning_rates[0].tolist()]  # fmt: skip
+    lost = np.full(EPOCHS + 1, np.inf)
+    return np.nan_to_num([[[*run, *lost[len(run) :]] for run in row] for row in runs], nan=np.inf, posinf=np.inf)

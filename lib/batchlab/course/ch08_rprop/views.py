@@ -13,6 +13,14 @@ STYLES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 LOW, HIGH = 0.001, 10.0  # what the axes of the lab's losses show
 TARGET, EPOCHS = 0.1, 600  # a training loss, and after how many epochs a run is given up
 
+
+def _logarithmic(axis, ticks):
+    """Make an axis logarithmic, with these ticks alone: {value: label}."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_ticks(list(ticks), labels=list(ticks.values()))
+    axis.minorticks_off()
+
+
 # ---- pictures that stand still ---------------------------------------------------------------------------------------
 
 
@@ -27,18 +35,14 @@ def gradient_sizes(problem, model, params):
     gradient = measure.batch_gradient(problem, model, params)
     stops = np.cumsum([weight.size + bias.size for weight, bias in params])[:-1]
     layers = [np.abs(part[part != 0]) for part in np.split(gradient, stops)]
-    still = Still(
-        f"Share of the weights against the size of their gradient, which is on a logarithmic axis. Nine in ten of "
-        f"{sum(map(len, layers))} lie within {measure.decades(gradient):.1f} decades, all within "
-        f"{measure.decades(gradient, middle=1.0):.1f}.",
-        height=2.8,
-    )
+    most, every = measure.decades(gradient), measure.decades(gradient, middle=1.0)
+    alt = "Share of the weights against the size of their gradient, which is on a logarithmic axis. Nine in ten of "
+    still = Still(alt + f"{sum(map(len, layers))} lie within {most:.1f} decades, all within {every:.1f}.", height=2.8)
     axes = still.subplots()
-    bins = np.logspace(-6, 0, 31)
     for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=True):
-        shares = np.full(len(part), 100 / len(part))
         look = {"histtype": "step", "color": color, "linestyle": style, "linewidth": 2}
-        axes.hist(part, bins, weights=shares, label=f"{name} layer, {len(part):,} weights", **look)
+        look |= {"weights": np.full(len(part), 100 / len(part)), "label": f"{name} layer, {len(part):,} weights"}
+        axes.hist(part, np.logspace(-6, 0, 31), **look)
     axes.set(xscale="log", xlabel="size of a weight's gradient", ylabel="% of the layer's weights")
     axes.set_title("One network, one full batch: gradients of very different sizes")
     axes.legend(loc="upper left")
@@ -70,10 +74,8 @@ def bowls_picture():
 def epochs_to(problem, optimizer, rates, seeds=5):
     """Epochs of full batches to a loss of TARGET, at the best of these rates: (seeds,), infinite if over EPOCHS."""
     settings = {"batch_sizes": [len(problem.x)], "learning_rates": rates, "hidden": (8,), "seeds": seeds}
-    sweep = measure.sweep(
-        problem, optimizer=optimizer, num_epochs=EPOCHS, target={"train_loss": TARGET}, progress=False, **settings
-    )
-    return measure.best_rates(sweep.epochs_to_target)[1][0]
+    settings |= {"optimizer": optimizer, "num_epochs": EPOCHS, "target": {"train_loss": TARGET}}
+    return measure.best_rates(measure.sweep(problem, progress=False, **settings).epochs_to_target)[1][0]
 
 
 TUNED = {  # a rule, and the rates of which it takes the best
@@ -98,7 +100,7 @@ def units_picture(draws=3):
     problems, said = units(draws), []
     still = Still("", height=4.0)
     axes = still.subplots()
-    marks = zip(TUNED.items(), (*RULES.values(),), "os^", (-0.22, 0, 0.22), strict=True)
+    marks = zip(TUNED.items(), RULES.values(), "os^", (-0.22, 0, 0.22), strict=True)
     for (name, (optimizer, rates)), color, mark, shift in marks:
         for row, (words, several) in enumerate(problems.items()):
             epochs = np.concatenate([epochs_to(problem, optimizer, rates) for problem in several])
@@ -108,9 +110,8 @@ def units_picture(draws=3):
             said.append(f"{words}, {name}: {'not within 600' if middle > EPOCHS else f'{middle:.0f}'}")
     axes.axvline(1.12 * EPOCHS, color="0.6", linewidth=1)
     axes.set_yticks(range(len(problems)), list(problems))
-    axes.set(xscale="log", xlim=(1, 2.2 * EPOCHS), ylim=(len(problems) - 0.5, -0.5))
-    axes.set_xticks([1, 10, 100, 810], ["1", "10", "100", "never"])
-    axes.minorticks_off()
+    axes.set(xlim=(1, 2.2 * EPOCHS), ylim=(len(problems) - 0.5, -0.5))
+    _logarithmic(axes.xaxis, {1: "1", 10: "10", 100: "100", 810: "never"})
     axes.set(xlabel=f"epochs to a training loss of {TARGET} (a dot a seed; never: not within {EPOCHS})")
     axes.set_title("Full batches: GD and Adam at their best rate, Rprop untuned")
     axes.legend(loc="lower left", bbox_to_anchor=(1.0, 0.3))
@@ -121,22 +122,19 @@ def units_picture(draws=3):
 
 def drift(cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
     """A weight under the ten gradients, over and over, by SGD, RMSprop and three kinds of Rprop, as a `Still`."""
-    made = {
-        "SGD": (optax.sgd(learning_rate), "SGD", "-"),
-        "RMSprop": (optax.rmsprop(learning_rate), "RMSprop", ":"),
-        "Rprop that goes on": (rprop(learning_rate, change="go"), "Rprop", ":"),
-        "Rprop of 1993": (rprop(learning_rate, change="back"), "Rprop", "--"),
-        "Rprop that waits": (rprop(learning_rate), "Rprop", "-"),
-    }
     still, said = Still("", height=3.4), []
     axes = still.subplots()
-    places = {"SGD": 8, "RMSprop": -4, "Rprop that goes on": -8}
-    for name, (rule, color, style) in made.items():
-        path = follow(rule, tuple(gradients) * cycles)
-        look = {"color": RULES[color], "linestyle": style, "linewidth": 2}
-        axes.plot(np.arange(len(path) + 1), [0.0, *path], **look)
-        place = {"xytext": (6, places.get(name, 0)), "textcoords": "offset points", "va": "center"}
-        axes.annotate(name, (len(path), path[-1]), color=RULES[color], **place)
+    for name, rule, style, up in (
+        ("SGD", optax.sgd(learning_rate), "-", 8),
+        ("RMSprop", optax.rmsprop(learning_rate), ":", -4),
+        ("Rprop that goes on", rprop(learning_rate, change="go"), ":", -8),
+        ("Rprop of 1993", rprop(learning_rate, change="back"), "--", 0),
+        ("Rprop that waits", rprop(learning_rate), "-", 0),
+    ):
+        path, color = follow(rule, tuple(gradients) * cycles), RULES[name.split()[0]]
+        axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2)
+        place = {"xytext": (6, up), "textcoords": "offset points", "va": "center"}
+        axes.annotate(name, (len(path), path[-1]), color=color, **place)
         said.append(f"{name} {path[9]:.2f} and {path[-1]:.2f}")
     axes.set(xlim=(0, 13.5 * cycles), xlabel="update, each with one of the ten gradients", ylabel="the weight")
     axes.set_xticks(range(0, 10 * cycles + 1, 10))
@@ -150,9 +148,8 @@ def drift(cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
 
 
 def _of_loss(axes):
-    axes.set(yscale="log", ylim=(0.8 * LOW, 1.25 * HIGH))
-    axes.set_yticks([0.001, 0.01, 0.1, 1, 10], ["≤ 0.001", "0.01", "0.1", "1", "≥ 10"])
-    axes.minorticks_off()
+    _logarithmic(axes.yaxis, {0.001: "≤ 0.001", 0.01: "0.01", 0.1: "0.1", 1: "1", 10: "≥ 10"})
+    axes.set_ylim(0.8 * LOW, 1.25 * HIGH)
     axes.grid(axis="y")
 
 
@@ -189,9 +186,8 @@ def last_losses(axes, n, epochs):
         lines[name] = axes.plot([], [], color=color, label=label, **look)[0]
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     _of_loss(axes)
-    axes.set(xscale="log", xlim=(0.8, 1.25 * n), xlabel="batch size B")
-    axes.set_xticks([1, 10, n], ["1", "10", str(n)])
-    axes.minorticks_off()
+    axes.set(xlim=(0.8, 1.25 * n), xlabel="batch size B")
+    _logarithmic(axes.xaxis, {1: "1", 10: "10", n: str(n)})
     axes.set_title(f"after {epochs} epochs")
     axes.legend(loc="lower left", borderaxespad=0.1, handlelength=2.4, bbox_to_anchor=(0, 0.04) if wide else None)
     third = axes.text(0.98, 0.97, "", color=RULES["RMSprop"], ha="right", va="top", transform=axes.transAxes)

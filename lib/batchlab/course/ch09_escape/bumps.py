@@ -195,9 +195,8 @@ def ends(scene, starts, rates, updates=300):
 
     Settled: in the last update it has moved by less than a thousandth.
     """
-    across, up = np.meshgrid(starts, rates)
-    kept = [descend(scene, across[0], rate, updates=updates)[:, -2:] for rate in up[:, 0]]
-    before, last = np.moveaxis(np.array(kept), -1, 0)
+    kept = [descend(scene, starts, rate, updates=updates)[:, -2:] for rate in rates]
+    before, last = np.moveaxis(kept, -1, 0)
     return np.where(np.abs(last - before) < 1e-3, scene.basin(last), -1)
 
 

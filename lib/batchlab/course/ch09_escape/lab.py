@@ -40,15 +40,8 @@ class EscapeLab(Live):
 
     recorded = (("batch_size", 6), ("learning_rate", 4), ("updates", 8))
     size, narrow_height = (9.0, 3.9), 8.6
-    batch_size = Whole(
-        "batch size",
-        1,
-        N,
-        4,
-        log=True,
-        hint=f"1: SGD, {N}: full-batch GD",
-        remedy=f"{N} are all samples: full-batch gradient descent.",
-    )
+    batch_size = Whole("batch size", 1, N, 4, log=True, hint=f"1: SGD, {N}: full-batch GD",
+                       remedy=f"{N} are all samples: full-batch gradient descent.")  # fmt: skip
     learning_rate = Number("learning rate", 0, 1, 0.02, log=True, slider=(1e-3, 0.2), low_allowed=False)
     start_at = Number("start", *views.WINDOW, 1.0, hint="turns a second")
     updates = Updates("updates", range(0, UPDATES + 1, STOP), UPDATES, hint="looks up what was trained")
@@ -74,8 +67,7 @@ class EscapeLab(Live):
     def work(self):
         """Measure what the picture needs at the present batch size; then, while nothing else is asked, the curve."""
         self.say(self._remark())
-        known = self._known.pop(self._setting, {})
-        self._known[self._setting] = known  # the newest last
+        self._known[self._setting] = self._known.pop(self._setting, {})  # the newest last
         while len(self._known) > SETTINGS:
             del self._known[next(iter(self._known))]
         if not self.locked:
@@ -95,9 +87,7 @@ class EscapeLab(Live):
 
     def _measure(self, size):
         """The places of all descents at every stop of the slider: with batches of this size, and with their noise."""
-        rate, start = self._setting
-        known = self._known[rate, start]
-        epochs = _whole_epochs(size)
+        (rate, start), known, epochs = self._setting, self._known[self._setting], _whole_epochs(size)
         if (size, "batches") not in known:
             run = self.scene.fit(start, seeds=SEEDS, batch_size=size, learning_rate=rate, num_epochs=0)
             while run.num_epochs < epochs[-1]:

@@ -31,14 +31,26 @@ def _percent(axes, top=1.0):
     axes.set(ylim=(-0.03, top + 0.03), yticks=np.linspace(0, 1, 6), yticklabels=[f"{20 * at} %" for at in range(6)])
 
 
+def _plain(axis, ticks):
+    """Plain numbers, these ticks alone, on a logarithmic axis."""
+    axis.set_ticks(ticks)
+    axis.set_major_formatter(plots.NUMBERS)
+    axis.axes.minorticks_off()
+
+
+def _bars(axes, x, estimates, **look):
+    """Estimates with their 95 % intervals; returns values and upper ends."""
+    value, low, high = np.transpose(estimates)
+    axes.errorbar(x, value, [value - low, high - value], elinewidth=1.3, **look)
+    return value, high
+
+
 @styled
 def landscape(scene):
     """The loss of a wheel and its minima, as a `Still`."""
-    told = [f"v = {scene.minima[at]:.2f}" for at in views.seen(scene)]
+    told = ", ".join(f"v = {scene.minima[at]:.2f}" for at in views.seen(scene))
     best = scene.minima[scene.good]
-    still = Still(
-        f"The loss over the speed v has minima at {', '.join(told)}; the lowest is at {best:.2f}.", height=3.0
-    )
+    still = Still(f"The loss over the speed v has minima at {told}; the lowest is at {best:.2f}.", height=3.0)
     axes = still.subplots()
     views.landscape(axes, scene, shaded=False)
     axes.set_xlabel("speed v, turns a second")
@@ -48,8 +60,11 @@ def landscape(scene):
 @styled
 def ends_map(scene, starts, rates, numbers):
     """The outcome of `ends` as a `Still`: stripes are basins, dashes lie half-way between neighbouring minima."""
-    calm = rates < 1 / scene.curvature(scene.grid).max()
-    own = np.mean(numbers[calm] == scene.basin(starts))
+    edges = {
+        "1 / largest curvature": 1 / scene.curvature(scene.grid).max(),
+        "2 / curvature of the best minimum": 2 / scene.curvature(scene.minima[scene.good]),
+    }
+    own = np.mean(numbers[rates < edges["1 / largest curvature"]] == scene.basin(starts))
     alt = (
         f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
         f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. A stripe ends at "
@@ -58,26 +73,20 @@ def ends_map(scene, starts, rates, numbers):
     still = Still(alt, height=4.6)
     loss, axes = still.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     views.landscape(loss, scene)
-    shown = np.full(numbers.shape, len(STRIPES), int)
-    for at in range(len(scene.minima)):
-        shown[numbers == at] = 0 if at == scene.good else 1 + at % (len(STRIPES) - 1)
-    shown[numbers == -1] = len(STRIPES)
-    colours = ListedColormap([*STRIPES, "white"])
-    axes.pcolormesh(starts, rates, shown, cmap=colours, vmin=0, vmax=len(STRIPES), shading="nearest", rasterized=True)
+    stripes = np.where(numbers == scene.good, 0, 1 + numbers % (len(STRIPES) - 1))
+    stripes[numbers == -1] = len(STRIPES)
+    looks = {"cmap": ListedColormap([*STRIPES, "white"]), "vmin": 0, "vmax": len(STRIPES), "rasterized": True}
+    axes.pcolormesh(starts, rates, stripes, shading="nearest", **looks)
     for at in views.seen(scene):
         words = f"{scene.minima[at]:.1f}" + ("\nbest" if at == scene.good else "")
         axes.text(scene.minima[at], rates[0] * 1.3, words, ha="center", va="bottom")
     for left, right in zip(scene.minima[:-1], scene.minima[1:], strict=True):
         axes.axvline((left + right) / 2, color="0.2", linewidth=1, linestyle=(0, (4, 3)))
-    edges = {"1 / largest curvature": 1 / scene.curvature(scene.grid).max()}
-    edges["2 / curvature of the best minimum"] = 2 / scene.curvature(scene.minima[scene.good])
     for words, edge in edges.items():
         axes.axhline(edge, color="black", linewidth=1.2)
         axes.text(views.WINDOW[0] + 0.05, edge, words, va="center", bbox=views.BOX | {"alpha": 1})
     axes.set(yscale="log", xlim=views.WINDOW, ylim=(rates[0], rates[-1]))
-    axes.set_yticks([rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
-    axes.yaxis.set_major_formatter(plots.NUMBERS)
-    axes.minorticks_off()
+    _plain(axes.yaxis, [rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
     axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
     axes.set_title("the minimum in which full-batch descent ends (white: it does not settle)")
     return still
@@ -91,17 +100,16 @@ def slow(scenes):
         scenes: a wheel with 64 photographs, and one with 640.
     """
     few, many = scenes
-    runs = [
-        (few, 64, "64 photographs, full batch"),
-        (many, 640, "640 photographs, full batch"),
-        (many, 64, "640, in batches of 64"),
-    ]
     still = Still("", height=3.6)
     axes, said = still.subplots(), []
-    for (scene, size, name), (color, mark), up in zip(runs, SIZES.values(), (-20, 10, 10), strict=False):
+    for scene, size, name, (color, mark), up in (
+        (few, 64, "64 photographs, full batch", SIZES[1], -20),
+        (many, 640, "640 photographs, full batch", SIZES[2], 10),
+        (many, 64, "640, in batches of 64", SIZES[4], 10),
+    ):
         run = scene.fit(2.6, seeds=1, batch_size=size, learning_rate=0.01, num_epochs=40)
-        apart = [abs(run.params_at(epoch)[0, 0] - scene.minima[scene.good]) for epoch in range(41)]
-        first = int(np.argmax(np.array(apart) < 0.1))
+        apart = np.abs([run.params_at(epoch)[0, 0] - scene.minima[scene.good] for epoch in range(41)])
+        first = int(np.argmax(apart < 0.1))
         axes.plot(run.samples_seen[: first + 1], apart[: first + 1], color=color, marker=mark, markersize=5)
         axes.annotate(name, (run.samples_seen[first], 0.1), (8, up), textcoords="offset points", color=color)
         said.append(f"{name}: epoch {first}, {run.samples_seen[first]:,} gradients")
@@ -122,9 +130,8 @@ def shares(wheels):
     for at, (kind, (name, color, mark)) in enumerate(KINDS.items()):
         for number, found in enumerate(wheels):
             x = np.arange(len(sizes)) + 0.26 * (at - 1) + 0.07 * (number - (len(wheels) - 1) / 2)
-            value, low, high = np.transpose([found[kind, size] for size in sizes])
             label = name if number == 0 else None
-            axes.errorbar(x, value, [value - low, high - value], fmt=mark, color=color, label=label, elinewidth=1.3)
+            _bars(axes, x, [found[kind, size] for size in sizes], fmt=mark, color=color, label=label)
         told = ((size, [f"{found[kind, size].value:.0%}" for found in wheels]) for size in sizes)
         said.append(f"{name}: " + ", ".join(f"B = {size}: {' '.join(each)}" for size, each in told))
     axes.set_xticks(range(len(sizes)), [f"B = {size}" for size in sizes])
@@ -143,28 +150,19 @@ def shares_by_rate(found, scene):
     panels, said = still.subplots(1, 2, sharey=True), []
     for size, (color, mark) in SIZES.items():
         q = np.array([ratio for each, ratio in found if each == size])
-        value, low, high = np.transpose([found[size, ratio] for ratio in q])
+        calm = q * size <= edge
         for axes, x in zip(panels, (q * size, q), strict=True):
-            axes.errorbar(x, value, [value - low, high - value], color=color, elinewidth=1.3, linewidth=1.3)
-            for calm, face in ((True, color), (False, "white")):
-                axes.plot(
-                    *[row[(q * size <= edge) == calm] for row in (x, value)], mark, color=color, markerfacecolor=face
-                )
+            value, high = _bars(axes, x, [found[size, ratio] for ratio in q], color=color, linewidth=1.3)
+            for shown, face in ((calm, color), (~calm, "white")):
+                axes.plot(x[shown], value[shown], mark, color=color, markerfacecolor=face)
         top = np.argmax(value)
-        panels[0].annotate(
-            f"B = {size}",
-            (q[top] * size, high[top]),
-            (0, 4),
-            textcoords="offset points",
-            color=color,
-            ha="right" if size == 1 else "left",
-        )
+        place = {"xytext": (0, 4), "textcoords": "offset points", "ha": "right" if size == 1 else "left"}
+        panels[0].annotate(f"B = {size}", (q[top] * size, high[top]), color=color, **place)
         said.append(f"B = {size}: highest, {value[top]:.0%}, at {q[top] * size:.3g}")
     ticks = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
     for axes, name, shown in zip(panels, ("learning rate", "learning rate / B"), (ticks, ticks[:3]), strict=True):
-        axes.set(xscale="log", xlabel=name, xticks=shown)
-        axes.xaxis.set_major_formatter(plots.NUMBERS)
-        axes.minorticks_off()
+        axes.set(xscale="log", xlabel=name)
+        _plain(axes.xaxis, shown)
         _percent(axes, 1.06)
     panels[0].set_title("share in the best basin after 16 epochs")
     panels[1].set_title(f"the same shares (hollow: rate above {edge:.2g})")
@@ -181,16 +179,16 @@ def gains(right, wrong, one_draw):
         wrong: those with 30 % wrong ones.
         one_draw: those of one draw with wrong labels and eight seeds.
     """
-    early, late = (plots.TRAINING, "o"), (plots.VALIDATION, "s")
     rows = [f"B = {size}, rate {rate}" for size in list(RATES)[1:] for rate in RATES[size]]
     still = Still("", height=4.2)
     panels, said = still.subplots(1, 2, sharey=True), []
-    for axes, wrongs, sets in zip(panels, LOSSES, ([right], [wrong, one_draw]), strict=True):
-        levels = LOSSES[wrongs]
-        marks = [(sets[0], 0, *early, f"8 draws, loss {levels[0]}"), (sets[0], 1, *late, f"8 draws, loss {levels[1]}")]
-        if len(sets) > 1:
-            marks.append((sets[1], 0, "0.35", "X", f"1 draw, 8 seeds, loss {levels[0]}"))
-        for number, (found, level, color, mark, name) in enumerate(marks):
+    for axes, (wrongs, losses), eight in zip(panels, LOSSES.items(), (right, wrong), strict=True):
+        marks = [
+            (eight, 0, plots.TRAINING, "o", f"8 draws, loss {losses[0]}"),
+            (eight, 1, plots.VALIDATION, "s", f"8 draws, loss {losses[1]}"),
+            (one_draw, 0, "0.35", "X", f"1 draw, 8 seeds, loss {losses[0]}"),
+        ]
+        for number, (found, level, color, mark, name) in enumerate(marks if wrongs else marks[:2]):
             mean, half = (each[..., level].ravel() for each in differences(found))
             y = np.arange(len(rows)) + 0.2 * (number - 1)
             axes.errorbar(mean, y, xerr=half, fmt=mark, color=color, label=name, elinewidth=1.5)

@@ -13,10 +13,10 @@ A key begins with its chapter: "03.more_epochs". All texts are plain text. Nothi
 """
 
 from . import exercises, predictions, progress, questions
-from .exercises import EXERCISES, Exercise, Wrong, chapter_done, exercise, filled_in, register
+from .exercises import EXERCISES, Exercise, Wrong, chapter_done, exercise, filled_in, register, wrong
 from .predictions import Final, NumberPrediction, Prediction, ask
 from .progress import Progress, Words, load, progress_file, reset, summary
-from .questions import QUESTIONS, NumberQuestion, Question, language, question, read
+from .questions import QUESTIONS, NumberQuestion, Question, language, read
 
 __all__ = [
     "EXERCISES",
@@ -40,10 +40,10 @@ __all__ = [
     "predictions",
     "progress",
     "progress_file",
-    "question",
     "questions",
     "read",
     "register",
     "reset",
     "summary",
+    "wrong",
 ]

@@ -17,6 +17,11 @@ class Wrong(Exception):
     """Raised by a checker: says what is wrong with an answer and what to try."""
 
 
+def wrong(key, mistake, **values):
+    """What the chapter's text file advises on a mistake in an exercise, with values in it: a `Wrong` to raise."""
+    return Wrong(questions.EXERCISE_TEXTS[key]["advice"][mistake].format(**values))
+
+
 def filled_in(value):
     """Return `value`, unless it is, or holds, what a template leaves open: None, ... or NotImplemented.
 

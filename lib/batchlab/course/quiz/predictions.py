@@ -1,22 +1,18 @@
 """The widgets that show a question, keep its answer on view, and unlock what it guards."""
 
-import html
 import os
-import pathlib
 import random
 
-import anywidget
 import ipywidgets
 import traitlets
 
 from ...checks import check_integer
 from . import questions
 from .progress import Words, load
+from .widget import QuizWidget, text_of
 
-HERE = pathlib.Path(__file__).parent
 
-
-class Prediction(anywidget.AnyWidget):
+class Prediction(QuizWidget):
     """A question whose answer is committed, or skipped, before a picture unlocks.
 
     Where it guards a picture, a commitment unlocks that and says "now look"; `explain` then says what was right. What
@@ -38,8 +34,7 @@ class Prediction(anywidget.AnyWidget):
     Right: 3 + 3 + 3 + 1.
     """
 
-    _esm = traitlets.Unicode((HERE / "question.js").read_text(encoding="utf-8")).tag(sync=True)
-    _css = traitlets.Unicode((HERE / "question.css").read_text(encoding="utf-8")).tag(sync=True)
+    _esm = text_of("question.js")
     wishes = traitlets.Dict(help="from the page").tag(sync=True, echo_update=False)
     shown = traitlets.Dict(help="to the page").tag(sync=True)
     state = traitlets.Unicode("open", help="open, skipped, right, wrong, or given: a number not yet compared")
@@ -101,7 +96,7 @@ class Prediction(anywidget.AnyWidget):
         self.shown = {
             "heading": self.question.heading,
             "text": self.question.text,
-            **self._field(),
+            **self.question.field(),
             "answer": answers[-1] if answers else None,
             "frozen": frozen,
             "unexplained": frozen and not self._looked and bool(self.question.judge(answers[-1])[1]),
@@ -126,36 +121,18 @@ class Prediction(anywidget.AnyWidget):
 
     def _take(self, value):
         try:
-            choice = self._chosen(value)
+            answer = self.question.taken(value)
         except ValueError as nothing_usable:
             self._show(Words(str(nothing_usable)), frozen=False)
         else:
-            self.commit(choice)
-
-    # What a question with another kind of field does in its own way:
-
-    def _field(self):
-        options = list(self.question.options)
-        return {"options": random.Random(self.question.key).sample(options, len(options))}
-
-    def _chosen(self, value):
-        if value not in self.question.options:
-            raise ValueError("Choose one of the answers first, or skip.")
-        return list(self.question.options).index(value)
-
-    def __repr__(self):
-        return f"Prediction “{self.question.name}”: {len(self.question.options)} options"
-
-    def _repr_mimebundle_(self, **kwargs):
-        """Add the question, never the right answer, as HTML for viewers without a kernel, such as GitHub."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        bundle, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**bundle, "text/plain": repr(self), "text/html": self.as_html()}, metadata
+            self._record(answer)
 
     def as_html(self):
         """The question for viewers without a kernel."""
-        options = "".join(f"<li>{html.escape(text)}</li>" for text in self._field()["options"])
-        return f"<p><b>{self.question.heading}:</b> {html.escape(self.question.text)}</p><ul>{options}</ul>"
+        return self.question.as_html()
+
+    def __repr__(self):
+        return f"Prediction “{self.question.name}”: {self.question.asks}"
 
 
 class NumberPrediction(Prediction):
@@ -176,27 +153,6 @@ class NumberPrediction(Prediction):
         self._looked = self._looked or bool(self.question.answers())  # a run of all cells has not looked yet
         words = self.question.reveal(measured)
         return self._show(words) if self.question.answers() else words
-
-    def _field(self):
-        return {"low": self.question.low, "high": self.question.high, "unit": self.question.unit}
-
-    def _chosen(self, value):
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = None
-        if not self.question.fits(number):
-            raise ValueError(f"Type a number from {self.question.low} to {self.question.high} first, or skip.")
-        return int(number) if number.is_integer() else number
-
-    def as_html(self):
-        """The question for viewers without a kernel."""
-        asked = self.question
-        number = f"a number from {asked.low} to {asked.high} {html.escape(asked.unit)}"
-        return f"<p><b>{asked.heading}:</b> {html.escape(asked.text)}</p><p>Answer: {number}</p>"
-
-    def __repr__(self):
-        return f"Prediction “{self.question.name}”: a number from {self.question.low} to {self.question.high}"
 
 
 def ask(key, unlocks=()):

@@ -1,21 +1,23 @@
 """What is asked: read from a text file beside its chapter, judged and explained. Plain Python, without a widget.
 
 The file `questions.toml` holds, for each question, its title, its text and its options, each with what is said to
-who chose it, and for each exercise its title and its hints. Another language is a second file beside it, such as
-`questions.zh.toml`; what it does not hold is said in English.
+who chose it, and for each exercise its title, its hints and its advice on typical mistakes. Another language is a
+second file beside it, such as `questions.zh.toml`; what it does not hold is said in English.
 """
 
+import html
 import importlib
 import os
 import pathlib
 import pkgutil
+import random
 import re
 import tomllib
 
 from .progress import Words, load
 
 QUESTIONS = {}  # key -> Question
-EXERCISE_TEXTS = {}  # key -> {"title": ..., "hints": [...]}
+EXERCISE_TEXTS = {}  # key -> {"title": ..., "hints": (...), "advice": {name of a mistake: what is said of it}}
 ASKED = {}  # key -> name, of the questions asked in this kernel
 
 _sources = []  # the English files read so far
@@ -117,6 +119,28 @@ class Question:
         """An answer, as it is said."""
         return answer
 
+    # What the page needs; a question with another kind of field has its own.
+
+    @property
+    def asks(self):
+        """What there is to choose from, in words."""
+        return f"{len(self.options)} options"
+
+    def field(self):
+        """What the page offers: the options, in an order that is shuffled by the question's key."""
+        return {"options": random.Random(self.key).sample(list(self.options), len(self.options))}
+
+    def taken(self, value):
+        """The answer that the page hands in, or an error in words."""
+        if value not in self.options:
+            raise ValueError("Choose one of the answers first, or skip.")
+        return value
+
+    def as_html(self):
+        """The question for viewers without a kernel."""
+        options = "".join(f"<li>{html.escape(text)}</li>" for text in self.field()["options"])
+        return f"<p><b>{self.heading}:</b> {html.escape(self.text)}</p><ul>{options}</ul>"
+
 
 class FinalQuestion(Question):
     """A question of the final quiz, which is answered rather than predicted."""
@@ -178,6 +202,30 @@ class NumberQuestion(Question):
         """A number with its unit."""
         return f"{answer if isinstance(answer, int) else format(answer, '.4g')} {self.unit}".strip()
 
+    @property
+    def asks(self):
+        """The range, in words."""
+        return f"a number from {self.low} to {self.high}"
+
+    def field(self):
+        """What the page offers: a box to type a number of this range into."""
+        return {"low": self.low, "high": self.high, "unit": self.unit}
+
+    def taken(self, value):
+        """The number that was typed, or an error in words."""
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = None
+        if not self.fits(number):
+            raise ValueError(f"Type {self.asks} first, or skip.")
+        return int(number) if number.is_integer() else number
+
+    def as_html(self):
+        """The question for viewers without a kernel."""
+        asked = f"<p><b>{self.heading}:</b> {html.escape(self.text)}</p>"
+        return f"{asked}<p>Answer: {self.asks} {html.escape(self.unit)}</p>"
+
 
 def _plain(number):
     """Return a NumPy or JAX scalar as the Python number that JSON can hold."""
@@ -219,7 +267,10 @@ def _take_up(path):
         for key, translated in said.items():
             if key not in questions or questions[key].form != translated.form:
                 raise ValueError(f"{other.name}: {key} must be asked as in {path.name}: the options in the same order.")
-        questions, exercises = {**questions, **said}, {**exercises, **worked}
+        for key, translated in worked.items():
+            translated["advice"] = exercises[key]["advice"] | translated["advice"]
+        questions |= said
+        exercises |= worked
     QUESTIONS.update(questions)
     EXERCISE_TEXTS.update(exercises)
 
@@ -239,26 +290,20 @@ def _understood(path):
 
 
 def _question(key, entry):
+    kind, options, one = entry.get("kind", "choice"), entry.get("options", []), f"an option of {key}"
     asked = {"text": _text(entry, "question", key), "title": _text(entry, "title", key, needed=False)}
     asked["spoilers"] = _texts(entry, "spoilers", key)
-    kind = entry.get("kind", "choice")
     if kind == "number":
-        limits = {name: entry.get(name) for name in ("low", "high")}
-        if not all(isinstance(value, (int, float)) for value in limits.values()):
+        about = {name: entry[name] for name in ("low", "high", "unit", "within") if name in entry}
+        if not all(isinstance(about.get(end), (int, float)) for end in ("low", "high")):
             raise ValueError(f"{key} asks for a number: it needs 'low' and 'high'")
-        about = {"unit": entry.get("unit", ""), "within": entry.get("within", 0.25)}
-        whys = {
-            option.get("number"): _text(option, "why", f"an option of {key}") for option in entry.get("options", [])
-        }
-        return NumberQuestion(key, **asked, **limits, **about, whys=whys)
+        whys = {option.get("number"): _text(option, "why", one) for option in options}
+        return NumberQuestion(key, **asked, **about, whys=whys)
     if kind != "choice":
         raise ValueError(f"{key} is of kind {kind!r}; it must be 'choice' or 'number'")
-    options = entry.get("options", [])
     if not isinstance(options, list) or len(options) < 2:
         raise ValueError(f'{key} needs two options or more, each under [[questions."{key}".options]]')
-    whys = {
-        _text(option, "text", f"an option of {key}"): _text(option, "why", f"an option of {key}") for option in options
-    }
+    whys = {_text(option, "text", one): _text(option, "why", one) for option in options}
     right = tuple(at for at, option in enumerate(options) if option.get("right") is True)
     if len(whys) < len(options):
         raise ValueError(f"{key} has the same option twice")
@@ -268,7 +313,11 @@ def _question(key, entry):
 
 
 def _exercise_text(key, entry):
-    return {"title": _text(entry, "title", key), "hints": _texts(entry, "hints", key)}
+    texts = {"title": _text(entry, "title", key), "hints": _texts(entry, "hints", key)}
+    advice = entry.get("advice", {})
+    if not isinstance(advice, dict):
+        raise ValueError(f"the advice of {key} must be texts, each under the name of a mistake")
+    return texts | {"advice": {name: _text(advice, name, f"the advice of {key}") for name in advice}}
 
 
 def _texts(entry, name, key):
@@ -302,8 +351,3 @@ def import_chapter(number):
     for module in pkgutil.iter_modules(importlib.import_module(course).__path__):
         if module.name.startswith(f"ch{number}_"):
             importlib.import_module(f"{course}.{module.name}")
-
-
-def question(key, text, options, answer, title=""):
-    """Keep a question as `ask(key)`; the arguments are those of `Question`."""
-    QUESTIONS[key] = Question(key, text, options, answer=answer, title=title)
