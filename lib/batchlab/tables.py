@@ -9,6 +9,14 @@ import numpy as np
 from .checks import check_integer, check_number, in_single_precision
 from .data import check_table, deviation, standardise
 
+LISTED = 10  # mistakes in a CSV file that are told at once
+# What may be wrong with it, and what to do.
+COUNT, EMPTY, NUMBER = (
+    "give every row the same columns, divided by {delimiter!r}",
+    "fill it in or remove the row",
+    "correct it, encode it as a number, or remove the row or the column",
+)
+
 
 def problem_of_arrays(x, y, validation, seed, kind, name):
     """What `Problem.from_arrays` makes; see there."""
@@ -56,7 +64,8 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
         kind: "regression" or "classification"; None decides as `Problem.from_arrays` does.
 
     Raises:
-        ValueError: what is wrong with the file, by row (as a text editor counts) and column.
+        ValueError: all that is wrong with the file, by row (as a text editor counts) and column; of many mistakes
+            the first LISTED.
     """
     path = pathlib.Path(path)
     try:
@@ -67,7 +76,8 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
         raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
     first = text.lstrip().split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
-    rows = [(number, row) for number, row in _numbered_rows(text, delimiter) if any(cell.strip() for cell in row)]
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     if len(rows) < 2:
         raise ValueError(f"{path.name} holds {len(rows)} line(s); it needs a header line and at least 4 samples.")
     header = [cell.strip() for cell in rows[0][1]]
@@ -80,51 +90,42 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
     if target not in header:
         raise ValueError(f"{path.name} has no column {target!r}; its columns are {', '.join(header)}.")
     at = header.index(target)
-    x, y = [], []
-    for number, row in rows[1:]:
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path.name}, row {number} has {len(row)} cells and the header has {len(header)}; give every row "
-                f"the same columns, divided by {delimiter!r}."
-            )
-        inputs = zip(header[:at] + header[at + 1 :], row[:at] + row[at + 1 :], strict=True)
-        x.append([_number(path.name, number, column, cell) for column, cell in inputs])
-        if not row[at].strip():
-            raise ValueError(f"{path.name}, row {number}, column {target!r} is empty; fill it in or remove the row.")
-        y.append(row[at].strip())
-    try:
-        y = np.array([float(value) for value in y])
-    except ValueError:
-        numeric = sum(_is_number(value) for value in y)
-        if kind == "regression" or (kind is None and numeric > len(y) / 2):
-            for (number, _), value in zip(rows[1:], y, strict=True):
-                _number(path.name, number, target, value)
-        y = np.array(y)
-    else:
-        for number, row in rows[1:]:
-            _number(path.name, number, target, row[at])
-        if np.all(np.mod(y, 1) == 0) and np.abs(y).max() < 2**53:  # beyond that whole numbers are not exact
-            y = y.astype(np.int64)
+    samples = [row for _, row in rows[1:] if len(row) == len(header)]
+    y = [row[at].strip() for row in samples]
+    numeric = kind == "regression" or all(_is_float(value) for value in y)
+    numeric = numeric or (kind is None and sum(map(_is_number, y)) > len(y) / 2)
+    mistakes = [mistake for row in rows[1:] for mistake in _mistakes(*row, header, target, numeric)]
+    if mistakes:
+        places = "; ".join(place for place, _ in mistakes[:LISTED])
+        more = f"; and {len(mistakes) - LISTED} more (the first {LISTED} are listed)"
+        remedies = "; ".join(dict.fromkeys(remedy for _, remedy in mistakes[:LISTED])).format(delimiter=delimiter)
+        raise ValueError(f"{path.name}, {places}{more if len(mistakes) > LISTED else ''}: {remedies}.")
+    x = [[float(cell) for cell in row[:at] + row[at + 1 :]] for row in samples]
+    y = np.array([float(value) for value in y] if numeric else y)
+    if numeric and np.all(np.mod(y, 1) == 0) and np.abs(y).max() < 2**53:  # beyond that whole numbers are not exact
+        y = y.astype(np.int64)
     return problem_of_arrays(x, y, validation, seed, kind, path.stem)
 
 
-def _numbered_rows(text, delimiter):
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    for row in reader:
-        yield reader.line_num, row
+def _mistakes(number, row, header, target, numeric):
+    """What is wrong with a row, each with what to do; `numeric`: the target must be a number, too."""
+    if len(row) != len(header):
+        yield f"row {number} has {len(row)} cells and the header has {len(header)}", COUNT
+        return
+    for column, cell in zip(header, row, strict=True):
+        if column == target and not cell.strip():
+            yield f"row {number}, column {column!r} is empty", EMPTY
+        elif (column != target or numeric) and not _is_number(cell):
+            yield f"row {number}, column {column!r} holds {cell!r}, which is not a finite number", NUMBER
+
+
+def _is_float(cell):
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(cell):
-    try:
-        return math.isfinite(in_single_precision(float(cell)))
-    except ValueError:
-        return False
-
-
-def _number(file, row, column, cell):
-    if _is_number(cell):
-        return float(cell)
-    raise ValueError(
-        f"{file}, row {row}, column {column!r} holds {cell!r}, which is not a finite number; correct it, encode it as "
-        "a number, or remove the row or the column."
-    )
+    return _is_float(cell) and math.isfinite(in_single_precision(float(cell)))

@@ -414,6 +414,27 @@ def test_a_fault_of_a_csv_file_is_named_with_its_place(write, content, settings,
     assert_raises(lambda: data.from_csv(path, **settings), ValueError, parts)
 
 
+def test_all_faults_of_a_csv_file_are_named_at_once(write):
+    path = write("a,b,c\n1,two,3.5\n2,3\n3,4,5.5\nfour,5,\n5,6,much\n6,7,8.5\n7,8,9.5\n8,9,10.5\n")
+    with pytest.raises(ValueError) as told:  # noqa: PT011, all of it is compared
+        data.from_csv(path)
+    assert str(told.value) == (
+        "my cars.csv, row 2, column 'b' holds 'two', which is not a finite number; row 3 has 2 cells and the header "
+        "has 3; row 5, column 'a' holds 'four', which is not a finite number; row 5, column 'c' is empty; row 6, "
+        "column 'c' holds 'much', which is not a finite number: correct it, encode it as a number, or remove the row "
+        "or the column; give every row the same columns, divided by ','; fill it in or remove the row."
+    )
+
+
+def test_of_very_many_faults_the_first_are_named_and_how_many_there_are(write):
+    path = write("a,b\n" + "x,1\n" * 37)
+    with pytest.raises(ValueError, match=r"; and 27 more \(the first 10 are listed\): correct") as told:
+        data.from_csv(path)
+    assert str(told.value).count("holds 'x'") == 10
+    assert "row 11," in str(told.value)
+    assert "row 12," not in str(told.value)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(ValueError, match=f"{re.escape(str(path))} cannot be read: .* Check the name"):
