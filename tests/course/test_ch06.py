@@ -217,7 +217,7 @@ def lab(sweep):
 
 def lines(lab):
     """What is drawn on the left: with the best rates, and at the fixed one."""
-    return [line.get_xydata() for line in lab.picture.figure.axes[0].lines[:2]]
+    return [line.get_xydata() for line in lab._costs.artists[2:4]]
 
 
 def test_controls_change_the_picture_and_the_words(lab):
@@ -392,13 +392,13 @@ def test_the_sweep_goes_on_in_slices_stops_and_goes_on(monkeypatch):
             await asyncio.sleep(0.02)
         while lab.sweep.finished < 4:
             await asyncio.sleep(0.001)
-        assert page.row("stop_or_go_on")["label"] == "stop the sweep"
+        assert page.row("stop_or_go_on")["label"] == "pause the sweep"
         page.press("stop_or_go_on")
         await settled(lab)
         done = lab.sweep.finished
         assert any("The sweep goes on, and has finished" in said for said in seen)
-        assert f"was stopped after {done} of {lab.sweep.total} runs" in page.message
-        assert page.row("stop_or_go_on")["label"] == "go on with it"
+        assert f"is paused after {done} of {lab.sweep.total} runs" in page.message
+        assert page.row("stop_or_go_on")["label"] == "go on with the sweep"
         assert 0 < done < lab.sweep.total
         page.wish(batch_size=1000)
         await settled(lab)

@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import dataclasses
+import datetime
 import math
 import re
 
+import ipywidgets
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,10 +41,10 @@ def test_the_rules_choose_well_for_the_digits(digits):
         # Near 2 by the rules: measured 1.3 to 1.4 and 2.2 to 2.3.
         best, _ = trial.measured()
         assert trial.epochs() < 2 * best.min()
-        iterations = trial.epochs() * trial.per_epoch(trial.batch_size)
+        iterations = trial.epochs() * trial.per_epoch(trial.setting[0])
         assert iterations < 3.5 * (best * trial.per_epoch(plan.sizes())).min()
         # Epochs to the target at the choice: within a third (measured within 14 %).
-        assert 0.67 < trial.epochs() / plan.epochs(trial.batch_size) < 1.5
+        assert 0.67 < trial.epochs() / plan.epochs(trial.setting[0]) < 1.5
         # And at every batch size, each at its best rate: within a factor 2.5.
         assert np.abs(np.log(best / plan.epochs(plan.sizes()))).max() < np.log(2.5)
 
@@ -178,9 +180,9 @@ def test_what_cannot_be_learnt_is_said_in_words():
 
 
 def test_inputs_that_tell_nothing_are_said_to(plan):
-    notes = planning._notes(plan.problem, plan.problem, planning.constant_loss(plan.problem), 5.0, 0.1)
+    notes = list(planning.notes(plan.problem, plan.problem, planning.constant_loss(plan.problem), 5.0, 0.1))
     assert "the inputs tell the model little about the target" in notes[0]
-    notes = planning._notes(plan.problem, plan.problem, 0.1, 1e9, planning.RATES[-1])
+    notes = list(planning.notes(plan.problem, plan.problem, 0.1, 1e9, planning.RATES[-1]))
     assert "is not below the 60 training samples" in notes[0]
     assert "the last of its ladder" in notes[1]
 
@@ -190,7 +192,7 @@ def test_a_large_file_is_cut_down_and_this_is_said():
     few = planning.few_enough(problem)
     assert (len(few.x), len(few.x_val)) == (1000, 750)
     assert planning.few_enough(few) is few
-    assert "at most 1,000 each are used" in planning._notes(problem, few, 0.1, 5.0, 0.1)[0]
+    assert "at most 1,000 each are used" in next(planning.notes(problem, few, 0.1, 5.0, 0.1))
 
 
 def test_the_loss_of_a_constant_answer():
@@ -226,7 +228,13 @@ def choice(plan):
 
 def stars(choice):
     """What marks the committed setting in each panel."""
-    return [view.artists[-3] for view in choice._views]
+    return [view.artists[-3] for view in choice._views[:2]]
+
+
+def table(choice):
+    """What stands in the verdict's rows."""
+    texts = [cell.get_text() for cell in choice._views[2].artists]
+    return [tuple(texts[at : at + 5]) for at in (0, 5, 10)]
 
 
 def squares(choice):
@@ -284,16 +292,20 @@ def test_commit_is_judged_by_the_sweep(choice):
     page.wish(batch_size=8, learning_rate=0.3, epochs=5)
     page.press("commit_sliders")
     words, trial = page.words, choice.committed
-    assert "Committed: batch size 8, rate 0.3, 5 epochs. It reached the target after" in words
-    assert f"{trial.epochs():.3g} epochs, at {views.times(trial.cost())} the lowest cost" in words
+    needed, cost = f"{trial.epochs():.3g}", views.times(trial.cost())
+    assert f"yours: batch size 8, rate 0.3, 5 epochs planned, {needed} needed, {cost} the lowest cost; course:" in words
     assert trial.cost() == pytest.approx(trial.epochs() ** 2 * 8 / trial.costs().min())
-    assert f"The course's plan: {views.times(choice.trials['course'].cost())}; the copied settings: " in words
+    assert f" needed, {views.times(choice.trials['course'].cost())} the lowest cost; copied: " in words
+    assert table(choice)[0] == ("8", "0.3", "5", needed, cost)
+    assert table(choice)[2] == ("16", "0.05", "20", "never", "–")
+    assert {"B", "rate", "plan", "need", "cost", "★ yours", "◆ course", "✚ copied"} <= set(page.texts())
     assert sum(squares(choice)) == trial.sweep.learning_rates.size
     choice.commit(1, 900.0, 2)
     assert (choice.batch_size, choice.learning_rate, choice.epochs) == (1, 900.0, 2)
     assert page.shows == page.values
     assert {each.sweep for each in choice.trials.values()} == {trial.sweep}  # not trained again
-    assert "diverged: lower the rate" in page.words
+    assert "the target not reached (4 of 4 runs diverged: lower the rate)" in page.words
+    assert table(choice)[0] == ("1", "900", "2", "never", "–")
     assert quiz.load().read()["predictions"]["10.choice"][0]["answer"].startswith("two moons: batch size 8, rate 0.3")
 
 
@@ -327,11 +339,11 @@ def test_locked_hides_the_outcome(plan):
     assert page.message == ""
     assert "Nothing is committed yet." in page.words
     assert sum(squares(choice)) == 0
-    assert choice.judgement().startswith("The course's plan: ")
+    assert table(choice) == [("",) * 5] * 3
     sweep = choice.trials["course"].sweep
     choice.commit(8, 0.3, 5)
     assert choice.committed.sweep is sweep  # not trained again
-    assert "Committed: batch size 8" in page.words
+    assert "Tested: yours: batch size 8" in page.words
     assert all(len(star.get_xdata()) == 1 for star in stars(choice))
 
 
@@ -404,15 +416,75 @@ def test_a_bad_file_is_said_in_words_and_loses_nothing(choice, tmp_path, monkeyp
     assert choice.plan.problem.name == "good"
 
 
-def test_a_file_that_has_changed_is_read_again_at_the_press_of_a_button(choice, tmp_path):
-    page = Page(choice)
+@pytest.mark.parametrize("how", ["a button", "the same name", "in Python"])
+def test_a_file_that_has_changed_is_read_again(choice, tmp_path, how):
+    page, path = Page(choice), csv_of(tmp_path)
     assert page.row("read_again")["disabled"]
-    page.wish(path=csv_of(tmp_path))
+    page.wish(path=path)
     assert len(choice.plan.problem.x) == 22
     lines = (tmp_path / "good.csv").read_text().splitlines()
     (tmp_path / "good.csv").write_text("\n".join(lines[:25]))
-    page.press("read_again")
+    if how == "a button":
+        page.press("read_again")
+    elif how == "the same name":
+        page.wish(path=path)
+    else:
+        choice.path = path
     assert len(choice.plan.problem.x) == 18
+
+
+def test_a_bad_file_lists_its_mistakes_and_entered_again_when_corrected_is_read(choice, tmp_path, monkeypatch):
+    monkeypatch.delenv("BATCHLAB_STRICT")
+    page, path = Page(choice), csv_of(tmp_path)
+    good = (tmp_path / "good.csv").read_text()
+    (tmp_path / "good.csv").write_text(good.replace("a,b,c,y", "a,b,c,y\n1,two,3,4\n1,2\n1,2,3,"))
+    page.wish(path=path)
+    for said in ("row 2, column 'b' holds 'two'", "row 3 has 2 cells", "row 4, column 'y' is empty"):
+        assert said in page.message
+    assert choice.frame["alarm"]
+    (tmp_path / "good.csv").write_text(good)
+    page.wish(path=path)
+    assert choice.plan.problem.name == "good"
+    assert "row 2" not in page.message
+    assert not choice.frame["alarm"]
+
+
+def test_an_export_reads_no_file_again(choice, tmp_path):
+    choice.path = csv_of(tmp_path)
+    choice.commit(8, 0.3, 5)
+    committed = choice.committed
+    choice.export(tmp_path / "page.html", progress=False, batch_size=[1, 8], epochs=[1])
+    assert choice.committed is committed
+
+
+def chosen(name, text):
+    """What a browser hands to ipywidgets' button, of the version that is installed."""
+    if ipywidgets.__version__ < "8":
+        return {name: {"metadata": {"name": name}, "content": text.encode()}}
+    about = {"type": "text/csv", "size": len(text), "last_modified": datetime.datetime.now(datetime.UTC)}
+    return ({"name": name, "content": memoryview(text.encode()), **about},)
+
+
+def test_a_file_can_be_chosen_in_the_browser(plan, tmp_path):
+    choice = ch10_choose.Choice(plan, locked=True)
+    picker = ch10_choose.Picker(choice)
+    assert picker.disabled
+    choice.locked = False
+    assert not picker.disabled
+    csv_of(tmp_path)
+    lines = (tmp_path / "good.csv").read_text().splitlines()
+    for count in (31, 25):  # the second time under the same name
+        picker.value = chosen("../flats.csv", "\n".join(lines[:count]))
+        assert choice.plan.problem.name == "flats"
+        assert len(choice.plan.problem.x) + len(choice.plan.problem.x_val) == count - 1
+    assert not (tmp_path.parent / "flats.csv").exists()
+
+
+def test_a_bad_file_that_was_chosen_is_said(choice, monkeypatch):
+    monkeypatch.delenv("BATCHLAB_STRICT")
+    picker, page = ch10_choose.Picker(choice), Page(choice)
+    picker.value = chosen("bad.csv", "a,b\n1,x\ny,2\n3,4\n5,6\n")
+    assert "bad.csv, row 2, column 'b' holds 'x', which is not a finite number; row 3, column 'a' holds" in page.message
 
 
 def test_a_bad_file_does_not_end_the_sweep(tmp_path, monkeypatch):
@@ -434,7 +506,7 @@ def test_a_bad_file_does_not_end_the_sweep(tmp_path, monkeypatch):
         assert choice.committed.finished
         return page.words
 
-    assert "Committed: batch size 16" in kernel(session)
+    assert "Tested: yours: batch size 16" in kernel(session)
 
 
 def test_moving_a_slider_does_not_stop_the_sweep():
@@ -454,7 +526,7 @@ def test_moving_a_slider_does_not_stop_the_sweep():
 
     words = kernel(session)
     assert words.startswith("batch size 39,")
-    assert "Committed: batch size 8" in words
+    assert "Tested: yours: batch size 8" in words
 
 
 def test_every_slider_can_be_dragged_from_end_to_end_and_back(plan):
@@ -487,9 +559,9 @@ def test_the_still_pictures_come_with_words(choice, plan):
     assert "fewest epochs to the target" in labs.static_picture(ch10_choose.probes(plan))[1]
     told = labs.static_picture(choice.result())[1]
     assert told.startswith("course: batch size")
-    assert "copied: batch size 16, rate 0.05, 20 epochs, cost" in told
+    assert "copied: batch size 16, rate 0.05, 20 epochs planned, the target not reached." in told
     choice.commit(8, 0.3, 5)
-    assert labs.static_picture(choice.result())[1].startswith("yours: batch size 8, rate 0.3, 5 epochs, cost")
+    assert labs.static_picture(choice.result())[1].startswith("yours: batch size 8, rate 0.3, 5 epochs planned, ")
     assert "the validation loss falls to" in labs.static_picture(ch10_choose.beyond(plan))[1]
     assert "by the gradients alone" in labs.static_picture(ch10_choose.trust({"moons": plan}))[1]
     assert stills._between(53, 358) == [50, 100, 200]
@@ -507,8 +579,6 @@ def test_the_static_picture_comes_with_words(choice):
 def test_the_report_is_one_page_that_needs_nothing_else(plan, tmp_path):
     problem = dataclasses.replace(plan.problem, name="<script>alert(1)</script> & Co", classes=("<a>", "b"))
     choice = ch10_choose.Choice(dataclasses.replace(plan, problem=problem))
-    with pytest.raises(ValueError, match="nothing to report yet"):
-        choice.report(tmp_path / "report.html")
     choice.author = "Li Wei 李伟 <li@example.org>"
     choice.commit(8, 0.3, 5)
     assert "saved as report.html." in repr(choice.report(tmp_path / "report.html"))
@@ -519,7 +589,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(plan, tmp_path):
     assert "Li Wei 李伟 &lt;li@example.org&gt;" in page
     assert page.count("data:image/png;base64,") == 1
     assert not re.search(r'(src|href)="(?!data:)', page)
-    assert re.search(r'alt="yours: batch size 8, rate 0\.3, 5 epochs, cost [^"]+"', page)
+    assert re.search(r'alt="yours: batch size 8, rate 0\.3, 5 epochs planned, [^"]+"', page)
     for said in (
         '<th scope="row">training samples N</th><td>60</td>',
         "@media print",
@@ -534,13 +604,19 @@ def test_the_report_is_one_page_that_needs_nothing_else(plan, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_without_a_commitment_the_report_is_on_the_course_s_plan(plan, tmp_path):
+def test_run_all_leaves_the_plain_name_to_the_reader(plan, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     choice = ch10_choose.Choice(plan)
-    choice.result()
-    choice.report(tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<p>The course&#x27;s plan: " in page
-    assert "<td>yours</td>" not in page
+    page = Page(choice)
+    choice.result()  # as the notebook does
+    assert "There is nothing to report yet: choose, and press commit." in repr(choice.report(overwrite=True))
+    page.press("save_report")
+    assert "nothing to report yet" in page.message
+    assert list(tmp_path.iterdir()) == []
+    choice.commit(8, 0.3, 5)
+    page.press("save_report")
+    assert "The report is saved as report.html. Open it in a browser" in page.message
+    assert "<td>yours</td>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_stands_wide_on_a_narrow_page(choice, tmp_path):
@@ -557,24 +633,6 @@ def test_what_cannot_be_written_is_said_in_words(tmp_path):
         report.save("x", tmp_path / "nowhere" / "report.html")
     with pytest.raises(ValueError, match=r"ends in \.html"):
         report.save("x", tmp_path / "report.doc")
-
-
-def test_the_button_says_what_is_missing(choice, monkeypatch):
-    monkeypatch.delenv("BATCHLAB_STRICT")
-    page = Page(choice)
-    page.press("save_report")
-    assert "nothing to report yet; choose, and press commit" in page.message
-    page.wish(batch_size=9)
-    assert page.message == ""
-
-
-def test_the_button_saves_beside_the_notebook(choice, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    page = Page(choice)
-    choice.commit(8, 0.3, 5)
-    page.press("save_report")
-    assert "The report is saved as report.html. Open it in a browser" in page.message
-    assert (tmp_path / "report.html").exists()
 
 
 # ---- the exercise ----------------------------------------------------------------------------------------------------
@@ -596,13 +654,11 @@ def on_digits(digits):
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_typical_mistake_fails_with_its_own_words(on_digits, mistake):
-    setting, told = MISTAKES[mistake]
-    on_digits.commit(*setting)
-    words = quiz.exercise("10.plan").check(on_digits)
-    assert not words
-    assert repr(words).startswith("Not yet: ")
-    assert told in repr(words)
-    assert not [name for name, (_, other) in MISTAKES.items() if other != told and other in repr(words)]
+    def check(setting):
+        on_digits.commit(*setting)
+        return quiz.exercise("10.plan").check(on_digits)
+
+    labs.has_its_own_words(check, MISTAKES, mistake)
 
 
 def test_a_batch_that_is_too_large_fails():

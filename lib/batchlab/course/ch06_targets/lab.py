@@ -63,10 +63,10 @@ class TargetLab(Live):
         begin = {"batch_size": min(32, self.n), "learning_rate": float(np.clip(FIXED, self.rates[0], self.rates[-1]))}
         super().__init__(locked=locked, **begin | {name: v for name, v in settings.items() if v is not None})
 
-    @press(lambda lab: "go on with it" if lab._stopped else "stop the sweep", tip="stop the sweep, or go on with it",
+    @press(lambda lab: "go on with the sweep" if lab._stopped else "pause the sweep", tip="pause, or go on",
            disabled=lambda lab: lab._looked_up == lab.sweep.total)  # fmt: skip
     def stop_or_go_on(self):
-        """Stop the sweep, or go on with it."""
+        """Pause the sweep, or go on with it."""
         self._stopped = not self._stopped
 
     def first_frame(self):
@@ -120,7 +120,7 @@ class TargetLab(Live):
         done, total = self.sweep.finished, self.sweep.total
         words = "Make your prediction above, or skip it: then the controls unlock. " if self.locked else ""
         if done < total:
-            what = "was stopped after" if self._stopped else "goes on, and has finished"
+            what = "is paused after" if self._stopped else "goes on, and has finished"
             words += f"The sweep {what} {done} of {total} runs."
         self.say(words.strip())
 

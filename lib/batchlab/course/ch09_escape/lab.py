@@ -3,12 +3,13 @@
 import numpy as np
 
 from ...checks import check_integer
-from ...live import Live, Number, Steps, Whole, running_loop
+from ...live import Live, Number, Steps, Whole, press, running_loop
 from . import views
 from .bumps import N, descend, wheel
 
 SEEDS = 200  # descents that are released together
 UPDATES, STOP = 512, 16  # updates of a descent, and after how many of them its place is remembered
+PLAY_SECONDS = 6.4  # in which all of them are played
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes on the curve
 SETTINGS = 8  # starts and rates whose runs are remembered
 SLICE = 128  # epochs of a run in a slice: batches of up to 16 are one, so that a slider that is dragged moves the dots
@@ -47,9 +48,21 @@ class EscapeLab(Live):
     updates = Updates("updates", range(0, UPDATES + 1, STOP), UPDATES, hint="looks up what was trained")
 
     def __init__(self, *, locked=False, **settings):
-        self.scene, self._known = wheel(), {}
+        self.scene, self._known, self._playing = wheel(), {}, False
         self._fills = running_loop() is None  # else the first picture does not wait for the whole curve
         super().__init__(locked=locked, **settings)
+
+    @press(lambda lab: "pause" if lab.playing else "play", tip="follow the descents, or pause")
+    def play(self):
+        """Follow the descents from update to update, from the start again after the last; or pause."""
+        self._playing = not self.playing
+        if self._playing and self.updates == UPDATES:
+            self.updates = 0
+
+    @property
+    def playing(self):
+        """Whether the descents are followed."""
+        return self._playing and self.busy
 
     def first_frame(self):
         """The first picture does not wait for the whole curve."""
@@ -65,7 +78,7 @@ class EscapeLab(Live):
             self.redraw()
 
     def work(self):
-        """Measure what the picture needs at the present batch size; then, while nothing else is asked, the curve."""
+        """Measure what the picture needs at the present batch size; then play, or measure the rest of the curve."""
         self.say(self._remark())
         self._known[self._setting] = self._known.pop(self._setting, {})  # the newest last
         while len(self._known) > SETTINGS:
@@ -73,6 +86,10 @@ class EscapeLab(Live):
         if not self.locked:
             yield from self._measure(self.batch_size)
             yield from self._measure(N)
+        while self._playing and self.updates < UPDATES:
+            yield PLAY_SECONDS * STOP / UPDATES
+            self.updates += STOP
+        self._playing = False
         if self._fills:
             yield from self._fill()
 

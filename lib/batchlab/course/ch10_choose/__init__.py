@@ -2,7 +2,8 @@
 
 from . import exercise
 from .lab import Choice
+from .picker import Picker
 from .planning import Trial, plan
 from .stills import beyond, probes, result, trust
 
-__all__ = ["Choice", "Trial", "beyond", "exercise", "plan", "probes", "result", "trust"]
+__all__ = ["Choice", "Picker", "Trial", "beyond", "exercise", "plan", "probes", "result", "trust"]

@@ -24,26 +24,26 @@ def check_plan(choice):
     """Check what has been committed in a `Choice`, with the sweep that has judged it."""
     if choice.committed is None:
         raise NotImplementedError("nothing is committed. Set the sliders, press commit, then run this cell again.")
-    judge(choice.wait().committed)
+    trial = choice.wait().committed
+    if mistake := mistake_of(trial):
+        size, rate, planned = trial.setting
+        said = {"size": size, "rate": rate, "planned": planned, "needed": trial.epochs(), "most": DEAR}
+        cost = "does not reach the target" if math.isinf(trial.cost()) else f"costs {times(trial.cost())} the lowest"
+        raise quiz.wrong("10.plan", mistake, lost=trial.to_target.diverged.sum(), cost=cost, **said)
 
 
-def judge(trial):
-    """Say what is wrong with the choice that a finished trial has tested."""
+def mistake_of(trial):
+    """The mistake in the choice that a finished trial has tested, by its name in the text file, or None."""
     size, rate, planned = trial.setting
-    needed, said = trial.epochs(), f"batch size {size} at rate {rate:.3g}"
     if trial.to_target.diverged.any():
-        raise quiz.Wrong(f"{said}: {trial.to_target.diverged.sum()} of 4 runs diverged. Lower the rate.")
+        return "diverged"
     if trial.cost() > DEAR:
         best, rates = trial.measured()
         near = int(np.argmin(np.abs(np.log(trial.sweep.batch_sizes / size))))
-        cost = f"costs {times(trial.cost())} the lowest" if needed < math.inf else "does not reach the target"
-        said += f" {cost}; at most {DEAR} × is asked for. "
-        if needed > 2 * best[near]:
-            raise quiz.Wrong(said + f"The rate is too {'low' if rate < rates[near] else 'high'} for this batch size.")
-        if size < trial.cheapest()[0]:
-            raise quiz.Wrong(said + "The batch is too small: few epochs, but very many iterations.")
-        raise quiz.Wrong(said + "The batch is too large: few iterations, but very many epochs.")
-    if planned < needed:
-        raise quiz.Wrong(f"{said} is a good pair, but it reaches the target after {needed:.2g} epochs: plan for more.")
-    if planned > LONG * math.ceil(needed):
-        raise quiz.Wrong(f"{said} reaches the target after {needed:.2g} epochs; you planned {planned}: plan for fewer.")
+        if trial.epochs() > 2 * best[near]:
+            return "rate too low" if rate < rates[near] else "rate too high"
+        cheapest = trial.sweep.batch_sizes[np.argmin(trial.costs().min(axis=1))]
+        return "batch too small" if size < cheapest else "batch too large"
+    if planned < trial.epochs():
+        return "too few epochs"
+    return "too many epochs" if planned > LONG * math.ceil(trial.epochs()) else None

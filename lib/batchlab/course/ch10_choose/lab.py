@@ -1,6 +1,6 @@
 """The live picture of a choice: batch size, rate and epochs for one's own data, assembled, committed, then tested."""
 
-import math
+import pathlib
 
 from ... import data
 from ...live import Live, Number, Whole, Words, press
@@ -11,6 +11,17 @@ KEY = "10.choice"
 START = {"batch_size": 16, "learning_rate": 0.05, "epochs": 20}  # what is often copied from somewhere
 HIDDEN = "Make your prediction above, or skip it: then the controls unlock."
 REFRESH = 0.2  # seconds between two frames while runs are trained
+
+
+class FileName(Words):
+    """The name of a file; entered again the file is read again, since it may have changed."""
+
+    def set(self, choice, value):
+        """Set it, and have the file read."""
+        before = choice.path
+        super().set(choice, value)
+        if choice.path == before != "" and not choice._turns.aside:  # an export only puts back what there was
+            choice.read_again()
 
 
 class Choice(Live):
@@ -28,7 +39,7 @@ class Choice(Live):
     """
 
     recorded = (("batch_size", 10), ("epochs", 8))
-    size, narrow_height = (9.0, 4.4), 8.6
+    size, narrow_height = (9.0, 4.9), 9.5
     batch_size = Whole("batch size", 1, lambda choice: choice.n, START["batch_size"], log=True,
                        hint=lambda choice: f"1: SGD, {choice.n}: full-batch GD",
                        remedy=lambda choice: f"{choice.n} are all training samples.")  # fmt: skip
@@ -36,7 +47,7 @@ class Choice(Live):
                            low_allowed=False)  # fmt: skip
     epochs = Whole("epochs", 1, 10 * planning.MANY, START["epochs"], log=True, slider=(1, 100))
     author = Words("your name", hint="for the report")
-    path = Words("CSV file", hint="mine.csv, then Enter")
+    path = FileName("CSV file", hint="mine.csv, then Enter")
     target = Words("target column", hint="empty: the last one")
 
     def __init__(self, given, *, hidden=(32,), locked=False):
@@ -47,7 +58,7 @@ class Choice(Live):
     @property
     def n(self):
         """Number of training samples."""
-        return len(self.plan.problem.x)
+        return self.plan.n
 
     @property
     def committed(self):
@@ -93,7 +104,8 @@ class Choice(Live):
 
     def commit(self, batch_size, learning_rate, epochs):
         """Commit a choice; the sweep then judges it. It is kept with the reader's predictions."""
-        mine = planning.Trial(self.plan, batch_size, learning_rate, epochs, self._sweep)
+        done = next((trial.sweep for trial in self.trials.values()), None)  # so that it is not done again
+        mine = planning.Trial(self.plan, batch_size, learning_rate, epochs, done)
         self.trials = {views.YOURS: mine, **self._others(mine.sweep)}
         self.batch_size, self.learning_rate, self.epochs = mine.setting
         said = f"{self.plan.problem.name}: batch size {batch_size}, rate {learning_rate:.3g}, epochs {epochs}"
@@ -103,11 +115,6 @@ class Choice(Live):
                 given.append({"answer": said, "right": None})
         self._task = self._testing()
         self._set({"name": "trial"})  # no control has changed, perhaps, but there is something to do
-
-    @property
-    def _sweep(self):
-        """The sweep of earlier trials of this plan, so that it is not done again."""
-        return next((trial.sweep for trial in self.trials.values()), None)
 
     def _others(self, sweep=None):
         """The trials with which a choice is compared: of the course's plan, and of what is often copied."""
@@ -131,8 +138,6 @@ class Choice(Live):
             problem = data.from_csv(path, target)
             rows = len(problem.x) + len(problem.x_val)
             self.say(f"{problem.name}: {rows:,} rows. Two probes are being trained.")
-            yield
-            made = None
             for made in planning.probing(problem, self.plan.hidden):  # noqa: B007, the last one counts
                 yield
         except Exception:
@@ -161,7 +166,7 @@ class Choice(Live):
         """What is paid for what, and the map of settings; the sliders' place is always seen."""
         axes = views.two_axes(figure)
         self._place = views.place_of_sliders(axes, self.plan)
-        self._views = [views.trade(axes[0], self.plan), views.costs(axes[1], self.plan)]
+        self._views = [views.trade(axes[0], self.plan), views.costs(axes[1], self.plan), views.verdict(axes[0])]
         return [self._place, *self._views]
 
     @property
@@ -194,44 +199,27 @@ class Choice(Live):
         text += f"{iterations:,} iterations. "
         if self.committed is None:
             return text + "Nothing is committed yet."
-        return text + (self.judgement() if self._tested else "The sweep is running.")
-
-    def judgement(self):
-        """How the choice did, and those with which it is compared, in words."""
-        others = {name: views.times(trial.cost()) for name, trial in self.trials.items()}
-        compared = f"The course's plan: {others[views.COURSES]}; the copied settings: {others[views.COPIED]}."
-        return f"{judgement(self.committed)}. {compared}" if self.committed else compared
+        return text + (f"Tested: {views.told(self.trials)}" if self._tested else "The sweep is running.")
 
     # ---- the report --------------------------------------------------------------------------------------------------
 
     def report(self, path="report.html", *, overwrite=False):
         """Save what was chosen and how it did as one HTML page, and say where; see `report.page`.
 
-        A file of that name is left as it is, and the report gets a number, unless `overwrite`.
+        Before the reader has committed a choice nothing is written, and this is said. A file of that name is left as it
+        is, and the report gets a number, unless `overwrite`.
 
         Raises:
-            ValueError: nothing is committed, the sweep is not finished, or nothing can be written there.
+            ValueError: the sweep is not finished, or nothing can be written there.
         """
-        if not self.trials:
-            raise ValueError("there is nothing to report yet; choose, and press commit.")
-        if not all(trial.finished for trial in self.trials.values()):
+        if self.committed is None:
+            return quiz.Words("There is nothing to report yet: choose, and press commit. Then save the report.")
+        if not self._tested:
             raise ValueError("the sweep is still running; save the report when its result stands below the picture.")
-        page = report.choice_page(self.plan, self.trials, self.author, self.judgement())
-        saved = report.save(page, path, overwrite)
-        other = f" The older {report.pathlib.Path(path).name} is left as it is." if saved.name not in str(path) else ""
+        saved = report.save(report.choice_page(self.plan, self.trials, self.author), path, overwrite)
+        wanted = pathlib.Path(path).name
+        other = "" if saved.name == wanted else f" The older {wanted} is left as it is."
         return quiz.Words(f"The report is saved as {saved.name}. Open it in a browser; print it from there.{other}")
 
     def __repr__(self):
         return "Choice: batch size, learning rate, epochs"
-
-
-def judgement(trial):
-    """How a choice did, in words."""
-    size, rate, planned = trial.setting
-    text = f"Committed: batch size {size}, rate {rate:.3g}, {planned} epochs. "
-    if math.isfinite(trial.epochs()):
-        cost = views.times(trial.cost())
-        return text + f"It reached the target after {trial.epochs():.3g} epochs, at {cost} the lowest cost of the sweep"
-    lost = trial.to_target.diverged.sum()
-    text += f"Most of its runs did not reach the target within {int(trial.to_target.num_epochs[0])} epochs"
-    return text + (f"; {lost} of {planning.SEEDS} diverged: lower the rate" if lost else "")

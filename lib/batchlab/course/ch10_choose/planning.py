@@ -16,6 +16,7 @@ limits the rate, and batches stop paying earlier. The full batch's best rate sho
 their own, and the smaller of the two counts.
 """
 
+import collections
 import dataclasses
 import math
 
@@ -80,6 +81,11 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     @property
+    def n(self):
+        """N, the number of training samples."""
+        return len(self.problem.x)
+
+    @property
     def gradient_scale(self):
         """The noise scale of the gradients: the median of `scales`."""
         return float(np.median(self.scales))
@@ -87,11 +93,10 @@ class Plan:
     @property
     def rate_scale(self):
         """The noise scale of the rates: where the rule passes through the probe's rate and that of the full batch."""
-        n, size, rate, full = len(self.problem.x), self.probe_size, self.probe_rate, self.full_rate
-        if full <= rate:
+        if self.full_rate <= self.probe_rate:
             return 0.0
-        slope = rate / size - full / n
-        return (full - rate) / slope if slope > 0 else math.inf  # infinite: proportional to B up to the full batch
+        slope = self.probe_rate / self.probe_size - self.full_rate / self.n
+        return (self.full_rate - self.probe_rate) / slope if slope > 0 else math.inf  # infinite: in proportion up to N
 
     @property
     def noise_scale(self):
@@ -106,7 +111,7 @@ class Plan:
     @property
     def least_iterations(self):
         """S_min = N E_min / B_noise."""
-        return len(self.problem.x) * self.least_epochs / self.noise_scale
+        return self.n * self.least_epochs / self.noise_scale
 
     def epochs(self, batch_size):
         """Epochs to the target, E_min (1 + B / B_noise)."""
@@ -128,28 +133,25 @@ class Plan:
     @property
     def choice(self):
         """What the rules would choose: batch size (the noise scale, at most N), rate, and whole number of epochs."""
-        size = self._size(self.noise_scale)
+        size = int(min(max(round(self.noise_scale), 1), self.n))
         return size, float(f"{self.learning_rate(size):.2g}"), max(1, math.ceil(self.epochs(size)))
 
     @property
     def by_gradients(self):
         """The same by the noise scale of the gradients alone, whatever rate the full batch bears."""
-        scale, size = self.gradient_scale, self._size(self.gradient_scale)
+        scale = self.gradient_scale
+        size = int(min(max(round(scale), 1), self.n))
         rate = self.probe_rate * (1 + scale / self.probe_size) / (1 + scale / size)
         epochs = self.probe_epochs * (1 + size / scale) / (1 + self.probe_size / scale)
         return size, float(f"{rate:.2g}"), max(1, math.ceil(epochs))
 
-    def _size(self, scale):
-        return int(min(max(round(scale), 1), len(self.problem.x)))
-
     def sizes(self):
         """The batch sizes of the sweep."""
-        n = len(self.problem.x)
-        return np.unique(np.round(np.geomspace(max(1, n / SPAN), n, SIZES)).astype(int))
+        return np.unique(np.round(np.geomspace(max(1, self.n / SPAN), self.n, SIZES)).astype(int))
 
     def rates(self):
         """The rates of the sweep, the same for every batch size: from below the least by the rule to above the most."""
-        low, high = self.learning_rate(self.sizes()[0]) / 2, 2 * self.learning_rate(len(self.problem.x))
+        low, high = self.learning_rate(self.sizes()[0]) / 2, 2 * self.learning_rate(self.n)
         return np.array([float(f"{rate:.3g}") for rate in np.geomspace(low, high, STEPS)])
 
     def most_epochs(self, sizes):
@@ -187,9 +189,7 @@ def plan(problem, hidden=(32,)):
     >>> bool(made.lowest_loss < made.target < made.start_loss), made.probe_rate in RATES
     (True, True)
     """
-    made = None
-    for made in probing(problem, hidden):  # noqa: B007, the last one counts
-        pass
+    (made,) = collections.deque(probing(problem, hidden), maxlen=1)
     return made
 
 
@@ -217,29 +217,48 @@ def probing(given, hidden=(32,)):
     ladder = to_target.epochs_to_target[0]
     best = int(np.argmin(np.median(ladder, axis=1)))
     rate, epochs = float(RATES[best]), float(np.median(ladder[best]))
+
+    # The full batch; the mean of its losses, since the last would favour slow rates where the quick ones have begun
+    # to overfit by then.
     whole = Sweep(problem, **settings | {"batch_sizes": [n], "num_epochs": FULL_UPDATES, "checks": 1})
     yield from (None for _ in whole.work())
-    full_ladder = mean_losses(whole)
+    full_ladder = np.array([[run.astype(float).mean() for run in row] for row in val_losses(whole)])
+    full_ladder[whole.diverged[0]] = np.inf
+
+    # The noise scale half way to the target, and along a slow run.
     run = fit(problem, hidden=hidden, batch_size=size, learning_rate=rate / SLOWER, num_epochs=0, seeds=SEEDS)
     half, longest = (start + target) / 2, min(2 * SLOWER * math.ceil(epochs), LONGEST)
     while run.num_epochs < longest and not (run.val_loss.min(axis=1) <= half).all():
         run.train(1)
         yield
+
+    def look(seed, epoch):
+        return run.val_loss[seed, epoch], scale(jax.tree.map(lambda leaf: leaf[seed], run.params_at(epoch)))
+
     looks = []
-    for seed, at in enumerate(half_way(run.val_loss, half)):
-        leaves = jax.tree.map(lambda leaf: leaf[seed], run.params_at(at))  # noqa: B023, used at once
-        looks.append((scale(leaves), float(run.val_loss[seed, at])))
+    for seed, losses in enumerate(run.val_loss):
+        looks.append(look(seed, int(np.argmax(losses <= half)) if losses.min() <= half else run.num_epochs))
         yield
-    scales, halves = zip(*looks, strict=True)
     run.train(min(2 * run.num_epochs, longest) - run.num_epochs)
     path = []
     for epoch in np.unique(np.geomspace(1, run.num_epochs + 1, LOOKS).astype(int)) - 1:
-        path.append((run.val_loss[0, epoch], scale(jax.tree.map(lambda leaf: leaf[0], run.params_at(epoch)))))
+        path.append(look(0, epoch))
         yield
-    full_rate = float(RATES[np.argmin(np.median(full_ladder, axis=1))])
-    found = start, lowest, target, float(np.median(begun)), scales, halves, size, rate, epochs, full_rate
-    notes = _notes(given, problem, lowest, float(np.median(scales)), rate)
-    yield Plan(problem, tuple(hidden), *found, ladder, full_ladder, np.transpose(path), notes)
+    scales = tuple(found for _, found in looks)
+    yield Plan(
+        problem=problem, hidden=tuple(hidden), start_loss=start, lowest_loss=lowest, target=target,
+        start_scale=float(np.median(begun)), scales=scales, halves=tuple(float(loss) for loss, _ in looks),
+        probe_size=size, probe_rate=rate, probe_epochs=epochs,
+        full_rate=float(RATES[np.argmin(np.median(full_ladder, axis=1))]),
+        ladder=ladder, full_ladder=full_ladder, path=np.transpose(path),
+        notes=tuple(notes(given, problem, lowest, float(np.median(scales)), rate)),
+    )  # fmt: skip
+
+
+def val_losses(sweep):
+    """The validation losses of each run of a sweep of one batch size, [rate][seed]."""
+    size, seeds = int(sweep.batch_sizes[0]), sweep.seeds.tolist()
+    return [[sweep.curve("val_loss", size, rate, seed)[1] for seed in seeds] for rate in RATES.tolist()]
 
 
 def level(probe):
@@ -248,10 +267,9 @@ def level(probe):
     Raises:
         ValueError: nothing has been learnt.
     """
-    size = int(probe.batch_sizes[0])
-    curves = [[probe.curves[size, rate, seed][:, 1] for seed in probe.seeds] for rate in probe.learning_rates[0]]
-    start = float(np.median([curve[0] for curve in curves[0]]))
-    lowest = float(min(np.max([np.nanmin(curve) for curve in row]) for row in curves))
+    runs = val_losses(probe)
+    start = float(np.median([run[0] for run in runs[0]]))
+    lowest = float(min(np.max([np.nanmin(run) for run in row]) for row in runs))
     if not lowest < HARDLY * start:
         raise ValueError(
             f"the probe learnt nothing: its lowest validation loss is {lowest:.3g}, the untrained model has "
@@ -261,49 +279,31 @@ def level(probe):
     return start, lowest
 
 
-def mean_losses(whole):
-    """Validation loss of the full batch's probe, averaged over the run: (rates, seeds), infinite where it diverged.
-
-    (Its last loss would favour slow rates where the quick ones have begun to overfit by then.)
-    """
-    size = int(whole.batch_sizes[0])
-    mean = [[whole.curves[size, rate, seed][:, 1].astype(float).mean() for seed in whole.seeds] for rate in RATES]
-    return np.where(whole.diverged[0], np.inf, mean)
-
-
-def half_way(val_loss, half):
-    """The first epoch of each run at which the validation loss is at or below this one, else its last: (seeds,)."""
-    reached = val_loss <= half
-    return [int(np.argmax(row)) if row.any() else len(row) - 1 for row in reached]
-
-
-def _notes(given, problem, lowest, scale, rate):
-    """What a reader should know about the data and the probe."""
-    n, rows, notes = len(problem.x), len(given.x), []
+def notes(given, problem, lowest, scale, rate):
+    """What a reader should know about the data and the probe, sentences."""
+    n, rows, constant = len(problem.x), len(given.x), constant_loss(problem)
     if n < rows or len(problem.x_val) < len(given.x_val):
-        notes.append(
+        yield (
             f"Of {rows:,} training and {len(given.x_val):,} validation samples at most {MOST:,} each are used, drawn "
             "at random, so that the sweep takes seconds."
         )
     if len(problem.x_val) < 50:
-        notes.append(
+        yield (
             f"There are only {len(problem.x_val)} validation samples: the losses, and all that is decided by them, "
             "are partly luck."
         )
     if scale >= n:
-        notes.append(
+        yield (
             f"The noise scale, {scale:.3g}, is not below the {n} training samples: by the rule even the full batch is "
             "not too large."
         )
-    constant = constant_loss(problem)
     if lowest > 0.95 * constant:
-        notes.append(
+        yield (
             f"The lowest validation loss, {lowest:.3g}, is hardly below that of one and the same answer for every "
             f"sample, {constant:.3g}: the inputs tell the model little about the target."
         )
     if rate in (RATES[0], RATES[-1]):
-        notes.append(f"The best rate of the probe, {rate:.3g}, is the last of its ladder: a better one may lie beyond.")
-    return tuple(notes)
+        yield f"The best rate of the probe, {rate:.3g}, is the last of its ladder: a better one may lie beyond."
 
 
 class Trial:
@@ -315,25 +315,25 @@ class Trial:
         sweep: the sweep of an earlier trial of the same plan, so that it is not done again.
 
     Attributes:
+        setting: the choice.
         sweep: `Sweep` over `plan.sizes()` and `plan.rates()` to the target.
         to_target: `Sweep` of the choice alone, to the target.
+        parts: both.
     """
 
     def __init__(self, plan, batch_size, learning_rate, num_epochs, sweep=None):
-        problem, n = plan.problem, len(plan.problem.x)
         self.plan = plan
-        self.batch_size = check_integer("batch_size", batch_size, 1, n, f"There are {n} training samples.")
-        self.learning_rate = check_number("learning_rate", learning_rate, 0, 1e3, low_allowed=False)
-        self.num_epochs = check_integer("num_epochs", num_epochs, 1, 10 * MANY)
-        target = {"val_loss": plan.target}
-        common = {"seeds": SEEDS, "checks": PARTS, "hidden": plan.hidden}
-        own = {"batch_sizes": [self.batch_size], "learning_rates": [self.learning_rate], **common}
-        sizes = plan.sizes()
-        grid = {"batch_sizes": sizes, "learning_rates": plan.rates(), "num_epochs": plan.most_epochs(sizes)}
-        self.sweep = sweep or Sweep(problem, **grid, **common, target=target)
-        most = max(self.num_epochs, *plan.most_epochs([self.batch_size]))
-        self.to_target = Sweep(problem, **own, num_epochs=most, target=target)
+        size = check_integer("batch_size", batch_size, 1, plan.n, f"There are {plan.n} training samples.")
+        rate = check_number("learning_rate", learning_rate, 0, 1e3, low_allowed=False)
+        epochs = check_integer("num_epochs", num_epochs, 1, 10 * MANY)
+        self.setting = size, rate, epochs
 
+        def to_target(sizes, rates, most):
+            common = {"seeds": SEEDS, "checks": PARTS, "hidden": plan.hidden, "target": {"val_loss": plan.target}}
+            return Sweep(plan.problem, batch_sizes=sizes, learning_rates=rates, num_epochs=most, **common)
+
+        self.sweep = sweep or to_target(plan.sizes(), plan.rates(), plan.most_epochs(plan.sizes()))
+        self.to_target = to_target([size], [rate], max(epochs, *plan.most_epochs([size])))
         self.parts = self.to_target, self.sweep
 
     def work(self):
@@ -352,35 +352,19 @@ class Trial:
         """Whether all runs are finished."""
         return all(part.finished == part.total for part in self.parts)
 
-    @property
-    def setting(self):
-        """Batch size, learning rate and number of epochs of the choice."""
-        return self.batch_size, self.learning_rate, self.num_epochs
-
     def measured(self):
         """Epochs to the target at the best rate of each batch size, and that rate: (b,), (b,); medians of the seeds."""
-        epochs = np.median(self.sweep.epochs_to_target, axis=2)
-        best = np.argmin(epochs, axis=1)
-        rows = np.arange(len(best))
-        return epochs[rows, best], self.sweep.learning_rates[rows, best]
+        best, epochs = measure.best_rates(self.sweep.epochs_to_target)
+        return np.median(epochs, axis=1), self.sweep.learning_rates[np.arange(len(best)), best]
 
     def costs(self):
         """The median product epochs * iterations to the target of every setting of the sweep: (b, r)."""
         epochs = np.median(self.sweep.epochs_to_target, axis=2)
         return epochs**2 * self.per_epoch(self.sweep.batch_sizes)[:, None]
 
-    def cheapest(self):
-        """Batch size and rate of the setting of lowest cost in the sweep, and its epochs to the target; or None."""
-        costs = self.costs()
-        b, r = np.unravel_index(np.argmin(costs), costs.shape)
-        if not math.isfinite(costs[b, r]):
-            return None
-        epochs = float(np.median(self.sweep.epochs_to_target[b, r]))
-        return int(self.sweep.batch_sizes[b]), float(self.sweep.learning_rates[b, r]), epochs
-
     def per_epoch(self, batch_size):
         """Iterations in an epoch, ceil(N / B)."""
-        return -(-len(self.plan.problem.x) // np.asarray(batch_size))
+        return -(-self.plan.n // np.asarray(batch_size))
 
     def epochs(self):
         """Epochs of the choice to the target, the median of the seeds; infinite where most did not reach it."""
@@ -392,4 +376,4 @@ class Trial:
         It is infinite where the choice did not reach the target, NaN where no setting of the sweep did.
         """
         lowest = self.costs().min()
-        return float(self.epochs() ** 2 * self.per_epoch(self.batch_size) / lowest) if lowest < np.inf else math.nan
+        return float(self.epochs() ** 2 * self.per_epoch(self.setting[0]) / lowest) if lowest < np.inf else math.nan

@@ -2,24 +2,17 @@
 
 import base64
 import datetime
-import html
 import importlib.metadata
 import math
 import pathlib
 import platform
+import string
+from html import escape
 
 from .. import quiz
-from . import planning, stills
+from . import planning, stills, views
 
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56em; margin: 2em auto; padding: 0 1em; }
-table { border-collapse: collapse; margin: 1em 0; }
-caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-th, td { border: 1px solid #8888; padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
-img { max-width: 100%; background: white; }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; } table, figure { break-inside: avoid; } }
-"""
+PAGE = string.Template(pathlib.Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 PACKAGES = ("batchlab", "jax", "jaxlib", "optax", "numpy")
 
 
@@ -47,34 +40,28 @@ def page(title, author, parts):
     >>> "<td>5 &lt; 6</td>" in page("Mine", "", [("Settings", {"rate": "5 < 6"})])
     True
     """
-    escaped, today = html.escape(title), datetime.date.today().isoformat()
-    name = html.escape(author.strip()) or "______________________________"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escaped}</title>'
-    body = [f"<h1>{escaped}</h1>", f"<p>Name: {name}<br>Date: {today}</p>", *map(_part, parts)]
-    top = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n'
-    return top + "\n".join([*body, "</body></html>\n"])
+    name, date = escape(author.strip()) or "______________________________", datetime.date.today().isoformat()
+    return PAGE.substitute(title=escape(title), name=name, date=date, parts="\n".join(map(_part, parts)))
 
 
 def _part(part):
     if isinstance(part, str):
-        return f"<p>{html.escape(part)}</p>"
+        return f"<p>{escape(part)}</p>"
     if not isinstance(part, tuple):
-        words, picture = html.escape(part.alt), part._repr_mimebundle_()[0]["image/png"]
-        src = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-        return f'<figure><img alt="{words}" src="{src}"><figcaption>{words}</figcaption></figure>'
+        picture = base64.b64encode(part._repr_mimebundle_()[0]["image/png"]).decode()
+        image = f'<img alt="{escape(part.alt)}" src="data:image/png;base64,{picture}">'
+        return f"<figure>{image}<figcaption>{escape(part.alt)}</figcaption></figure>"
     caption, rows = part
     if isinstance(rows, dict):
-        lines = [
-            f'<tr><th scope="row">{html.escape(str(name))}</th>{_cells([value])}</tr>' for name, value in rows.items()
-        ]
+        lines = [_row("th", [name], "row") + _row("td", [value]) for name, value in rows.items()]
     else:
-        head = "".join(f'<th scope="col">{html.escape(str(cell))}</th>' for cell in rows[0])
-        lines = [f"<tr>{head}</tr>", *(f"<tr>{_cells(row)}</tr>" for row in rows[1:])]
-    return f"<table><caption>{html.escape(caption)}</caption>" + "".join(lines) + "</table>"
+        lines = [_row("th", rows[0], "col"), *(_row("td", row) for row in rows[1:])]
+    return f"<table><caption>{escape(caption)}</caption>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
-def _cells(row):
-    return "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row)
+def _row(tag, cells, scope=None):
+    tag_and_scope = f'{tag} scope="{scope}"' if scope else tag
+    return "".join(f"<{tag_and_scope}>{escape(str(cell))}</{tag}>" for cell in cells)
 
 
 def save(text, path, overwrite=False):
@@ -98,23 +85,18 @@ def save(text, path, overwrite=False):
     return path
 
 
-def choice_page(plan, trials, author, judgement):
+def choice_page(plan, trials, author):
     """The page on settings that have been tested, {name: finished `planning.Trial`}."""
     problem, trial = plan.problem, next(iter(trials.values()))
-    tested = [["", "batch size", "rate", "epochs planned", "epochs to the target", "cost over the lowest"]]
-    for name, each in trials.items():
-        size, rate, epochs = each.setting
-        tested.append([name, size, f"{rate:.3g}", epochs, f"{each.epochs():.3g}", f"{each.cost():.3g}"])
-    best, rates = trial.measured()
     rows = [["batch size", "epochs by the rule", "epochs measured", "iterations measured", "at rate"]]
-    for size, epochs, rate in zip(trial.sweep.batch_sizes, best, rates, strict=True):
-        measured = "not reached", "", ""
-        if math.isfinite(epochs):
-            measured = f"{epochs:.3g}", f"{epochs * trial.per_epoch(size):.4g}", f"{rate:.3g}"
-        rows.append([size, f"{plan.epochs(size):.3g}", *measured])
+    for size, epochs, rate in zip(plan.sizes(), *trial.measured(), strict=True):
+        measured = f"{epochs:.3g}", f"{epochs * trial.per_epoch(size):.4g}", f"{rate:.3g}"
+        rows.append(
+            [size, f"{plan.epochs(size):.3g}", *(measured if math.isfinite(epochs) else ("not reached", "", ""))]
+        )
     about = {
         "data": problem.name,
-        "training samples N": len(problem.x),
+        "training samples N": plan.n,
         "validation samples": len(problem.x_val),
         "inputs": problem.x.shape[1],
         "kind": problem.kind,
@@ -129,9 +111,9 @@ def choice_page(plan, trials, author, judgement):
         "small probe": f"batch size {plan.probe_size}, best rate {plan.probe_rate:.3g}, {plan.probe_epochs:.3g} epochs",
         "full-batch probe": f"best rate {plan.full_rate:.3g}",
     }
+    head = ["", "batch size", "rate", "epochs planned", "epochs needed", "cost over the lowest"]
     parts = [
-        ("The choice", tested),
-        judgement,
+        ("The choice", [head, *([name, *views.verdict_of(each)] for name, each in trials.items())]),
         stills.result(plan, trials),
         ("The data and the probes", about),
         ("The sweep: median epochs to the target, at the best of its rates", rows),

@@ -25,11 +25,15 @@ def _between(low, high):
     return ticks[:: 1 + len(ticks) // 6]
 
 
+def _reached(ladder):
+    """At which rates all seeds came to an end that is finite."""
+    return np.isfinite(ladder).all(axis=1)
+
+
 @styled
 def probes(plan):
     """What the probes of a plan have measured, as a `Still`: the noise scale along a run, and two ladders of rates."""
     size = plan.probe_size
-    reached = np.isfinite(plan.ladder).all(axis=1)
     still = Still("", height=3.8)
     along, small, full = still.subplots(1, 3)
     along.plot(*plan.path, "-o", color=plots.TRAINING)
@@ -37,16 +41,13 @@ def probes(plan):
     along.text(0.95, 0.06, "◆ half way, 4 seeds", transform=along.transAxes, ha="right", color=plots.DARK[1])
     along.set(xlabel="validation loss", ylabel="noise scale", title="along a slow run")
     along.invert_xaxis()
-    ends = [min(plan.path[1].min(), *plan.scales), max(plan.path[1].max(), *plan.scales)]
-    for axes, ticks in ((along, _between(*ends)), (small, _between(plan.ladder.min(), plan.ladder[reached].max()))):
+    for axes, shown in ((along, [*plan.path[1], *plan.scales]), (small, plan.ladder[_reached(plan.ladder)])):
+        ticks = _between(np.min(shown), np.max(shown))
         axes.set_yscale("log")
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    for axes, ladder, kept in (
-        (small, plan.ladder, reached),
-        (full, plan.full_ladder, np.isfinite(plan.full_ladder).all(axis=1)),
-    ):
-        rates = planning.RATES[kept]
-        plots.spread(axes, rates, ladder[kept].T, "", plots.TRAINING)
+    for axes, ladder in ((small, plan.ladder), (full, plan.full_ladder)):
+        rates = planning.RATES[_reached(ladder)]
+        plots.spread(axes, rates, ladder[_reached(ladder)].T, "", plots.TRAINING)
         _logarithmic(axes, [rate for rate in (0.01, 0.1, 1) if rates[0] <= rate <= rates[-1]], xlabel="learning rate")
     small.set(title=f"batches of {size}", ylabel="epochs to the target")
     full.set(title=f"full batch, {planning.FULL_UPDATES} updates", ylabel="mean validation loss")
@@ -64,16 +65,12 @@ def probes(plan):
 @styled
 def result(plan, trials):
     """How settings did, {name: `planning.Trial`}, and the sweep that judged them, as a `Still`."""
-    names = {name: f"{name}: {views.times(trial.cost())}" for name, trial in trials.items()}
-    told = [f"{name}: batch size {size}, rate {rate:.3g}, {epochs} epochs, cost {trial.cost():.3g} times the lowest"
-            for name, trial in trials.items() for size, rate, epochs in [trial.setting]]  # fmt: skip
-    trial = next(iter(trials.values()))
-    best = zip(plan.sizes(), *trial.measured(), strict=True)
+    best = zip(plan.sizes(), *next(iter(trials.values())).measured(), strict=True)
     swept = "; ".join(f"B = {size}: {epochs:.3g} epochs at rate {rate:.3g}" for size, epochs, rate in best)
-    still = Still(f"{'. '.join(told)}. Best of the sweep: {swept}.", height=4.9)
+    still = Still(f"{views.told(trials)} Best of the sweep: {swept}.", height=5.4)
     still.figure.set_layout_engine("none")
-    panels = views.two_axes(still.figure)
-    for view in (views.trade(panels[0], plan, names), views.costs(panels[1], plan)):
+    left, right = views.two_axes(still.figure)
+    for view in (views.trade(left, plan), views.costs(right, plan), views.verdict(left)):
         view.update(trials)
     return still
 
@@ -92,11 +89,8 @@ def beyond(plan, setting=None):
         height=3.6,
     )
     axes, x = still.subplots(), np.arange(runs.num_epochs + 1)
-    for losses, name, color, mark in (
-        (runs.train_loss, "training", plots.TRAINING, ""),
-        (runs.val_loss, "validation", plots.VALIDATION, ""),
-    ):
-        plots.spread(axes, x, losses, name, color, marker=mark)
+    plots.spread(axes, x, runs.train_loss, "training", plots.TRAINING, marker="")
+    plots.spread(axes, x, runs.val_loss, "validation", plots.VALIDATION, marker="")
     axes.axvline(planned, color=plots.NOW, linewidth=1.2, linestyle=":")
     axes.text(planned, axes.get_ylim()[1], " end of the plan", va="top")
     axes.axhline(plan.target, color="0.6", linewidth=1)
@@ -112,30 +106,26 @@ def trust(plans):
 
     One is the plan's, the other by the noise scale of the gradients alone. What is not trained yet is trained first.
     """
-    trials = []
-    for plan in plans.values():
-        trials.append([planning.Trial(plan, *plan.choice).run()])
-        trials[-1].append(planning.Trial(plan, *plan.by_gradients, trials[-1][0].sweep).run())
-    still = Still("", height=1.6 + 0.55 * len(trials))
-    axes, said = still.subplots(), []
-    edge = 1e3
-    for row, (name, (chosen, alone)) in enumerate(zip(plans, trials, strict=True)):
+    still = Still("", height=1.6 + 0.55 * len(plans))
+    axes, said, edge = still.subplots(), [], 1e3
+    for row, (name, plan) in enumerate(plans.items()):
+        chosen = planning.Trial(plan, *plan.choice).run()
+        alone = planning.Trial(plan, *plan.by_gradients, chosen.sweep).run()
         cost = (chosen.costs() / chosen.costs().min()).ravel()
         axes.plot(cost[np.isfinite(cost)], np.full(np.isfinite(cost).sum(), row), "s", color=plots.TRAINING, alpha=0.35,
-                  label=f"each of {cost.size} settings" if row == 0 else None)  # fmt: skip
+                  label=None if row else f"each of {cost.size} settings")  # fmt: skip
         for trial, up, (mark, color, size), label in (
             (chosen, -0.25, views.MARKS[views.COURSES], "the course's plan"),
             (alone, 0.25, ("^", plots.KEPT[0], 10), "by the gradients alone"),
         ):
             reached = np.isfinite(trial.cost())
-            x, shown = trial.cost() if reached else edge / 2, label if row == 0 else None
-            axes.plot([x], [row + up], mark, color=color, markersize=size, label=shown)
+            look = {"color": color, "markersize": size, "label": None if row else label}
+            axes.plot([trial.cost() if reached else edge / 2], [row + up], mark, **look)
             if not reached:
                 axes.text(edge / 2.6, row + up, "target not reached", ha="right", va="center", color=color)
             size, rate, epochs = trial.setting
-            said.append(
-                f"{name}, {label}: batch size {size}, rate {rate:.2g}, {epochs} epochs, cost {trial.cost():.3g}"
-            )
+            chose = f"batch size {size}, rate {rate:.2g}, {epochs} epochs, cost {trial.cost():.3g}"
+            said.append(f"{name}, {label}: {chose}")
     axes.set_yticks(range(len(plans)), list(plans))
     _logarithmic(axes, (1, 10, 100), ylim=(len(plans) - 0.4, -0.6), xlim=(0.5, edge),
                  xlabel="epochs × iterations to the target, over the lowest of the sweep")  # fmt: skip

@@ -13,6 +13,7 @@ STEPS = ((1.5, "#0072B2", 12, "≤ 1.5 ×"), (3, "#8FC1DE", 10, "≤ 3 ×"), (10
          (math.inf, "0.82", 6, "more"))  # fmt: skip
 YOURS, COURSES, COPIED = "yours", "course", "copied"
 MARKS = {YOURS: ("*", plots.NOW, 14), COURSES: ("D", RULE, 8), COPIED: ("P", plots.KEPT[3], 10)}
+SIGNS = {YOURS: "★", COURSES: "◆", COPIED: "✚"}  # the same in words
 KEYS = {"loc": "upper left", "handletextpad": 0.3, "columnspacing": 0.8, "handlelength": 1.3, "borderaxespad": 0}
 
 
@@ -21,9 +22,31 @@ def times(cost):
     return f"{float(f'{cost:.2g}'):,g} ×" if np.isfinite(cost) else "not reached" if np.isinf(cost) else "not known"
 
 
+def verdict_of(trial):
+    """How a setting did, as texts: batch size, rate, epochs planned, epochs needed, cost over the lowest."""
+    (size, rate, planned), needed = trial.setting, trial.epochs()
+    reached = np.isfinite(needed)
+    return (
+        str(size), f"{rate:.3g}", str(planned), f"{needed:.3g}" if reached else "never",
+        times(trial.cost()) if reached else "–",
+    )  # fmt: skip
+
+
+def told(trials):
+    """How settings did, {name: finished `planning.Trial`}, in words."""
+    said = []
+    for name, trial in trials.items():
+        size, rate, planned, needed, cost = verdict_of(trial)
+        text = f"{name}: batch size {size}, rate {rate}, {planned} epoch{'s' * (planned != '1')} planned, "
+        text += f"{needed} needed, {cost} the lowest cost" if needed != "never" else "the target not reached"
+        lost = trial.to_target.diverged.sum()
+        said.append(text + (f" ({lost} of {trial.to_target.total} runs diverged: lower the rate)" if lost else ""))
+    return "; ".join(said) + "."
+
+
 def two_axes(figure):
-    """Axes for the trade and for the map, with room for their keys below."""
-    return columns(figure, (1, 1), left=0.75, right=0.2, top=0.4, bottom=1.15)
+    """Axes for the trade and for the map, with room for their keys and for the verdict below."""
+    return columns(figure, (1, 1), left=0.75, right=0.2, top=0.4, bottom=1.62)
 
 
 def _arrange(axes, xlim, ylim, **names):
@@ -34,37 +57,57 @@ def _arrange(axes, xlim, ylim, **names):
         axis.set_major_formatter(plots.NUMBERS)
 
 
-def key(axes, artists, ncols):
+def key(axes, artists):
     """What the marks mean, below the axes."""
     below = -0.52 / (axes.get_position().height * axes.figure.get_figheight())  # inches, under the axis's name
-    axes.legend(artists, [artist.get_label() for artist in artists], bbox_to_anchor=(-0.16, below), ncols=ncols,
+    axes.legend(artists, [artist.get_label() for artist in artists], bbox_to_anchor=(-0.16, below), ncols=3,
                 markerscale=0.8, **KEYS)  # fmt: skip
+
+
+def verdict(axes):
+    """How each setting did, as a small table below the axes; `update(trials)`, empty before the test."""
+    ends = {"B": 36, "rate": 84, "plan": 118, "need": 158, "cost": 213}  # of the columns, in points
+
+    def put(text, x, row, **looks):
+        place = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
+        return axes.annotate(text, (0, 0), (x, -66 - 14.5 * row), va="baseline", **place, **looks)
+
+    for name, end in ends.items():
+        put(name, end, 0, ha="right", color="0.35")
+    for row, (name, (_, color, _)) in enumerate(MARKS.items(), 1):
+        put(f"{SIGNS[name]} {name}", -50, row, color=color)
+    cells = {name: [put("", end, row, ha="right") for end in ends.values()] for row, name in enumerate(MARKS, 1)}
+
+    def update(trials):
+        for name, row in cells.items():
+            for cell, text in zip(row, verdict_of(trials[name]) if name in trials else [""] * len(row), strict=True):
+                cell.set_text(text)
+
+    return View([cell for row in cells.values() for cell in row], update)
 
 
 def _inside(value, ends):
     return np.clip(value, 1.15 * ends[0], ends[1] / 1.15)
 
 
-def _marks(axes, names):
+def _marks(axes):
     """The mark of each setting, not yet placed; `put(trials, place)` places them, beyond the edge at the edge."""
     marks = {}
     for name, (mark, color, size) in MARKS.items():
         look = {"color": color, "markersize": size, "markeredgecolor": "white", "linestyle": "none", "clip_on": False}
-        marks[name] = axes.plot([], [], marker=mark, label=names.get(name, name), zorder=4, **look)[0]
+        marks[name] = axes.plot([], [], marker=mark, zorder=4, **look)[0]
 
     def put(trials, place):
         for name, mark in marks.items():
-            places = [place(trials[name])] if name in trials else []
-            mark.set_data(
-                [_inside(x, axes.get_xlim()) for x, _ in places], [_inside(y, axes.get_ylim()) for _, y in places]
-            )
+            x, y = place(trials[name]) if name in trials else ([], [])
+            mark.set_data(np.atleast_1d(_inside(x, axes.get_xlim())), np.atleast_1d(_inside(y, axes.get_ylim())))
 
     return list(marks.values()), put
 
 
 def _ends(plan):
     """What the axes of epochs, of iterations, of batch sizes and of rates hold."""
-    n, rates = len(plan.problem.x), plan.rates()
+    n, rates = plan.n, plan.rates()
     epochs = plan.least_epochs / 2, max(4 * plan.epochs(n), 30)
     iterations = plan.least_iterations / 3, 3 * plan.iterations(n / 128)
     return epochs, iterations, (0.8, 1.6 * n), (min(rates[0], 0.02) / 2, max(rates[-1], 0.2) * 1.6)
@@ -72,50 +115,43 @@ def _ends(plan):
 
 def place_of_sliders(panels, plan):
     """A circle in each panel; `update(size, rate, epochs)`."""
-    n, (epochs_ends, iterations_ends, _, rate_ends) = len(plan.problem.x), _ends(plan)
+    epochs_ends, iterations_ends, _, rate_ends = _ends(plan)
     look = {"color": plots.NOW, "markersize": 9, "fillstyle": "none", "clip_on": False, "label": "your sliders"}
     circles = [axes.plot([], [], "o", **look)[0] for axes in panels]
 
     def update(size, rate, epochs):
-        iterations = _inside(epochs * -(-n // size), iterations_ends)
+        iterations = _inside(epochs * -(-plan.n // size), iterations_ends)
         circles[0].set_data([_inside(epochs, epochs_ends)], [iterations])
         circles[1].set_data([size], [_inside(rate, rate_ends)])
 
     return View(circles, update)
 
 
-def trade(axes, plan, names=None):
+def trade(axes, plan):
     """Iterations against epochs to the target: each batch size of the sweep, the rule, and three settings.
 
     `update(trials)`: {name of a setting: finished `planning.Trial`}, empty before the test.
     """
     epochs_ends, iterations_ends, *_ = _ends(plan)
-    sizes = np.geomspace(1, len(plan.problem.x), 60)
+    sizes = np.geomspace(1, plan.n, 60)
     (rule,) = axes.plot([], [], color=RULE, linewidth=1.6, linestyle=(0, (5, 2)), label="rule")
     (points,) = axes.plot([], [], "o", color=MEASURED, markersize=7, label="sweep, by B")
-    words = [axes.text(1, 1, "", color=MEASURED, va="center") for _ in plan.sizes()]
-    marks, put = _marks(axes, names or {})
+    words = [axes.text(1, 1, f"{size}", color=MEASURED, va="center") for size in plan.sizes()]
+    marks, put = _marks(axes)
     _arrange(axes, epochs_ends, iterations_ends, xlabel="epochs to the target", ylabel="iterations to the target")
     axes.set_title("work and waiting")
-    key(axes, [points, rule, *marks], 3)
+    key(axes, [points, rule])
 
     def update(trials):
+        put(trials, lambda each: (each.epochs(), each.epochs() * each.per_epoch(each.setting[0])))
         trial = next(iter(trials.values()), None)
-        for line in (rule, points):
-            line.set_data([], [])
-        for word in words:
-            word.set_text("")
-        put(trials, lambda each: (each.epochs(), each.epochs() * each.per_epoch(each.batch_size)))
-        if trial is None:
-            return
-        best, _ = trial.measured()
-        rule.set_data(plan.epochs(sizes), plan.iterations(sizes))
-        reached = np.isfinite(best)
-        points.set_data(best[reached], (best * trial.per_epoch(plan.sizes()))[reached])
-        for word, size, epochs in zip(words, plan.sizes(), best, strict=True):
-            if np.isfinite(epochs):
-                word.set_position((1.12 * epochs, 1.1 * epochs * trial.per_epoch(size)))
-                word.set_text(f"{size}")
+        best = trial.measured()[0] if trial else np.full(len(words), np.inf)
+        iterations, reached = best * -(-plan.n // plan.sizes()), np.isfinite(best)
+        rule.set_data(*((plan.epochs(sizes), plan.iterations(sizes)) if trial else ([], [])))
+        points.set_data(best[reached], iterations[reached])
+        for word, x, y, seen in zip(words, best, iterations, reached, strict=True):
+            word.set_visible(bool(seen))
+            word.set_position((1.12 * x, 1.1 * y) if seen else (1, 1))
 
     return View([rule, points, *words, *marks], update)
 
@@ -128,18 +164,18 @@ def costs(axes, plan):
         for _, color, side, name in STEPS
     ]
     (lost,) = axes.plot([], [], "x", color="0.45", markersize=6, label="not reached")
-    marks, put = _marks(axes, {})
+    marks, put = _marks(axes)
     _arrange(axes, size_ends, rate_ends, xlabel="batch size B", ylabel="learning rate")
     axes.set_title("epochs × iterations over the lowest")
-    key(axes, [*squares, lost], 3)
+    key(axes, [*squares, lost])
 
     def update(trials):
         for square in (*squares, lost):
             square.set_data([], [])
-        put(trials, lambda each: (each.batch_size, each.learning_rate))
-        if not trials:
+        put(trials, lambda each: each.setting[:2])
+        trial = next(iter(trials.values()), None)
+        if trial is None:
             return
-        trial = next(iter(trials.values()))
         cost = trial.costs()
         lowest = cost.min() if np.isfinite(cost).any() else 1.0
         places = np.stack(np.broadcast_arrays(trial.sweep.batch_sizes[:, None], trial.sweep.learning_rates), axis=-1)
