@@ -732,6 +732,13 @@ unit = "ways"
 [exercises."98.double"]
 title = "Double"
 hints = ["Twice."]
+solution = \"\"\"
+def double(x):
+    return 2 * x
+\"\"\"
+[exercises."98.double".advice]
+half = "{x} became {y:.1f}. Multiply."
+same = "Nothing has changed."
 """
 CHINESE = """
 [questions."98.up"]
@@ -746,6 +753,8 @@ why = "那是下。"
 [exercises."98.double"]
 title = "加倍"
 hints = ["两倍。"]
+[exercises."98.double".advice]
+same = "没有变化。"
 """
 
 
@@ -772,19 +781,26 @@ def test_a_text_file_holds_questions_and_the_texts_of_exercises(texts):
     assert (guess.question.text, guess.question.name) == ("Which way is up?", "Up")
     assert "Not so: That is down." in repr(guess.commit(1))
     assert "You predicted: 5 ways" in repr(quiz.ask("98.many").commit(5))
-    task = quiz.Exercise("98.double", print, solution="2 * x")
+    task = quiz.Exercise("98.double", print)
     assert (task.title, task.hints) == ("Double", ("Twice.",))
+    assert task.code == "def double(x):\n    return 2 * x"
+    assert str(quiz.wrong("98.double", "half", x=3, y=1.5)) == "3 became 1.5. Multiply."
 
 
 def test_another_language_is_a_second_file_and_english_fills_its_gaps(texts):
     texts(zh=CHINESE)
-    task = quiz.Exercise("98.double", print, solution="2 * x")
+    task = quiz.Exercise("98.double", print)
     assert quiz.language() == "en"
     assert quiz.language("zh") == "zh"
     assert quiz.ask("98.up").question.text == "哪边是上？"
     assert quiz.ask("98.up").commit(0)
     assert quiz.ask("98.many").question.text == "How many?"
     assert (task.title, repr(task.hint())) == ("加倍", "Hint 1 of 1: 两倍。")
+    assert task.code.endswith("return 2 * x")
+    assert [str(quiz.wrong("98.double", name, x=3, y=6)) for name in ("same", "half")] == [
+        "没有变化。",
+        "3 became 6.0. Multiply.",
+    ]
     quiz.language("fr")  # no such file: English throughout
     assert quiz.ask("98.up").question.text == "Which way is up?"
     assert quiz.ask("98.up").state == "open"  # what was answered was worded otherwise
@@ -806,6 +822,8 @@ def test_another_language_is_a_second_file_and_english_fills_its_gaps(texts):
         ('title = "Double"', "title = 2", "98.double needs a text 'title'"),
         ('hints = ["Twice."]', 'hints = "Twice."', "the hints of 98.double must be a list of texts"),
         ('title = "Up"', "title = Up", "line 3"),
+        ('same = "Nothing has changed."', "same = 3", "the advice of 98.double needs a text 'same'"),
+        ('[exercises."98.double".advice]', '[[exercises."98.double".advice]]', "the advice of 98.double must be texts"),
     ],
 )
 def test_a_text_file_of_another_shape_is_refused_in_words(texts, before, after, said):

@@ -4,18 +4,3 @@ from . import exercise
 from .lab import TargetLab
 from .races import OPTIMIZERS, digits, digits_sweep, race, races, travel
 from .views import accuracy_at_equal_budgets, epochs_over_draws, law_and_noise, travelled
-
-__all__ = [
-    "OPTIMIZERS",
-    "TargetLab",
-    "accuracy_at_equal_budgets",
-    "digits",
-    "digits_sweep",
-    "epochs_over_draws",
-    "exercise",
-    "law_and_noise",
-    "race",
-    "races",
-    "travel",
-    "travelled",
-]

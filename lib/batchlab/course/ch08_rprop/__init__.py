@@ -5,21 +5,3 @@ from .exercise import rprop_step
 from .lab import SignLab
 from .rules import NINE_AND_ONE, bowls, follow, left_by, one_in_ten, rprop, wine
 from .views import bowls_picture, drift, epochs_to, gradient_sizes, units_picture
-
-__all__ = [
-    "NINE_AND_ONE",
-    "SignLab",
-    "bowls",
-    "bowls_picture",
-    "drift",
-    "epochs_to",
-    "exercise",
-    "follow",
-    "gradient_sizes",
-    "left_by",
-    "one_in_ten",
-    "rprop",
-    "rprop_step",
-    "units_picture",
-    "wine",
-]

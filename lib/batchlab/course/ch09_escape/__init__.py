@@ -5,24 +5,3 @@ from .accuracy import accuracies, differences
 from .bumps import NOISES, descend, ends, escapes, escapes_by_rate, nearest_share, wheel
 from .lab import EscapeLab
 from .stills import ends_map, gains, landscape, shares, shares_by_rate, slow
-
-__all__ = [
-    "NOISES",
-    "EscapeLab",
-    "accuracies",
-    "accuracy",
-    "descend",
-    "differences",
-    "ends",
-    "ends_map",
-    "escapes",
-    "escapes_by_rate",
-    "exercise",
-    "gains",
-    "landscape",
-    "nearest_share",
-    "shares",
-    "shares_by_rate",
-    "slow",
-    "wheel",
-]

@@ -35,24 +35,15 @@ WHEEL = Model(lambda key: jnp.ones(1), _spoke)
 
 
 class Bumps(NamedTuple):
-    """A loss of one parameter, seen whole.
+    """A loss of one parameter, seen whole."""
 
-    Attributes:
-        problem: the `Problem`; its mean training loss is the loss.
-        model: a `Model` whose params are an array of shape (1,).
-        grid, losses: parameter values, and the loss there.
-        minima: where the loss is lowest in each basin, from left to right.
-        tops: the borders between them, one fewer.
-        good: the number of the lowest minimum.
-    """
-
-    problem: Problem
-    model: Model
-    grid: np.ndarray
-    losses: np.ndarray
-    minima: np.ndarray
-    tops: np.ndarray
-    good: int
+    problem: Problem  # its mean training loss is the loss
+    model: Model  # its params are an array of shape (1,)
+    grid: np.ndarray  # parameter values
+    losses: np.ndarray  # the loss there
+    minima: np.ndarray  # where the loss is lowest in each basin, from left to right
+    tops: np.ndarray  # the borders between them, one fewer
+    good: int  # the number of the lowest minimum
 
     def basin(self, points):
         """The number of the basin that each point lies in; between two borders lies one minimum.

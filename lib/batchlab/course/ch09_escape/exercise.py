@@ -8,9 +8,6 @@ from .bumps import N, wheel
 quiz.read(__file__)
 
 EPOCHS, NEAR, ENOUGH, SEED = 16, 0.05, 0.8, 1000  # the check's descents are not those that the reader has seen
-SOLUTION = """\
-# Noise first, to leave the poor minimum; then less of it, to settle in the good one.
-stages = [(1, 0.02, 12), (64, 0.03, 4)]"""
 
 
 def outcome(stages):
@@ -21,7 +18,7 @@ def outcome(stages):
     return inside, np.mean(np.abs(places - scene.minima[scene.good]) < NEAR), np.mean(~(np.abs(places - 3) < 5))
 
 
-@quiz.register("09.settle", solution=SOLUTION)
+@quiz.register("09.settle")
 def check_settle(stages):
     """Check `stages`, a list of (batch size, learning rate, epochs): 200 new descents go through them."""
     rows = [tuple(map(float, quiz.filled_in(tuple(row)))) for row in quiz.filled_in(stages)]

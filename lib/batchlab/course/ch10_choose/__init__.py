@@ -5,5 +5,3 @@ from .lab import Choice
 from .picker import Picker
 from .planning import Trial, plan
 from .stills import beyond, probes, result, trust
-
-__all__ = ["Choice", "Picker", "Trial", "beyond", "exercise", "plan", "probes", "result", "trust"]

@@ -46,39 +46,24 @@ HARDLY = 0.98  # a lowest loss above this part of the untrained one is no learni
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
-    """What a probe has found out about a problem, and what the rules make of it.
+    """What a probe has found out about a problem, and what the rules make of it. Losses are validation losses."""
 
-    Attributes:
-        problem: at most MOST training and validation samples of what was given.
-        hidden: widths of the hidden layers of the perceptron.
-        start_loss, lowest_loss, target: validation loss untrained, lowest in the probe, and to be reached.
-        start_scale: noise scale before training, median of the seeds.
-        scales: noise scale of each seed at the first epoch with half of the loss between start and target gone.
-        halves: the validation losses there.
-        probe_size, probe_rate, probe_epochs: the probe's batch size, its best rate, and its epochs to the target.
-        full_rate: the rate at which the full batch comes down quickest.
-        ladder: epochs of the probe to the target at each of RATES, (rates, seeds), infinite where it was not reached.
-        full_ladder: validation loss of the full batch, averaged over its first updates, (rates, seeds), as `ladder`.
-        path: validation loss and noise scale along a slow run, (2, looks).
-        notes: what a reader should know about these data, sentences.
-    """
-
-    problem: Problem
-    hidden: tuple[int, ...]
-    start_loss: float
-    lowest_loss: float
-    target: float
-    start_scale: float
-    scales: tuple[float, ...]
-    halves: tuple[float, ...]
-    probe_size: int
-    probe_rate: float
-    probe_epochs: float
-    full_rate: float
-    ladder: np.ndarray
-    full_ladder: np.ndarray
-    path: np.ndarray
-    notes: tuple[str, ...] = ()
+    problem: Problem  # at most MOST training and validation samples of what was given
+    hidden: tuple[int, ...]  # widths of the hidden layers of the perceptron
+    start_loss: float  # untrained
+    lowest_loss: float  # in the probe
+    target: float  # to be reached
+    start_scale: float  # noise scale before training, median of the seeds
+    scales: tuple[float, ...]  # noise scale of each seed at the first epoch with half of start_loss - target gone
+    halves: tuple[float, ...]  # the losses there
+    probe_size: int  # the probe's batch size
+    probe_rate: float  # its best rate
+    probe_epochs: float  # its epochs to the target
+    full_rate: float  # the rate at which the full batch comes down quickest
+    ladder: np.ndarray  # (rates, seeds) epochs of the probe to the target at each of RATES, infinite if not reached
+    full_ladder: np.ndarray  # (rates, seeds) loss of the full batch, the mean over its first updates
+    path: np.ndarray  # (2, looks) loss and noise scale along a slow run
+    notes: tuple[str, ...] = ()  # what a reader should know about these data, sentences
 
     @property
     def n(self):

@@ -12,38 +12,10 @@ ends with a few lines to write and a check that answers in words. The story has 
 A key begins with its chapter: "03.more_epochs". All texts are plain text. Nothing here draws or trains.
 """
 
+# ruff: noqa: F401, the names are for those who ask and check
+
 from . import exercises, predictions, progress, questions
 from .exercises import EXERCISES, Exercise, Wrong, chapter_done, exercise, filled_in, register, wrong
 from .predictions import Final, NumberPrediction, Prediction, ask
 from .progress import Progress, Words, load, progress_file, reset, summary
 from .questions import QUESTIONS, NumberQuestion, Question, language, read
-
-__all__ = [
-    "EXERCISES",
-    "QUESTIONS",
-    "Exercise",
-    "Final",
-    "NumberPrediction",
-    "NumberQuestion",
-    "Prediction",
-    "Progress",
-    "Question",
-    "Words",
-    "Wrong",
-    "ask",
-    "chapter_done",
-    "exercise",
-    "exercises",
-    "filled_in",
-    "language",
-    "load",
-    "predictions",
-    "progress",
-    "progress_file",
-    "questions",
-    "read",
-    "register",
-    "reset",
-    "summary",
-    "wrong",
-]

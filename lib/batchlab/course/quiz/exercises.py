@@ -49,9 +49,9 @@ class Exercise:
     Right: Iterations per epoch.
     """
 
-    def __init__(self, key, checker, *, title=None, hints=None, solution):
+    def __init__(self, key, checker, *, title=None, hints=None, solution=None):
         self.key, self.checker, self._title, self._hints, self._hinted = key, checker, title, hints, 0
-        self.code = inspect.getsource(solution) if callable(solution) else solution
+        self._solution = inspect.getsource(solution) if callable(solution) else solution
 
     @property
     def title(self):
@@ -62,6 +62,11 @@ class Exercise:
     def hints(self):
         """The hints, from the vaguest to the plainest, from the same place as the title."""
         return questions.EXERCISE_TEXTS.get(self.key, {"hints": ()})["hints"] if self._hints is None else self._hints
+
+    @property
+    def code(self):
+        """The solution: as given, the source of a function or a text, else from the same place as the title."""
+        return questions.EXERCISE_TEXTS[self.key]["solution"] if self._solution is None else self._solution
 
     def check(self, answer):
         """Say whether `answer`, usually the reader's function, is right. It never raises, so that "Run all" goes on."""
@@ -107,10 +112,10 @@ def _failure(error, answer):
 EXERCISES = {}
 
 
-def register(key, *, solution, title=None, hints=None):
+def register(key, *, solution=None, title=None, hints=None):
     """Decorate a checker: keep it as `exercise(key)`. The solution is a function, shown as its source, or a text.
 
-    Title and hints are those of the chapter's text file, unless they are given here.
+    Title, hints and solution are those of the chapter's text file, unless they are given here.
     """
 
     def keep(checker):

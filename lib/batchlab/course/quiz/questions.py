@@ -1,7 +1,7 @@
 """What is asked: read from a text file beside its chapter, judged and explained. Plain Python, without a widget.
 
 The file `questions.toml` holds, for each question, its title, its text and its options, each with what is said to
-who chose it, and for each exercise its title, its hints and its advice on typical mistakes. Another language is a
+who chose it, and for each exercise its title, hints, advice on typical mistakes, and solution. Another language is a
 second file beside it, such as `questions.zh.toml`; what it does not hold is said in English.
 """
 
@@ -17,7 +17,7 @@ import tomllib
 from .progress import Words, load
 
 QUESTIONS = {}  # key -> Question
-EXERCISE_TEXTS = {}  # key -> {"title": ..., "hints": (...), "advice": {name of a mistake: what is said of it}}
+EXERCISE_TEXTS = {}  # key -> {"title", "hints", "advice": {name of a mistake: what is said of it}, "solution"}
 ASKED = {}  # key -> name, of the questions asked in this kernel
 
 _sources = []  # the English files read so far
@@ -268,9 +268,9 @@ def _take_up(path):
             if key not in questions or questions[key].form != translated.form:
                 raise ValueError(f"{other.name}: {key} must be asked as in {path.name}: the options in the same order.")
         for key, translated in worked.items():
-            translated["advice"] = exercises[key]["advice"] | translated["advice"]
+            english = exercises.get(key, translated)
+            exercises[key] = english | translated | {"advice": english["advice"] | translated["advice"]}
         questions |= said
-        exercises |= worked
     QUESTIONS.update(questions)
     EXERCISE_TEXTS.update(exercises)
 
@@ -317,7 +317,8 @@ def _exercise_text(key, entry):
     advice = entry.get("advice", {})
     if not isinstance(advice, dict):
         raise ValueError(f"the advice of {key} must be texts, each under the name of a mistake")
-    return texts | {"advice": {name: _text(advice, name, f"the advice of {key}") for name in advice}}
+    texts["advice"] = {name: _text(advice, name, f"the advice of {key}") for name in advice}
+    return texts | ({"solution": entry["solution"].strip()} if _text(entry, "solution", key, needed=False) else {})
 
 
 def _texts(entry, name, key):
