@@ -565,3 +565,34 @@ def test_a_saved_notebook_shows_its_pictures_and_questions_without_a_kernel(serv
         reader.hears("batch size: the number is 2")
         assert not state.count()
         assert reader.trouble() == []
+
+
+def test_a_file_is_chosen_as_the_browser_does_and_its_name_can_be_entered_again(server, chromium_open, tmp_path):
+    table, lines = tmp_path / "flats.csv", [f"{i},{i * i % 7},{i / 7}" for i in range(30)]
+    code = (
+        "from batchlab import data\nfrom batchlab.course import ch10_choose",
+        "choice = ch10_choose.Choice(data.two_moons(n=60, n_val=60))\ndisplay(choice, ch10_choose.Picker(choice))",
+    )
+    with reading(server, chromium_open, "\n".join(code)) as reader:
+        reader.hears("batch size 16, learning rate 0.05, epochs 20: 80 iterations.", 120)
+        for count, samples in ((30, 22), (24, 18)):  # the second time the file has changed
+            table.write_text("\n".join(["a,b,y", *lines[:count]]))
+            with reader.page.expect_file_chooser() as chooser:
+                button = reader.page.get_by_role("button", name="choose a CSV file")  # and how many have been
+                button.focus()
+                button.press("Enter")
+            chooser.value.set_files(table)
+            facts = reader.page.locator(".batchlab .facts")
+            browser.wait_until(lambda: f"N = {samples} training" in facts.inner_text(), facts.inner_text)  # noqa: B023
+        name, own = reader.page.get_by_label("CSV file", exact=True), server.folder / "own.csv"
+        own.write_text("a,b,y\n1,two,3\n2,3,\n")
+        name.fill("own.csv")
+        name.press("Enter")
+        for said in ("row 2, column 'b' holds 'two'", "row 3, column 'y' is empty"):
+            browser.wait_until(lambda: said in reader.alarm(), reader.alarm)  # noqa: B023
+        own.write_text("\n".join(["a,b,y", *lines]))
+        name.fill("own.csv")
+        name.press("Enter")
+        browser.wait_until(lambda: "N = 22 training" in facts.inner_text(), facts.inner_text)
+        assert reader.alarm().startswith("There are only 8 validation samples")
+        assert not reader.page.locator(".batchlab .alarm").count()
