@@ -19,6 +19,7 @@ from batchlab.course import ch07_devices
 from batchlab.course.ch07_devices import accumulate, exercise, plans
 from batchlab.course.ch07_devices.lab import ASKED, MICRO_BATCHES, STEP, TIMED
 from batchlab.course.ch07_devices.views import in_bytes
+from batchlab.measure import devices
 
 from ..live.page import Page, compilations, kernel, settled
 from . import frameworks, labs
@@ -544,7 +545,7 @@ def test_a_compiler_that_fails_is_said_and_asked_again(monkeypatch):
 
 
 def test_another_device_is_measured_in_slices_and_said(monkeypatch):
-    monkeypatch.setattr(measure, "kinds_of_device", lambda: dict.fromkeys(("CPU", "TPU"), jax.local_devices()[0]))
+    monkeypatch.setattr(devices, "kinds_of_device", lambda: dict.fromkeys(("CPU", "TPU"), jax.local_devices()[0]))
     lab = ch07_devices.StepLab()
     page = Page(lab)
     assert "hidden" not in page.row("device")

@@ -12,13 +12,13 @@ from .costs import (
     compiled_step,
     device_peak,
     fit_saturation,
-    kinds_of_device,
     largest_batch,
     step_bytes,
     steps,
     throughput,
     time_step,
 )
+from .devices import kinds_of_device, quickest
 from .gradients import (
     Estimate,
     batch_gradient,
@@ -77,6 +77,7 @@ __all__ = [
     "noise_scales_along",
     "per_sample_gradients",
     "plane",
+    "quickest",
     "ranks",
     "seconds_per_epoch",
     "share",

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import optax
 
-from ...live import Live, Menu, Number, Tick, Whole, press
+from ...live import Menu, Number, Tick, Whole, press
 from ...pieces import WIDTHS
+from ..placing import Placed, on_device
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 
@@ -20,7 +21,7 @@ def _window(axis, end):
     return lambda lab: scene(lab.surface).window[axis][end]
 
 
-class Descents(Live):
+class Descents(Placed):
     """Gradient descent, stochastic and mini-batch descent from one start on one loss surface, drawn as they go.
 
     Every path is a run of `batchlab.fit`; the three differ in the batch size alone. Moving a control draws them anew;
@@ -65,7 +66,7 @@ class Descents(Live):
     ):
         self._loaded, self._chosen, self._begun, self._prepared = None, set(), False, set()
         self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
-        self.walks, self._horizon = {}, None
+        self.walks, self._horizon, self._walked_on = {}, None, None
         given = {"learning_rate": learning_rate} if learning_rate is not None else {}
         given |= dict(zip(("start_across", "start_up"), start or (), strict=start is not None))
         self._given = self._defaults(surface) | given | settings
@@ -160,6 +161,12 @@ class Descents(Live):
             walks[role] = old[role] if there else Walk(made, start, **settings)
         return walks
 
+    def trained(self):
+        """The surface's data and its model of two parameters."""
+        made = scene(self.surface)
+        return made.problem, {"model": made.model, "optimizer": optax.sgd}
+
+    @on_device
     def work(self):
         """Bring the three paths to where the controls ask for, slice by slice; then play."""
         key = self.surface, self.decay
@@ -168,7 +175,8 @@ class Descents(Live):
             yield
         if self._loaded != self.surface:
             self._load()
-        self.walks = self._walks(self.scene, self.walks)
+        self.walks = self._walks(self.scene, self.walks if self._walked_on == self.device else {})
+        self._walked_on = self.device
         for role, walk in () if self.locked else self.walks.items():
             while not walk.reach(self._updates(role, self._goal())):
                 yield
@@ -273,7 +281,7 @@ class Descents(Live):
         for role, walk in reversed(self.walks.items()):
             each = walk.run.iterations_per_epoch
             cells.append(f"{role}: {each} iteration{'s' if each > 1 else ''} per epoch")
-        return cells
+        return [*cells, *self.place_said()]
 
     def __repr__(self):
         return f"Descents: {self._loaded}"

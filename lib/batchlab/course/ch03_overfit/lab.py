@@ -11,9 +11,10 @@ import optax
 
 from ... import data, pieces
 from ...descent import fit
-from ...live import Live, Menu, Number, Tick, Whole, columns, press
+from ...live import Menu, Number, Tick, Whole, columns, press
 from ...pieces import WIDTHS
 from .. import plots
+from ..placing import Placed, on_device
 from . import views
 
 SLICE_SECONDS = 0.010  # of training between two looks at the controls
@@ -33,7 +34,7 @@ def predictor(predict, platform):
     return lambda params, x: np.asarray(jitted(params, x))
 
 
-class Lab(Live):
+class Lab(Placed):
     """The overfitting lab: the fit beside training and validation loss, live.
 
     Moving any control but `epochs` trains anew from the same start and in the same order of samples, so that two
@@ -106,6 +107,7 @@ class Lab(Live):
         self._first = next(iter(self.own), problem)
         self._hidden, self._optimizer, self._start = hidden, optimizer, start
         self._given = {name: value for name, value in settings.items() if value is not None}
+        self._run_on = None  # what the menu "device" said then
         self.run, self.kept, self._paused, self._begun, self._prepared = None, [], False, False, set()
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
         self.problem, self.horizon, self._loaded = self._problem(self._first, self._given.get("noise")), 1, None
@@ -194,6 +196,11 @@ class Lab(Live):
     def _target(self):
         return 0 if self.locked else max(self.epochs, self.horizon if self._start is None else 0)
 
+    def trained(self):
+        """The dataset with its model."""
+        return self.problem, {**self._model, "seeds": BAND if self.band else None}
+
+    @on_device
     def work(self):
         """Train what the controls ask for, slice by slice."""
         if self._loaded != (self.dataset, self.noise, self.data_seed):
@@ -209,8 +216,9 @@ class Lab(Live):
             "seed": self.seed,
             "seeds": BAND if self.band else None,
         }
-        if self.run is None or any(getattr(self.run, name) != value for name, value in settings.items()):
-            self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
+        old = None if self._run_on != self.device else self.run
+        if old is None or any(getattr(old, name) != value for name, value in settings.items()):
+            self.run, self._run_on = fit(self.problem, num_epochs=0, **settings, **self._model), self.device
         if not self.locked:
             self.say("")
         count = 1
@@ -249,7 +257,8 @@ class Lab(Live):
         return [self._left, self._right]
 
     def _predict(self, params, x):
-        return predictor(self.run.model.predict, pieces.device_of(self.problem).platform)(params, x)
+        with self.there():
+            return predictor(self.run.model.predict, pieces.device_of(self.problem).platform)(params, x)
 
     def lost_at(self):
         """The first epoch at which a loss of the run is not a finite number, or None."""
@@ -351,7 +360,7 @@ class Lab(Live):
             said.append(f"medians of {run.seeds} seeds")
         each = run.iterations_per_epoch
         said.append(f"{self.n} training samples, {each} iteration{'s' if each > 1 else ''} per epoch")
-        return [*said, f"{run.iterations[-1]:,} iterations trained"]
+        return [*said, f"{run.iterations[-1]:,} iterations trained", *self.place_said()]
 
     def __repr__(self):
         return f"Lab: {self._first}"

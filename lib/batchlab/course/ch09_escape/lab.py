@@ -1,9 +1,11 @@
 """Escape from a poor minimum: 200 descents released from one start on the wheel's bumpy loss, and where they end."""
 
 import numpy as np
+import optax
 
 from ...checks import check_integer
-from ...live import Live, Number, Steps, Whole, running_loop
+from ...live import Number, Steps, Whole, running_loop
+from ..placing import Placed, on_device
 from . import views
 from .bumps import N, descend, wheel
 
@@ -22,7 +24,7 @@ class Updates(Steps):
         return round(check_integer(self.label, value, 0, UPDATES, "The descents end there.") / STOP) * STOP
 
 
-class EscapeLab(Live):
+class EscapeLab(Placed):
     """200 descents released from one start on the wheel's bumpy loss, and the share in the best basin against B.
 
     Mini-batch descents are runs of `batchlab.fit`; beside them full-batch descents of as many updates, with artificial
@@ -62,7 +64,7 @@ class EscapeLab(Live):
         """The first picture does not wait for the whole curve."""
         self.wait()
         self._fills = True
-        self.do(self._fill())
+        self.do(on_device(type(self)._fill)(self))
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -71,6 +73,11 @@ class EscapeLab(Live):
         if "locked" in changed:
             self.redraw()
 
+    def trained(self):
+        """The wheel with its model of one parameter, all descents at once."""
+        return self.scene.problem, {"model": self.scene.model, "optimizer": optax.sgd, "seeds": SEEDS}
+
+    @on_device
     def work(self):
         """Measure what the picture needs at the present batch size; then, while nothing else is asked, the curve."""
         self.say(self._remark())
@@ -91,12 +98,12 @@ class EscapeLab(Live):
 
     @property
     def _setting(self):
-        return self.learning_rate, self.start_at
+        return self.learning_rate, self.start_at, self.device
 
     def _measure(self, size):
         """The places of all descents at every stop of the slider: with batches of this size, and with their noise."""
-        rate, start = self._setting
-        known = self._known[rate, start]
+        rate, start, _ = self._setting
+        known = self._known[self._setting]
         epochs = _whole_epochs(size)
         if (size, "batches") not in known:
             run = self.scene.fit(start, seeds=SEEDS, batch_size=size, learning_rate=rate, num_epochs=0)
@@ -162,6 +169,7 @@ class EscapeLab(Live):
             f"{SEEDS} descents of each kind",
             f"B = {self.batch_size}: {per_epoch}, {self.updates // each} whole epochs",
             "bars: 95 % intervals",
+            *self.place_said(),
         ]
 
     def words(self):
