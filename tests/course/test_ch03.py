@@ -121,7 +121,7 @@ def assert_shows(lab, run, epoch):
     assert lab.words() == lab.frame["words"]
     shows = lab.frame["shows"]
     assert (shows["batch_size"], shows["learning_rate"]) == (run.batch_size, run.learning_rate)
-    assert shows == numbers(lab) | {"logarithmic": lab.logarithmic}
+    assert shows == numbers(lab) | {"logarithmic": lab.logarithmic, "device": lab.device}
     assert not lab.error
     assert any(f"after {epoch} epochs" in text for text in texts(lab))
     assert (f"best epoch {views.best_epoch(run)}" in texts(lab)) == (run.num_epochs > 0)
