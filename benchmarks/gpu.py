@@ -55,7 +55,7 @@ PARTS = {
             "loops in command buffers, unrolled": {"XLA_FLAGS": f"{LOOPS} --xla_gpu_command_buffer_unroll_loops=true"},
         },
     ),
-    "curve": Part(15),
+    "curve": Part(25),
     "steps": Part(
         60, {"products as JAX comes": {}, "products in float32": {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}}
     ),

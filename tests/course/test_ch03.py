@@ -651,7 +651,7 @@ def test_only_the_controls_asked_for_are_shown():
     assert labels(make(controls=("batch size", "epochs"))) == ["batch size", "epochs"]
     assert set(labels(make())) == {
         *("batch size", "epochs", "learning rate", "dataset", "noise", "data seed", "seed", "against"),
-        *("run", "best epoch", "keep", "reset", f"band over {live.BAND} seeds", "logarithmic axis"),
+        *("run", "best epoch", "keep", "reset", f"band over {live.BAND} seeds", "logarithmic axis", "device"),
     }
 
 

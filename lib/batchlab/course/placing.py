@@ -12,21 +12,20 @@ from ..pieces import device_of
 QUICKER = "the quicker one"
 
 
-class Placed(Live):
-    """A live picture whose slices of work run on a device that it chooses; a subclass marks its work with `on_device`.
+def device_menu():
+    """The control: the quicker kind of device, or one of those that there are; hidden where there is one."""
+    one = {"hidden": lambda lab: len(devices.kinds_of_device()) == 1, "tip": "where it is trained"}
+    return Menu("device", lambda lab: lab.places(), QUICKER, **one)
 
-    The menu "device" is there where the process has several kinds. Where it has one, nothing is timed, and JAX's
-    default stays what it is.
+
+class Placed(Live):
+    """A live picture whose slices of work run on a device that it chooses.
+
+    A subclass marks its work with `on_device` and has a control `device`, a `device_menu`. Where the process has one
+    kind of device the menu is hidden, nothing is timed, and JAX's default stays what it is.
     """
 
     placed = None  # (kind of device, {kind: seconds of the updates that were timed}), once something has been trained
-    device = Menu(
-        "device",
-        lambda lab: lab.places(),
-        QUICKER,
-        hidden=lambda lab: len(devices.kinds_of_device()) == 1,
-        tip="where it is trained",
-    )
 
     def places(self):
         """What the menu offers."""

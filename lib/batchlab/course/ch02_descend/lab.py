@@ -8,7 +8,7 @@ import optax
 
 from ...live import Menu, Number, Tick, Whole, press
 from ...pieces import WIDTHS
-from ..placing import Placed, on_device
+from ..placing import Placed, device_menu, on_device
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 
@@ -87,6 +87,7 @@ class Descents(Placed):
             setattr(self, name, value)
 
     decay = Tick("let the rate decay")
+    device = device_menu()
 
     def _defaults(self, name):
         """Where the controls begin on a surface."""

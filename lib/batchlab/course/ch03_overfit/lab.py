@@ -14,7 +14,7 @@ from ...descent import fit
 from ...live import Menu, Number, Tick, Whole, columns, press
 from ...pieces import WIDTHS
 from .. import plots
-from ..placing import Placed, on_device
+from ..placing import Placed, device_menu, on_device
 from . import views
 
 SLICE_SECONDS = 0.010  # of training between two looks at the controls
@@ -150,6 +150,7 @@ class Lab(Placed):
 
     band = Tick(f"band over {BAND} seeds")
     logarithmic = Tick("logarithmic axis", True)
+    device = device_menu()
 
     # ---- data --------------------------------------------------------------------------------------------------------
 

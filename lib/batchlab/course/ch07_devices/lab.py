@@ -7,7 +7,7 @@ from ... import measure
 from ...live import Menu, Whole, columns
 from ...measure import devices
 from ...pieces import device_of
-from ..placing import Placed
+from ..placing import Placed, device_menu
 from . import views
 from .plans import STEP
 from .views import in_bytes
@@ -54,6 +54,7 @@ class StepLab(Placed):
         "budget", 1, MOST_MEGABYTES, 1000, log=True, digits=2, hint="MB of memory", remedy="It is in megabytes."
     )
     micro_batches = Menu("micro-batches", MICRO_BATCHES, hidden=lambda lab: not lab.pieces)
+    device = device_menu()
 
     def __init__(
         self, batch_size=256, samples=1_000_000, budget=1000, *, measured=None, pieces=True, locked=False, **settings

@@ -5,7 +5,7 @@ import optax
 
 from ...checks import check_integer
 from ...live import Number, Steps, Whole, running_loop
-from ..placing import Placed, on_device
+from ..placing import Placed, device_menu, on_device
 from . import views
 from .bumps import N, descend, wheel
 
@@ -54,6 +54,7 @@ class EscapeLab(Placed):
     learning_rate = Number("learning rate", 0, 1, 0.02, log=True, slider=(1e-3, 0.2), low_allowed=False)
     start_at = Number("start", *views.WINDOW, 1.0, hint="turns a second")
     updates = Updates("updates", range(0, UPDATES + 1, STOP), UPDATES, hint="looks up what was trained")
+    device = device_menu()
 
     def __init__(self, *, locked=False, **settings):
         self.scene, self._known = wheel(), {}
