@@ -62,7 +62,7 @@ PARTS = {
     "memory": Part(35, {"": {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.92"}}),
     "startup": Part(25),
     "sweeps": Part(70),
-    "kernel": Part(40),
+    "kernel": Part(50),
     "tests": Part(80),
 }
 
