@@ -34,8 +34,8 @@ def tables(path):
 def rehearsal(tmp_path_factory):
     """The file that the whole command, small, has left."""
     folder = tmp_path_factory.mktemp("results")
-    command = [*COMMAND, "--small", "--minutes", "8", "--folder", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    command = [*COMMAND, "--small", "--minutes", "20", "--folder", str(folder)]  # two, where nothing else runs
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "A REHEARSAL" in done.stdout
     assert "| within |" in done.stdout
