@@ -54,6 +54,10 @@ bench: .venv-bench/.ready ## measure speed, latency and memory against other lib
 gpu: ## measure everything on a GPU, with a $(PYTHON) that has JAX for it; nothing is installed
 	$(PYTHON) benchmarks/gpu.py $(GPU_ARGS)
 
+.PHONY: gputable
+gputable: ## write what is committed in benchmarks/results into the README
+	$(PYTHON) -m benchmarks.gpu_targets
+
 .PHONY: site
 site: .venv/.site ## build the course as pages that move without a kernel, into build/site/html
 	PYTHONPATH=.venv/site $(PY) site/build.py build/site

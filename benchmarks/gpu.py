@@ -13,6 +13,7 @@ that is known is written to benchmarks/results/NAME.json:
     about               device, driver, versions, processor, date, command, whether it was a rehearsal
     parts.NAME.state    done, failed (`error` says why) or cut (its time was up; the rows measured by then are there)
     parts.NAME.seconds  how long it took, start of the process included
+    targets             what is to be reached, what was measured of it, and whether it is met
     parts.NAME.TABLE    columns and rows; a unit is part of the column's name, and `setting` says what was switched
 """
 
@@ -54,13 +55,14 @@ PARTS = {
             "loops in command buffers, unrolled": {"XLA_FLAGS": f"{LOOPS} --xla_gpu_command_buffer_unroll_loops=true"},
         },
     ),
-    "curve": Part(15),
+    "curve": Part(25),
     "steps": Part(
         60, {"products as JAX comes": {}, "products in float32": {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}}
     ),
     "memory": Part(35, {"": {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.92"}}),
     "startup": Part(25),
     "sweeps": Part(70),
+    "kernel": Part(50),
     "tests": Part(80),
 }
 
@@ -173,7 +175,9 @@ def run_part(part, seconds, options):
 
 
 def measure(path, facts, parts, deadline, options):
-    """Run the parts, write the results after each, and return them."""
+    """Run the parts, write the results and what is to be reached after each, and return them."""
+    from benchmarks.gpu_targets import targets
+
     results = {"about": facts, "parts": {}}
     share = (deadline - time.monotonic()) / sum(PARTS[part].seconds for part in parts)
     for part in parts:
@@ -184,20 +188,28 @@ def measure(path, facts, parts, deadline, options):
             results["parts"][part] = run_part(part, seconds, options)
         else:
             results["parts"][part] = {"state": "cut", "seconds": 0}
+        results["targets"] = as_table(targets(results["parts"]))
         write(path, results)
         print_part(part, results["parts"][part])
+    print_table("\nwhat is to be reached", results["targets"])
     return results
 
 
 def print_part(part, entry):
     """Its tables, as Markdown."""
-    from benchmarks.tables import heading, table
+    from benchmarks.tables import heading
 
     heading(f"{part}: {entry['state']}, {entry['seconds']} s", *filter(None, [entry.get("error")]))
     for name, found in entry.items():
         if isinstance(found, dict):
-            print(f"{name}\n")
-            table(found["columns"], [["" if cell is None else cell for cell in row] for row in found["rows"]])
+            print_table(name, found)
+
+
+def print_table(name, found):
+    from benchmarks.tables import table
+
+    print(f"{name}\n")
+    table(found["columns"], [["" if cell is None else cell for cell in row] for row in found["rows"]])
 
 
 def about(settings, options):

@@ -24,14 +24,18 @@ from . import absent  # noqa: F401, before batchlab
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 import batchlab as bl
+
+from . import epoch_kernel
+from .gpu_targets import FULL_BATCH
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 0.01
 SINE, DIGITS = "1-32-32-1, N = 256", "64-128-10, N = 400"
 # The tolerance of a relative difference between two devices: their sums differ in order, so the last bits do.
-FULL_BATCH, MINI_BATCH = 1e-4, 1e-3
+MINI_BATCH = 1e-3  # of a full batch it is FULL_BATCH
 
 
 class TimeIsUp(Exception):
@@ -310,11 +314,67 @@ def updates(sheet, batch_size):
         sheet.row("updates", B=batch_size, what=name, us_each=1e6 * spent / count, compiling_s=compiling - spent)
 
 
+# ---- whole epochs in one kernel --------------------------------------------------------------------------------------
+
+
+def kernel(sheet):
+    """The bold try: `epoch_kernel` beside `bl.fit` and `Sweep`; all measure their losses after every epoch."""
+    problem = bl.data.noisy_sine(n=16 if sheet.small else 256)
+    sizes, crowds = ((1,), (2,)) if sheet.small else ((256, 16, 4, 1), (132, 1056, 4224))
+    for batch_size in sizes:
+        sheet.check(4)
+        one_run(sheet, problem, batch_size, 2 if sheet.small else 32)
+    for batch_size, runs in itertools.product(sizes[-1:] if sheet.small else (16, 1), crowds):
+        sheet.check(6)
+        side_by_side(sheet, problem, batch_size, runs, 2 if sheet.small else 8)
+
+
+def in_a_kernel(sheet, problem, seeds, rates, epochs):
+    """A function of a batch size that trains these runs by `epoch_kernel`: losses after every epoch."""
+    data = problem.x, problem.y, problem.x_val, problem.y_val
+    with jax.default_device(sheet.device):
+        given = epoch_kernel.arguments(problem, seeds, rates, epochs)
+
+    def work(batch_size, **settings):
+        with jax.default_device(sheet.device):
+            params = epoch_kernel.train(*given, batch_size, interpret=sheet.device.platform == "cpu", **settings)
+            return np.asarray(epoch_kernel.losses(params, *data))
+
+    return work
+
+
+def one_run(sheet, problem, batch_size, epochs):
+    with jax.default_device(sheet.devices["cpu"]):
+        run = bl.fit(problem, batch_size=batch_size, num_epochs=epochs, learning_rate=RATE)
+        rates = {"cpu, epochs/s": epochs / typical(lambda: run.train(epochs) and None)}
+    expected, work = np.stack([run.train_loss, run.val_loss], axis=-1), in_a_kernel(sheet, problem, [0], [RATE], epochs)
+    for warps in (4,) if sheet.small else (1, 2, 4):
+        found = work(batch_size, warps=warps)[0]
+        far = np.max(np.abs(found - expected[1 : epochs + 1]) / expected[1 : epochs + 1])
+        rates[f"kernel of {warps} warps, epochs/s"] = epochs / typical(functools.partial(work, warps=warps), batch_size)
+    sheet.row("one run", B=batch_size, **rates, relative_difference=far, within=bool(far <= MINI_BATCH))
+
+
+def side_by_side(sheet, problem, batch_size, runs, epochs):
+    """Runs of a few seeds and many rates; on the CPU only the fewest, since there each takes its time."""
+    seeds, rates = np.arange(runs) % 2, np.repeat(np.geomspace(0.001, 0.1, runs // 2), 2)
+    spent = {"kernel": typical(in_a_kernel(sheet, problem, seeds, rates, epochs), batch_size)}
+    settings = {"batch_sizes": [batch_size], "seeds": 2, "hidden": (32, 32), "num_epochs": epochs, "keep": False}
+    for kind, device in reversed(sheet.devices.items()):
+        sheet.check(3)
+        if kind != "cpu" or runs <= 132:
+            with jax.default_device(device):
+                sweep = functools.partial(bl.measure.Sweep, problem, learning_rates=rates[::2], **settings)
+                spent[f"{kind}, Sweep"] = typical(lambda sweep=sweep: sweep().run(False) and None, rounds=1)
+    done = {f"{name}, epochs/s": runs * epochs / seconds for name, seconds in spent.items()}
+    sheet.row("runs side by side", B=batch_size, runs=runs, **done)
+
+
 # ---- the curve of the lab, and start-up ------------------------------------------------------------------------------
 
 
 def curve(sheet):
-    """Until the lab's first picture is complete: noisy sine, B = 3, 3000 epochs; compiled on the way, and before."""
+    """Until the lab's first picture is complete: noisy sine, B = 3, 3000 epochs; and the device that it chooses."""
     settings = {"hidden": (32, 32), "batch_size": 3, "num_epochs": 30 if sheet.small else 3000, "learning_rate": 0.05}
     for kind, device in sheet.devices.items():
         with jax.default_device(device):
@@ -322,6 +382,12 @@ def curve(sheet):
                 sheet.check(1)
                 spent = seconds(lambda: bl.fit(bl.data.noisy_sine(), **settings) and None)
                 sheet.row("the default lab's curve", device=kind, run=when, seconds=spent)
+    sheet.check(2)
+    began = time.perf_counter()
+    chosen, times = bl.measure.quickest(bl.data.noisy_sine(), hidden=(32, 32), optimizer=optax.sgd)
+    spent = time.perf_counter() - began  # with compiling
+    each = {f"{kind}, us an update at B = 1": 1e6 * took / bl.measure.devices.SAMPLES for kind, took in times.items()}
+    sheet.row("the lab's choice", device=chosen.lower(), seconds_to_choose=spent, **each)
 
 
 JOURNEY = """
@@ -635,7 +701,8 @@ def put_tests(sheet, output, files):
         sheet.row("not passed", test=name, why=reasons.get(name, "")[:160])
 
 
-PARTS = {part.__name__: part for part in (about, losses, speed, launches, curve, steps, memory, startup, sweeps, tests)}
+ALL = about, losses, speed, launches, curve, steps, memory, startup, sweeps, kernel, tests
+PARTS = {part.__name__: part for part in ALL}
 
 
 def main():

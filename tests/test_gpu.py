@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from benchmarks import gpu, gpu_parts
+from benchmarks import gpu, gpu_parts, gpu_targets
+
+from batchlab.course import ch07_devices, plots
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "benchmarks/gpu.py", "--device", "cpu", "--name", "it"]
@@ -32,8 +34,8 @@ def tables(path):
 def rehearsal(tmp_path_factory):
     """The file that the whole command, small, has left."""
     folder = tmp_path_factory.mktemp("results")
-    command = [*COMMAND, "--small", "--minutes", "8", "--folder", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    command = [*COMMAND, "--small", "--minutes", "20", "--folder", str(folder)]  # two, where nothing else runs
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "A REHEARSAL" in done.stdout
     assert "| within |" in done.stdout
@@ -58,6 +60,14 @@ def test_every_part_writes_what_it_has_measured(rehearsal):
         assert {row["setting"] for row in found["launches"][table]} == settings
         assert all(row[unit] > 0 for row in found["launches"][table])
     assert len(found["curve"]["the default lab's curve"]) == 6
+    assert [row["device"] for row in found["curve"]["the lab's choice"]] == ["cpu"]
+    assert all(row["within"] for row in found["kernel"]["one run"])
+    assert [row["runs"] for row in found["kernel"]["runs side by side"]] == [2]
+    met = {row[0]: row[3] for row in results["targets"]["rows"]}
+    assert list(met) == list(gpu_targets.TARGETS)
+    curve = [value for what, value in met.items() if "curve" in what]
+    assert [value for what, value in met.items() if "curve" not in what] == [None] * 3  # too small to be judged
+    assert curve == [True]  # the CPU, which the lab chooses, against itself
     assert [row["B"] for row in found["steps"]["steps"]] == 2 * [1, 4, 64]
     assert all(row["MB planned"] > row["MB given"] > 0 for row in found["steps"]["steps"])
     assert all(row["Bsat"] > 0 for row in found["steps"]["knee"])
@@ -72,6 +82,20 @@ def test_every_part_writes_what_it_has_measured(rehearsal):
     (tests,) = found["tests"]["tests"]
     assert tests["passed"] > 5
     assert tests["failed"] == tests["error"] == 0
+
+
+@pytest.mark.slow
+def test_chapter_7_draws_what_was_written(rehearsal, tmp_path):
+    """As if it had been on a GPU, in a folder of its own: a reader is never shown a rehearsal."""
+    assert ch07_devices.results.gpus(rehearsal.parent) == []
+    results, found = json.loads(rehearsal.read_text()), tables(rehearsal)
+    results["about"] |= {"rehearsal": False, "device": "a device"}
+    (tmp_path / "it.json").write_text(json.dumps(results))
+    alt = ch07_devices.on_a_gpu(tmp_path).alt
+    (*_, full) = (row for row in found["steps"]["steps"] if "float32" not in row["setting"])
+    assert f"{ch07_devices.views.in_bytes(1e6 * full['MB planned'])} planned at B = 64; nothing was counted." in alt
+    assert f"{plots.figures(full['samples/s'])} at B = 64; its knee at B = " in alt
+    assert f"Origin: a device, JAX {results['about']['jax']}, beside " in alt
 
 
 def test_a_part_that_fails_is_lost_alone(tmp_path, monkeypatch):

@@ -197,7 +197,7 @@ def test_every_budget_stops_all_three_where_it_says(lab, page):
     assert updates(lab) == [20, 160, 1280]
     page.wish(same="iterations")
     assert updates(lab) == [200, 200, 200]
-    assert {"epochs"} == {row["name"] for row in lab.rows["list"] if row.get("hidden")}
+    assert {"epochs", "device"} == {row["name"] for row in lab.rows["list"] if row.get("hidden")}
     page.wish(iterations=7)
     assert updates(lab) == [7, 7, 7]
 

@@ -121,7 +121,7 @@ def assert_shows(lab, run, epoch):
     assert lab.words() == lab.frame["words"]
     shows = lab.frame["shows"]
     assert (shows["batch_size"], shows["learning_rate"]) == (run.batch_size, run.learning_rate)
-    assert shows == numbers(lab) | {"logarithmic": lab.logarithmic}
+    assert shows == numbers(lab) | {"logarithmic": lab.logarithmic, "device": lab.device}
     assert not lab.error
     assert any(f"after {epoch} epochs" in text for text in texts(lab))
     assert (f"best epoch {views.best_epoch(run)}" in texts(lab)) == (run.num_epochs > 0)
@@ -651,7 +651,7 @@ def test_only_the_controls_asked_for_are_shown():
     assert labels(make(controls=("batch size", "epochs"))) == ["batch size", "epochs"]
     assert set(labels(make())) == {
         *("batch size", "epochs", "learning rate", "dataset", "noise", "data seed", "seed", "against"),
-        *("run", "best epoch", "keep", "reset", f"band over {live.BAND} seeds", "logarithmic axis"),
+        *("run", "best epoch", "keep", "reset", f"band over {live.BAND} seeds", "logarithmic axis", "device"),
     }
 
 

@@ -16,9 +16,10 @@ import pytest
 import batchlab as bl
 from batchlab import measure, quiz
 from batchlab.course import ch07_devices
-from batchlab.course.ch07_devices import accumulate, exercise, plans
+from batchlab.course.ch07_devices import accumulate, exercise, gpus, plans, results
 from batchlab.course.ch07_devices.lab import ASKED, MICRO_BATCHES, STEP, TIMED
 from batchlab.course.ch07_devices.views import in_bytes
+from batchlab.measure import devices
 
 from ..live.page import Page, compilations, kernel, settled
 from . import frameworks, labs
@@ -168,24 +169,95 @@ def test_without_results_it_says_that_nothing_was_measured(tmp_path):
     assert "Not yet measured on a GPU" in repr(ch07_devices.on_a_gpu(tmp_path / "missing"))
 
 
-def test_results_of_a_gpu_are_shown_beside_this_device(tmp_path, monkeypatch):
-    def put(name, device, rehearsal, rates):
-        rows = [["products as JAX comes", *rate] for rate in rates] + [["products in float32", 1, 3.0]]
-        table = {"columns": ["setting", "B", "samples/s"], "rows": rows}
-        results = {
-            "about": {"device": device, "rehearsal": rehearsal},
-            "parts": {"steps": {"state": "done", "steps": table}},
-        }
-        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+ABOUT = {"driver and memory": "570.1, 81559 MiB", "jax": "0.11.2", "processor": "a CPU, 16 cores"}
+PLAIN, EXACT = "products as JAX comes", "products in float32"
 
-    monkeypatch.setattr(measure, "throughput", lambda *args: np.array([0.01, 0.02]))
-    put("a", "GPU one", False, [(1, 5000.0), (256, 1e6)])
-    put("b", "a CPU", True, [(1, 7.0)])
-    put("c", "GPU one", False, [(1, 6000.0), (256, 2e6)])  # measured again
-    (tmp_path / "d.json").write_text(json.dumps({"about": {"device": "GPU two", "rehearsal": False}, "parts": {}}))
-    assert plans.gpu_results(tmp_path) == [("GPU one", {1: 6000.0, 256: 2e6})]
-    _, alt = labs.static_picture(ch07_devices.on_a_gpu(tmp_path, here=(1, 16)))
-    assert "GPU one: 6,000 at B = 1, 2,000,000 at B = 256; your CPU: 100 at B = 1, 800 at B = 16." in alt
+
+def put(folder, name, device, date="2026-01-02 03:04 UTC", rehearsal=False, parts=True, rate=1e6, counted=110.0):
+    """A file as `make gpu` writes it; the numbers are made up."""
+    columns, rows = ["setting", "B", "samples/s", "MB planned", "MB counted"], [[PLAIN, 1, 5000.0, 50.0, 51.0]]
+    rows += [[PLAIN, 256, rate, 100.0, counted], [EXACT, 1, 3.0, 1.0, 1.0]]
+    knee = [[PLAIN, "gpu", 0.2, 300.0], [PLAIN, "cpu", 3.0, 9.0], [EXACT, "gpu", 7.0, 7.0]]
+    small = [
+        ["1-32-32-1, N = 256", 256, 900.0, 400.0],
+        ["1-32-32-1, N = 256", 1, 300.0, 5.0],
+        ["64-128-10", 1, 1.0, 1.0],
+    ]
+    found = {
+        "steps": {
+            "state": "done",
+            "steps": {"columns": columns, "rows": rows},
+            "knee": {"columns": ["setting", "device", "t0 ms", "Bsat"], "rows": knee},
+            "cpu": {"columns": ["setting", "B", "samples/s"], "rows": [[PLAIN, 1, 40.0], [PLAIN, 256, 80.0]]},
+        },
+        "speed": {
+            "state": "cut",
+            "speed": {"columns": ["network", "B", "cpu, epochs/s", "gpu, epochs/s"], "rows": small},
+        },
+    }
+    about = ABOUT | {"device": device, "date": date, "rehearsal": rehearsal}
+    (folder / f"{name}.json").write_text(json.dumps({"about": about, "parts": found if parts else {}}))
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """What the reader's own devices measure, without measuring."""
+    monkeypatch.setattr(measure, "throughput", lambda *args: np.array([0.01, 0.02, 0.1]))
+    monkeypatch.setattr(gpus, "epochs_a_second", lambda batch_size, device: 10.0 * batch_size)
+
+
+def test_the_newest_results_of_each_gpu_are_read_and_no_rehearsal(tmp_path):
+    put(tmp_path, "z", "GPU one", "2026-01-02 03:04 UTC", rate=1e6)
+    put(tmp_path, "a", "GPU one", "2026-02-02 03:04 UTC", rate=2e6)
+    put(tmp_path, "b", "a CPU", rehearsal=True)
+    put(tmp_path, "c", "GPU two", parts=False)
+    one, two = results.gpus(tmp_path)
+    assert (one.device, two.device) == ("GPU one", "GPU two")
+    assert {row["B"]: row["samples/s"] for row in one.steps} == {1: 5000.0, 256: 2e6}
+    assert one.knee["Bsat"] == 300.0
+    assert one.small == {"cpu": {1: 300.0, 256: 900.0}, "gpu": {1: 5.0, 256: 400.0}}
+    assert one.origin == (
+        "GPU one, driver 570.1, JAX 0.11.2, beside a CPU, 16 cores, measured by make gpu on 2026-02-02"
+    )
+    assert (two.steps, two.knee, two.small) == ([], None, {})
+
+
+def test_a_measured_gpu_is_shown_beside_this_device_with_its_origin(tmp_path, own):
+    put(tmp_path, "a", "GPU one")
+    still = ch07_devices.on_a_gpu(tmp_path)
+    _, alt = labs.static_picture(still)
+    assert "GPU one: 100 MB planned at B = 256; the counter is off the plan by up to 10 %." in alt
+    assert (
+        "GPU one: 5,000 at B = 1, 1,000,000 at B = 256; its knee at B = 300; its CPU: 40 at B = 1, 80 at B = 256;"
+        in alt
+    )
+    assert "your CPU: 100 at B = 1, 800 at B = 16, 2,560 at B = 256." in alt
+    assert "GPU one's cpu: 300 at B = 1, 900 at B = 256; GPU one: 5 at B = 1, 400 at B = 256;" in alt
+    assert alt.endswith(f"Origin: {results.gpus(tmp_path)[0].origin}.")
+    assert len(still.figure.axes) == 3
+    assert still.figure.get_supxlabel().endswith(f"\n{results.gpus(tmp_path)[0].origin}")
+    assert "your GPU" not in alt
+
+
+def test_where_the_reader_has_a_gpu_it_is_drawn_too(tmp_path, own, monkeypatch):
+    put(tmp_path, "a", "GPU one", counted="")
+    kinds = dict.fromkeys(("CPU", "GPU"), jax.local_devices()[0])
+    monkeypatch.setattr(measure, "kinds_of_device", lambda: kinds)
+    monkeypatch.setattr(measure, "step_bytes", lambda *args, **rest: measure.Bytes(1000, 2000, args[4]))
+    _, alt = labs.static_picture(ch07_devices.on_a_gpu(tmp_path))
+    assert "your GPU: 3.26 kB planned at B = 256." in alt
+    assert "your GPU: 100 at B = 1," in alt
+    assert "your CPU: 10 at B = 1, 160 at B = 16, 2,560 at B = 256; your GPU: 10 at B = 1," in alt
+
+
+def test_a_part_that_was_not_measured_is_said_to_be(tmp_path, own):
+    put(tmp_path, "c", "GPU two", parts=False)
+    _, alt = labs.static_picture(ch07_devices.on_a_gpu(tmp_path))
+    assert "Bytes of a step of the perceptron 784-2048-2048-10. Not measured." in alt
+
+
+def test_the_reader_s_own_epochs_are_timed():
+    assert gpus.epochs_a_second(256, jax.local_devices()[0], seconds=0.01) > 1
 
 
 @pytest.mark.parametrize("key", ["07.full_batch", "07.micro_batches"])
@@ -544,7 +616,7 @@ def test_a_compiler_that_fails_is_said_and_asked_again(monkeypatch):
 
 
 def test_another_device_is_measured_in_slices_and_said(monkeypatch):
-    monkeypatch.setattr(measure, "kinds_of_device", lambda: dict.fromkeys(("CPU", "TPU"), jax.local_devices()[0]))
+    monkeypatch.setattr(devices, "kinds_of_device", lambda: dict.fromkeys(("CPU", "TPU"), jax.local_devices()[0]))
     lab = ch07_devices.StepLab()
     page = Page(lab)
     assert "hidden" not in page.row("device")

@@ -269,6 +269,7 @@ def test_the_controls_stand_in_the_order_in_which_they_are_read(lab):
         ("start", "number", "turns a second"),
         ("updates", "steps", "looks up what was trained"),
         ("play", "press", ""),
+        ("device", "menu", ""),
     ]
 
 
@@ -335,10 +336,10 @@ def test_frames_are_small_and_nothing_compiles(lab):
 
 def test_the_settings_asked_for_last_are_kept(lab):
     for start in np.linspace(1.0, 1.1, ch09_escape.lab.SETTINGS + 2):
-        lab._known[0.5, float(start)] = {}
+        lab._known[0.5, float(start), lab.device] = {}
     lab.updates = 496
     assert len(lab._known) == ch09_escape.lab.SETTINGS
-    assert (lab.learning_rate, lab.start_at) in lab._known
+    assert lab._setting in lab._known
     lab.updates = 512
 
 
@@ -457,9 +458,9 @@ def test_the_first_picture_does_not_wait_for_the_whole_curve():
     async def session():
         lab = ch09_escape.EscapeLab(batch_size=2)
         assert "being computed" not in lab.frame["words"]
-        assert {size for size, _ in lab._known[0.02, 1.0]} == {2, 64}
+        assert {size for size, _ in lab._known[lab._setting]} == {2, 64}
         await settled(lab)
-        assert {size for size, _ in lab._known[0.02, 1.0]} == {1, 2, 16, 64}
+        assert {size for size, _ in lab._known[lab._setting]} == {1, 2, 16, 64}
 
     kernel(session)
 

@@ -1,10 +1,10 @@
 """A live picture of runs that answers every batch size at once, since what it needs is compiled before it is asked."""
 
-from ..live import Live
 from ..pieces import WIDTHS
+from .placing import Placed, on_device
 
 
-class Prepared(Live):
+class Prepared(Placed):
     """Its first frame waits for no other batch size: their programs are compiled afterwards, behind the reader's back.
 
     A subclass defines `programs()`, the run that they belong to and a key for them, and ends its `work` with `prepare`.
@@ -20,7 +20,7 @@ class Prepared(Live):
         """The first picture does not wait for the programs of other batch sizes."""
         self.wait()
         self.ready = set()
-        self.do(self.prepare())
+        self.do(on_device(type(self).prepare)(self))
 
     def prepare(self):
         """Work: compile what other batch sizes need, once; a locked picture is not asked for them yet."""

@@ -14,13 +14,13 @@ from .costs import (
     compiled_step,
     device_peak,
     fit_saturation,
-    kinds_of_device,
     largest_batch,
     step_bytes,
     steps,
     throughput,
     time_step,
 )
+from .devices import kinds_of_device, quickest
 from .gradients import (
     Estimate,
     batch_gradient,

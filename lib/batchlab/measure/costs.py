@@ -1,6 +1,5 @@
 """What a step takes in bytes, as the compiler reports it, and in seconds, as the clock does."""
 
-import contextlib
 import functools
 import time
 from typing import NamedTuple
@@ -150,15 +149,6 @@ def device_peak(device=None):
     """The most bytes that the device itself has counted in use at one time, or None: a CPU does not count."""
     stats = (device or device_of()).memory_stats()
     return None if stats is None else stats["peak_bytes_in_use"]
-
-
-def kinds_of_device():
-    """One device of each kind that this process can use: {"CPU": device, ...}."""
-    found = {}
-    for platform in ("cpu", "gpu", "tpu"):
-        with contextlib.suppress(RuntimeError):  # there is none of this kind
-            found[platform.upper()] = jax.local_devices(backend=platform)[0]
-    return found
 
 
 @functools.lru_cache(maxsize=64)

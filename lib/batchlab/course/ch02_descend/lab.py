@@ -8,6 +8,7 @@ import optax
 
 from ...live import Menu, Number, Tick, Whole, press
 from .. import plots
+from ..placing import device_menu, on_device
 from ..plots import counted
 from ..prepared import Prepared
 from . import views
@@ -66,7 +67,7 @@ class Descents(Prepared):
     ):
         self._loaded, self._chosen = None, set()
         self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
-        self.walks, self._horizon = {}, None
+        self.walks, self._horizon, self._walked_on = {}, None, None
         given = {"learning_rate": learning_rate} if learning_rate is not None else {}
         given |= dict(zip(("start_across", "start_up"), start or (), strict=start is not None))
         self._given = self._defaults(surface) | given | settings
@@ -87,6 +88,7 @@ class Descents(Prepared):
             setattr(self, name, value)
 
     decay = Tick("let the rate decay")
+    device = device_menu()
 
     def _defaults(self, name):
         """Where the controls begin on a surface."""
@@ -167,6 +169,12 @@ class Descents(Prepared):
             walks[role] = old[role] if there else Walk(made, start, **settings)
         return walks
 
+    def trained(self):
+        """The surface's data and its model of two parameters."""
+        made = scene(self.surface)
+        return made.problem, {"model": made.model, "optimizer": optax.sgd}
+
+    @on_device
     def work(self):
         """Bring the three paths to where the controls ask for, slice by slice; then play."""
         if self.ready is not None and not self.locked and (self.surface, self.decay) not in self.ready:
@@ -174,7 +182,8 @@ class Descents(Prepared):
             yield
         if self._loaded != self.surface:
             self._load()
-        self.walks = self._walks(self.scene, self.walks)
+        self.walks = self._walks(self.scene, self.walks if self._walked_on == self.device else {})
+        self._walked_on = self.device
         for role, walk in () if self.locked else self.walks.items():
             while not walk.reach(self._updates(role, self._goal())):
                 yield
@@ -264,7 +273,7 @@ class Descents(Prepared):
         """What is counted."""
         each = {role: walk.run.iterations_per_epoch for role, walk in reversed(self.walks.items())}
         made = [f"{role}: {counted(count, 'iteration')} per epoch" for role, count in each.items()]
-        return [f"N = {N} training samples", *made]
+        return [f"N = {N} training samples", *made, *self.place_said()]
 
     def __repr__(self):
         return f"Descents: {self._loaded}"

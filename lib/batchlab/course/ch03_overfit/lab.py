@@ -13,6 +13,7 @@ from ... import data, pieces
 from ...descent import fit
 from ...live import Menu, Number, Tick, Whole, columns, press
 from .. import plots
+from ..placing import device_menu, on_device
 from ..prepared import Prepared
 from . import views
 
@@ -106,6 +107,7 @@ class Lab(Prepared):
         self._hidden, self._optimizer, self._start = hidden, optimizer, start
         self._given = {name: value for name, value in settings.items() if value is not None}
         self.run, self.kept, self._paused = None, [], False
+        self._run_on = None  # what the menu "device" said then
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
         self.problem, self.horizon, self._loaded = self._problem(self._first, self._given.get("noise")), 1, None
         super().__init__(controls=controls, locked=locked, focus=focus, dataset=self._first, **self._given)
@@ -154,6 +156,7 @@ class Lab(Prepared):
 
     band = Tick(f"band over {BAND} seeds")
     logarithmic = Tick("logarithmic axis", True)
+    device = device_menu()
 
     # ---- data --------------------------------------------------------------------------------------------------------
 
@@ -200,6 +203,11 @@ class Lab(Prepared):
     def _target(self):
         return 0 if self.locked else max(self.epochs, self.horizon if self._start is None else 0)
 
+    def trained(self):
+        """The dataset with its model."""
+        return self.problem, {**self._model, "seeds": BAND if self.band else None}
+
+    @on_device
     def work(self):
         """Train what the controls ask for, slice by slice."""
         if self._loaded != (self.dataset, self.noise, self.data_seed):
@@ -215,8 +223,9 @@ class Lab(Prepared):
             "seed": self.seed,
             "seeds": BAND if self.band else None,
         }
-        if self.run is None or any(getattr(self.run, name) != value for name, value in settings.items()):
-            self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
+        old = None if self._run_on != self.device else self.run
+        if old is None or any(getattr(old, name) != value for name, value in settings.items()):
+            self.run, self._run_on = fit(self.problem, num_epochs=0, **settings, **self._model), self.device
         if not self.locked:
             self.say("")
         count = 1
@@ -244,7 +253,8 @@ class Lab(Prepared):
         return [self._left, self._right]
 
     def _predict(self, params, x):
-        return predictor(self.run.model.predict, pieces.device_of(self.problem).platform)(params, x)
+        with self.there():
+            return predictor(self.run.model.predict, pieces.device_of(self.problem).platform)(params, x)
 
     def lost_at(self):
         """The first epoch at which a loss of the run is not a finite number, or None."""
@@ -345,7 +355,7 @@ class Lab(Prepared):
             said.append(f"medians of {run.seeds} seeds")
         each = plots.counted(run.iterations_per_epoch, "iteration")
         said.append(f"{self.n} training samples, {each} per epoch")
-        return [*said, f"{run.iterations[-1]:,} iterations trained"]
+        return [*said, f"{run.iterations[-1]:,} iterations trained", *self.place_said()]
 
     def __repr__(self):
         return f"Lab: {self._first}"

@@ -2,9 +2,10 @@
 
 from . import exercise
 from .exercise import accumulate
+from .gpus import on_a_gpu
 from .lab import StepLab
 from .plans import OPTIMIZERS, STEP, plan
-from .views import on_a_gpu, optimizers_memory, speed
+from .views import optimizers_memory, speed
 
 __all__ = [
     "OPTIMIZERS",

@@ -4,8 +4,10 @@ import jax
 import numpy as np
 
 from ... import measure
-from ...live import Live, Menu, Whole, columns
+from ...live import Menu, Whole, columns
+from ...measure import devices
 from ...pieces import device_of
+from ..placing import Placed, device_menu
 from . import views
 from .plans import STEP
 from .views import in_bytes
@@ -18,7 +20,7 @@ REPEATS = 9
 MOST, MOST_MEGABYTES = ASKED[-1], 100_000
 
 
-class StepLab(Live):
+class StepLab(Placed):
     """What one step of training takes, in bytes and in time, at any batch size; and whether it fits into a memory.
 
     On the left the bytes as the compiler plans them, on the right samples a second as timed here. A step is one update
@@ -52,17 +54,21 @@ class StepLab(Live):
         "budget", 1, MOST_MEGABYTES, 1000, log=True, digits=2, hint="MB of memory", remedy="It is in megabytes."
     )
     micro_batches = Menu("micro-batches", MICRO_BATCHES, hidden=lambda lab: not lab.pieces)
-    device = Menu("device", lambda lab: lab.devices, hidden=lambda lab: len(lab.devices) == 1)
+    device = device_menu()
 
     def __init__(
         self, batch_size=256, samples=1_000_000, budget=1000, *, measured=None, pieces=True, locked=False, **settings
     ):
-        self.devices, self.pieces = measure.kinds_of_device(), pieces
+        self.devices, self.pieces = devices.kinds_of_device(), pieces
         self._known = {} if measured is None else measured.wait()._known  # device -> what is known of it
         self.measured_on = None  # the device that is shown
         self.samples = samples  # the batch size is checked against it
         begin = {"batch_size": batch_size, "budget": budget, "device": device_of().platform.upper()}
         super().__init__(locked=locked, **begin | settings)
+
+    def places(self):
+        """Each kind: here they are compared, so none is chosen for the reader."""
+        return list(self.devices)
 
     def begin(self, changed):
         """A batch is at most as large as the dataset."""

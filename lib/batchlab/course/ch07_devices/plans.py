@@ -1,8 +1,6 @@
-"""What a step takes with other optimizers, as the compiler plans it; and what was measured on a GPU."""
+"""What a step takes with other optimizers, as the compiler plans it."""
 
 import functools
-import json
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +10,6 @@ from ... import measure, models
 
 STEP = models.mlp((64, 128, 10)), "classification", 64, 10  # the digits of chapter 4
 OPTIMIZERS = {"SGD": optax.sgd(0.1), "momentum": optax.sgd(0.1, momentum=0.9), "Adam": optax.adam(0.1)}
-RESULTS = pathlib.Path(__file__).resolve().parents[4] / "benchmarks/results"
-LARGE = (784, 2048, 2048, 10)  # the network that the GPU's command measures, widths of its layers
 
 
 def parameter_bytes(step=STEP):
@@ -42,19 +38,3 @@ def plan(optimizer, batch_size, step=STEP):
 def law(optimizer, step=STEP):
     """Constant and bytes a sample with this optimizer, from two plans."""
     return measure.byte_law({size: plan(optimizer, size, step).total for size in (1024, 1_000_000)})
-
-
-def gpu_results(folder=RESULTS):
-    """What `make gpu` has measured of the large network: [(name of the device, {batch size: samples a second})].
-
-    Rehearsals on a CPU do not count. Of a device that was measured twice, the later file by name counts.
-    """
-    found = {}
-    for path in sorted(pathlib.Path(folder).glob("*.json")):
-        results = json.loads(path.read_text(encoding="utf-8"))
-        steps = results["parts"].get("steps", {}).get("steps")
-        if steps and not results["about"]["rehearsal"]:
-            rows = [dict(zip(steps["columns"], row, strict=True)) for row in steps["rows"]]
-            plain = [row for row in rows if "float32" not in row.get("setting", "")]
-            found[results["about"]["device"]] = {row["B"]: row["samples/s"] for row in plain}
-    return list(found.items())

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ... import measure, models
+from ... import measure
 from ...live import NARROW, Still, View
-from .. import plots, quiz
+from .. import plots
 from . import plans
 
 BYTES, BUDGET, PIECE, FULL, RATE = plots.TRAINING, plots.VALIDATION, plots.BEST, plots.KEPT[0], plots.TRAINING
@@ -25,7 +25,7 @@ def in_bytes(count):
     return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
-def _decades(axis):
+def decades(axis):
     """Ticks in words: 1, 100, 10 k, 1 M."""
 
     def short(value, _):
@@ -59,7 +59,7 @@ def budget_line(axes, most):
     axes.set_title("bytes of one step")
     axes.set_yticks([1e4, 1e6, 1e8, 1e10], ["10 kB", "1 MB", "100 MB", "10 GB"])
     axes.set_xticks([1, 100, 1e4, 1e6])
-    _decades(axes.xaxis)
+    decades(axes.xaxis)
     axes.yaxis.set_minor_locator(NullLocator())
     line = axes.axhline(1e9, color=BUDGET, linewidth=1.6)
     word, name = axes.text(1, 1e9, "", color=plots.DARK[1], bbox=BOX), "budget" if _narrow(axes) else "memory budget"
@@ -116,9 +116,9 @@ def rate_axes(axes, sizes, seconds, fit):
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * sizes[-1]), ylim=(low, high), xlabel="batch size B")
     axes.set_title("samples a second" if _narrow(axes) else "samples a second (line: fitted)")
     axes.set_xticks([1, 10, 100, 1000, 10000])
-    _decades(axes.xaxis)
+    decades(axes.xaxis)
     axes.yaxis.set_major_locator(LogLocator())
-    _decades(axes.yaxis)
+    decades(axes.yaxis)
 
 
 def samples_a_second(axes, sizes, seconds, fit):
@@ -172,7 +172,7 @@ def optimizers_memory():
         right.annotate(name, (1, total[0]), (-6, 0), textcoords="offset points", color=colour, ha="right", va="center")
     right.set(xscale="log", yscale="log", xlim=(0.008, 3e6), xlabel="batch size B", xticks=[1, 100, 1e4, 1e6])
     right.set_yticks([1e5, 1e6, 1e7, 1e8, 1e9], ["100 kB", "1 MB", "10 MB", "100 MB", "1 GB"])
-    _decades(right.xaxis)
+    decades(right.xaxis)
     right.yaxis.set_minor_locator(NullLocator())
     right.set_title("bytes of a step", loc="left")
     return still
@@ -203,32 +203,6 @@ def speed(lab):
     axes.set_title(
         f"dots: timed on your {lab.measured_on}, band: half of {len(times)} repeats; line: fitted", loc="left"
     )
-    _decades(axes.xaxis)
-    _decades(axes.yaxis)
-    return still
-
-
-def on_a_gpu(folder=plans.RESULTS, here=(1, 16, 256)):
-    """Samples a second of a large network on the GPUs that were measured, beside this device: a `Still`; or words."""
-    found = plans.gpu_results(folder)
-    if not found:
-        return quiz.Words("Not yet measured on a GPU: there are no results to show.")
-    model, (kind, device) = models.mlp(plans.LARGE), list(measure.kinds_of_device().items())[-1]
-    seconds = measure.throughput(model, "classification", plans.LARGE[0], plans.LARGE[-1], here, 3, device)
-    curves = [*found, (f"your {kind}", dict(zip(here, here / seconds, strict=True)))]
-    said = [
-        f"{name}: {', '.join(f'{rate:,.0f} at B = {size:,}' for size, rate in rates.items())}" for name, rates in curves
-    ]
-    still = Still(
-        f"Samples a second of the perceptron {'-'.join(map(str, plans.LARGE))}. {'; '.join(said)}.", height=3.8
-    )
-    axes = still.subplots()
-    for (name, rates), colour, marker in zip(curves, (PIECE, BUDGET, BYTES, *plots.KEPT), "so^Dv*P", strict=False):
-        axes.plot(list(rates), list(rates.values()), marker=marker, color=colour)
-        axes.annotate(name, list(rates.items())[-1], (6, 0), textcoords="offset points", color=colour, va="center")
-    axes.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="samples a second")
-    axes.set_xlim(0.7, 100 * max(size for _, rates in curves for size in rates))
-    axes.set_title(f"a large network: perceptron {'-'.join(map(str, plans.LARGE))}", loc="left")
-    _decades(axes.xaxis)
-    _decades(axes.yaxis)
+    decades(axes.xaxis)
+    decades(axes.yaxis)
     return still

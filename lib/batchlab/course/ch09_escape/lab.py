@@ -1,9 +1,11 @@
 """Escape from a poor minimum: 200 descents released from one start on the wheel's bumpy loss, and where they end."""
 
 import numpy as np
+import optax
 
 from ...checks import check_integer
-from ...live import Live, Number, Steps, Whole, press, running_loop
+from ...live import Number, Steps, Whole, press, running_loop
+from ..placing import Placed, device_menu, on_device
 from . import views
 from .bumps import N, descend, wheel
 
@@ -23,7 +25,7 @@ class Updates(Steps):
         return round(check_integer(self.label, value, 0, UPDATES, "The descents end there.") / STOP) * STOP
 
 
-class EscapeLab(Live):
+class EscapeLab(Placed):
     """200 descents released from one start on the wheel's bumpy loss, and the share in the best basin against B.
 
     Mini-batch descents are runs of `batchlab.fit`; beside them full-batch descents of as many updates, with artificial
@@ -59,6 +61,8 @@ class EscapeLab(Live):
         if self._playing and self.updates == UPDATES:
             self.updates = 0
 
+    device = device_menu()
+
     @property
     def playing(self):
         """Whether the descents are followed."""
@@ -68,7 +72,7 @@ class EscapeLab(Live):
         """The first picture does not wait for the whole curve."""
         self.wait()
         self._fills = True
-        self.do(self._fill())
+        self.do(on_device(type(self)._fill)(self))
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -77,6 +81,11 @@ class EscapeLab(Live):
         if "locked" in changed:
             self.redraw()
 
+    def trained(self):
+        """The wheel with its model of one parameter, all descents at once."""
+        return self.scene.problem, {"model": self.scene.model, "optimizer": optax.sgd, "seeds": SEEDS}
+
+    @on_device
     def work(self):
         """Measure what the picture needs at the present batch size; then play, or measure the rest of the curve."""
         self.say(self._remark())
@@ -100,11 +109,11 @@ class EscapeLab(Live):
 
     @property
     def _setting(self):
-        return self.learning_rate, self.start_at
+        return self.learning_rate, self.start_at, self.device
 
     def _measure(self, size):
         """The places of all descents at every stop of the slider: with batches of this size, and with their noise."""
-        (rate, start), known, epochs = self._setting, self._known[self._setting], _whole_epochs(size)
+        (rate, start, _), known, epochs = self._setting, self._known[self._setting], _whole_epochs(size)
         if (size, "batches") not in known:
             run = self.scene.fit(start, seeds=SEEDS, batch_size=size, learning_rate=rate, num_epochs=0)
             while run.num_epochs < epochs[-1]:
@@ -169,6 +178,7 @@ class EscapeLab(Live):
             f"{SEEDS} descents of each kind",
             f"B = {self.batch_size}: {per_epoch}, {self.updates // each} whole epochs",
             "bars: 95 % intervals",
+            *self.place_said(),
         ]
 
     def words(self):
