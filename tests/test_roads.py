@@ -171,7 +171,7 @@ def exists_for_make(targets):
 @needs_make
 def test_the_container_sets_up_the_environment_and_opens_the_first_chapter():
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
-    assert re.fullmatch(r"mcr\.microsoft\.com/devcontainers/python:3\.1[1-4]", container["image"])
+    assert re.fullmatch(r"python:3\.1[1-4]-bookworm", container["image"])
     program, *targets = container["postCreateCommand"].split()
     assert program == "make"
     assert exists_for_make(targets)
