@@ -968,6 +968,13 @@ def test_a_skipped_question_is_not_open_and_not_right(progress):
     assert final.said.text == "0 of 10 right. 9 still open. Worth a second look: chapter 01."
 
 
+def test_the_end_of_a_chapter_gives_memory_back(monkeypatch):
+    given = []
+    monkeypatch.setattr(quiz.exercises.process, "release_memory", lambda: given.append(True))
+    quiz.chapter_done("03")
+    assert given == [True]
+
+
 def test_no_chapter_waits_for_the_final_quiz(progress):
     quiz.Final()
     assert quiz.chapter_done("final").right
