@@ -96,13 +96,19 @@ def test_a_library_without_notebooks_says_so(tmp_path, monkeypatch, capsys):
 
 def test_jupyterlab_understands_how_it_is_opened(tmp_path, monkeypatch):
     commands = []
-    monkeypatch.setattr(copying.subprocess, "call", commands.append)
+    monkeypatch.setattr(copying, "serve", commands.append)
     copying.main([str(tmp_path)])
     (command,) = commands
     shown = subprocess.run([*command, "--show-config-json"], capture_output=True, text=True, check=True)
     config = json.loads(shown.stdout)
     assert config["ServerApp"]["root_dir"] == str(tmp_path)
     assert config["LabApp"]["default_url"] == "/lab/tree/00_start_here.ipynb"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process there has no parent to interrupt")
+def test_control_c_leaves_the_server_to_ask():
+    code = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.5); raise SystemExit(3)"
+    assert copying.serve([sys.executable, "-c", code]) == 3
 
 
 @needs_packages

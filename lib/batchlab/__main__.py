@@ -1,6 +1,7 @@
 """`python -m batchlab [FOLDER]` copies the notebooks of the course into a folder and opens them in JupyterLab."""
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -40,6 +41,14 @@ def copy(folder):
     return copied, kept
 
 
+def serve(command):
+    """Run a server and return its exit status; Ctrl+C reaches it, too, and it asks whether to stop."""
+    with subprocess.Popen(command) as server:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return server.wait()
+
+
 def main(arguments=None):
     """Copy, say what was copied and what was not, and open the first notebook; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m batchlab", description=__doc__.replace("`", ""))
@@ -60,7 +69,7 @@ def main(arguments=None):
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     command += [f"--LabApp.default_url=/lab/tree/{START}", "--ServerApp.jpserver_extensions=batchlab_server=True"]
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return subprocess.call(command)
+    return serve(command)
 
 
 if __name__ == "__main__":
