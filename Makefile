@@ -22,7 +22,7 @@ unexport PYTHONPATH
 .PHONY: help
 help: ## show this list
 	@echo "make TARGET, with PYTHON=python3.12 to choose the interpreter:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' Makefile
 
 .PHONY: lab
 lab: .venv/.ready ## set up once, then open the course in JupyterLab
@@ -33,7 +33,7 @@ notebook: .venv/.ready ## the same in Jupyter Notebook
 	$(PY) -m notebook $(AS_ROOT) --ServerApp.root_dir=notebooks --JupyterNotebookApp.default_url=/notebooks/$(START) $(JUPYTER_ARGS)
 
 .PHONY: test
-test: .venv/.test .venv/.ipykernel6 .venv/.oldest .venv/.site ## check the style, then run every doctest, test and notebook
+test: .venv/.test .venv/.ipykernel6 .venv/.oldest .venv/.site .venv/.roads ## check the style, then run every doctest, test and notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
@@ -118,7 +118,8 @@ define virtual_environment
     $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$package </dev/null >/dev/null || { \
         echo "That did not work. As an administrator, run: apt-get install $$package"; \
         echo "or install Python from python.org and name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }; } >&2
-@[ "$$($(@D)/bin/python --version 2>&1)" = "$$($(PYTHON) --version)" ] || $(PYTHON) -m venv --clear $(@D)
+@{ [ "$$($(@D)/bin/python --version)" = "$$($(PYTHON) --version)" ] && $(@D)/bin/python -m pip --version; } \
+    >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(@D) # anew, too, where uv has made it: without pip
 endef
 
 # In this environment alone: installing the library elsewhere changes nobody's server, nor what a notebook keeps.
@@ -154,6 +155,11 @@ endef
 .venv/.site: site/requirements.txt .venv/.ready
 	rm -rf .venv/site
 	$(PY) $(PIP_INSTALL) --no-deps --target .venv/site -r site/requirements.txt
+	touch $@
+
+.venv/.roads: tests/roads.txt .venv/.ready
+	rm -rf .venv/roads
+	$(PY) $(PIP_INSTALL) --no-deps --target .venv/roads -r tests/roads.txt
 	touch $@
 
 .venv-bench/.ready: requirements.txt pyproject.toml

@@ -1,15 +1,20 @@
 """The questions keep their secrets, their answers survive, and a check knows each typical mistake."""
 
+import contextlib
 import html
 import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from batchlab import quiz
 from batchlab.course import NOTEBOOKS
@@ -374,6 +379,15 @@ def refuse(*_args, **_kwargs):
     raise PermissionError(13, "Permission denied")
 
 
+def test_a_file_that_is_locked_for_a_moment_is_written_all_the_same(progress, monkeypatch):
+    """On Windows a virus scanner, or another kernel that reads it, locks the file for some milliseconds."""
+    replace, refusals = os.replace, iter([1, 2, 3])
+    monkeypatch.setattr(os, "replace", lambda *paths: refuse() if next(refusals, None) else replace(*paths))
+    assert "this kernel" not in repr(ask().commit(1))
+    assert next(refusals, None) is None
+    assert "03.more_epochs" in json.loads(progress.read_text())["predictions"]
+
+
 @pytest.mark.parametrize("what", ["replace", "folder"])
 def test_a_read_only_folder_works_in_memory_and_is_said_once(progress, monkeypatch, what):
     if what == "replace":
@@ -617,6 +631,56 @@ def test_the_line_is_the_readers_own_even_where_a_library_raised():
         return json.loads("{")
 
     assert '`return json.loads("{")`, with JSONDecodeError' in repr(check(early_stopping))
+
+
+def loops(val_loss, patience):
+    while True:
+        with contextlib.suppress(Exception):
+            patience += 1
+
+
+needs_timer = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timer: Kernel > Interrupt"
+)
+
+
+@needs_timer
+def test_an_endless_loop_is_ended_and_said_with_its_line(monkeypatch):
+    monkeypatch.setattr(quiz.Exercise, "limit", 0.2)
+    before = signal.getsignal(signal.SIGPROF)
+    words = check(loops)
+    said = re.fullmatch(
+        r"Not yet: your code was ended in line (\d+), `.+`, after 0.2 seconds of computing: does its loop end\?",
+        repr(words),
+    )
+    assert 1 <= int(said[1]) - loops.__code__.co_firstlineno <= 5
+    assert entry() == {"done": False, "tries": 1}
+    assert signal.getsignal(signal.SIGPROF) == before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+    assert check(ch03.early_stopping)
+
+
+@needs_timer
+def test_a_value_and_another_thread_have_no_time_limit(monkeypatch):
+    monkeypatch.setattr(signal, "setitimer", lambda *_: pytest.fail("a timer was set"))
+    assert repr(quiz.Exercise("03.x", lambda value: None, title="X", hints=[], solution="3").check(3)) == "Right: X."
+    said = []
+    thread = threading.Thread(target=lambda: said.append(check(ch03.early_stopping)))
+    thread.start()
+    thread.join()
+    assert said[0]
+
+
+@needs_timer
+@pytest.mark.slow
+def test_an_endless_loop_is_ended_in_a_kernel_which_goes_on():
+    loop = "def early_stopping(val_loss, patience):\n    while True:\n        patience += 1\n"
+    cells = [f"from batchlab import quiz\n{loop}", "quiz.exercise('03.early_stopping').check(early_stopping)", "1 + 1"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    first, second = (cell.outputs[0].data["text/plain"] for cell in notebook.cells[1:])
+    assert re.match(r"Not yet: your code was ended in line [34], `.*`, after 10 seconds of computing", first)
+    assert second == "2"
 
 
 def test_an_answer_that_changes_the_losses_does_not_spoil_the_check():
@@ -920,6 +984,13 @@ def test_a_skipped_question_is_not_open_and_not_right(progress):
     final = quiz.Final()
     final.questions[0].skip()
     assert final.said.text == "0 of 10 right. 9 still open. Worth a second look: chapter 01."
+
+
+def test_the_end_of_a_chapter_gives_memory_back(monkeypatch):
+    given = []
+    monkeypatch.setattr(quiz.exercises.process, "release_memory", lambda: given.append(True))
+    quiz.chapter_done("03")
+    assert given == [True]
 
 
 def test_no_chapter_waits_for_the_final_quiz(progress):

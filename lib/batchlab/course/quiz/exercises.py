@@ -1,12 +1,16 @@
 """What is coded: a checker, a plain function that raises `Wrong`, runs over the reader's lines and answers in words."""
 
+import contextlib
 import html
 import inspect
+import signal
+import threading
 import traceback
 
 from IPython import get_ipython
 from IPython.display import display
 
+from ... import process
 from ..contents import NOTEBOOKS, after, link
 from . import questions
 from .closing import Closing
@@ -20,6 +24,31 @@ class Wrong(Exception):
 def wrong(key, mistake, **values):
     """What the chapter's text file advises on a mistake in an exercise, with values in it: a `Wrong` to raise."""
     return Wrong(questions.EXERCISE_TEXTS[key]["advice"][mistake].format(**values))
+
+
+class OutOfTime(BaseException):
+    """Raised in an answer that does not end; no Exception, so that an answer's `except Exception` lets it through."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    """Raise `OutOfTime` in the block once the process has computed for so long, on the main thread of a POSIX system.
+
+    The time is the processor's, so that a busy machine ends no right answer; from then on it is raised every second.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number, _frame):
+        raise OutOfTime
+
+    handler, timer = signal.signal(signal.SIGPROF, stop), signal.setitimer(signal.ITIMER_PROF, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, *timer)
+        signal.signal(signal.SIGPROF, handler)
 
 
 def filled_in(value):
@@ -49,6 +78,8 @@ class Exercise:
     Right: Iterations per epoch.
     """
 
+    limit = 10  # seconds
+
     def __init__(self, key, checker, *, title=None, hints=None, solution=None):
         self.key, self.checker, self._title, self._hints, self._hinted = key, checker, title, hints, 0
         self._solution = inspect.getsource(solution) if callable(solution) else solution
@@ -69,16 +100,27 @@ class Exercise:
         return questions.EXERCISE_TEXTS[self.key]["solution"] if self._solution is None else self._solution
 
     def check(self, answer):
-        """Say whether `answer`, usually the reader's function, is right. It never raises, so that "Run all" goes on."""
+        """Say whether `answer`, usually the reader's function, is right. It never raises, so that "Run all" goes on.
+
+        After `limit` seconds of computing it ends the answer and says so; on Windows Kernel > Interrupt Kernel does.
+        """
         tries, words = 1, Words(f"Right: {self.title}.", right=True)
+        limited = time_limit(self.limit) if callable(answer) else contextlib.nullcontext()  # a value does not loop
         try:
-            self.checker(filled_in(answer))
+            with limited:
+                self.checker(filled_in(answer))
         except NotImplementedError as error:
             tries, words = 0, Words(f"Not yet: {error}" if str(error) else "Not yet: it is not implemented.")
         except Wrong as error:
             words = Words(f"Not yet: {error}", right=False)
+        except OutOfTime as error:
+            said = (
+                f"your code was ended{_line(error, answer)} after {self.limit} seconds of computing: does its loop end?"
+            )
+            words = Words(f"Not yet: {said}", right=False)
         except Exception as error:
-            words = Words(f"Not yet: {_failure(error, answer)}", right=False)
+            said = f"your code stopped{_line(error, answer)} with {type(error).__name__}: {error}"
+            words = Words(f"Not yet: {said}", right=False)
         with load().change() as record:
             entry = record["exercises"].setdefault(self.key, {"done": False, "tries": 0})
             entry["tries"] += 0 if entry["done"] else tries
@@ -101,12 +143,11 @@ class Exercise:
         return f"Exercise {self.key}: {self.title}"
 
 
-def _failure(error, answer):
-    """Say an exception of the reader's code in words, with the line of their cell where it happened."""
+def _line(error, answer):
+    """Say the line of the reader's cell in which an exception was raised; nothing where it was in none."""
     home = getattr(getattr(answer, "__code__", None), "co_filename", None)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == home]
-    where = f" in line {frames[-1].lineno}, `{frames[-1].line}`," if frames else ""
-    return f"your code stopped{where} with {type(error).__name__}: {error}"
+    return f" in line {frames[-1].lineno}, `{frames[-1].line}`," if frames else ""
 
 
 EXERCISES = {}
@@ -133,8 +174,9 @@ def exercise(key):
 def chapter_done(chapter):
     """Record chapter "03" as finished, or say what of it is still open; with a link to the next chapter.
 
-    In a notebook a button below it shuts the kernel down.
+    In a notebook a button below it shuts the kernel down. What the chapter used and freed goes back to the system.
     """
+    process.release_memory()  # 190 MB of chapter 4
     questions.import_chapter(chapter)
     with load().change() as record:
         asked = sorted(key for key in questions.ASKED if key not in record["predictions"])

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import threading
+import time
 
 from ..contents import NOTEBOOKS, link
 
@@ -76,7 +77,7 @@ class Progress:
                 if self.path:
                     draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
                     draft.write_text(json.dumps(self._record, indent=1), encoding="utf-8")
-                    os.replace(draft, self.path)
+                    _put(draft, self.path)
             except OSError as error:
                 self._keep_in_memory(error)
 
@@ -102,6 +103,16 @@ class Progress:
     def _keep_in_memory(self, error):
         self._notice = f"Answers last only as long as this kernel: {self.path.name} is not usable ({error.strerror})."
         self.path = None
+
+
+def _put(draft, path, pauses=(0.02, 0.05, 0.1, 0.2)):
+    """Put `draft` in the place of `path`: again after each pause, since on Windows a file that is read is locked."""
+    for pause in pauses:
+        try:
+            return os.replace(draft, path)
+        except PermissionError:
+            time.sleep(pause)
+    return os.replace(draft, path)
 
 
 def _nothing():
