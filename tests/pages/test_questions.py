@@ -30,6 +30,17 @@ for chapter in range(11):
 ASKED = quiz.QUESTIONS
 
 
+@pytest.fixture(scope="module", autouse=True)
+def measured():
+    """Every number is known; nothing of it is left behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(questions, "ASKED", {})
+        for question in ASKED.values():
+            if isinstance(question, quiz.NumberQuestion):
+                patch.setattr(question, "measured", MEASURED)
+        yield
+
+
 @pytest.fixture(scope="module")
 def opened(chromium):
     with browser.chromium_at(chromium) as one:
@@ -50,8 +61,6 @@ def page(opened):
 def put(page, key, guards=False, earlier=None):
     """A question on the page, as the site shows it; its guess, and its place."""
     guess = quiz.ask(key, unlocks=[lambda: None] if guards else [])
-    if isinstance(guess.question, quiz.NumberQuestion):
-        guess.question.measured = MEASURED
     page.evaluate(
         "([shown, words, guards, earlier]) => { const place = document.createElement('section');"
         " document.querySelector('main').replaceChildren(place); window.unlocked = false;"
@@ -77,18 +86,14 @@ def test_a_page_without_a_kernel_says_of_every_answer_what_the_kernel_says(page,
         quiz.progress_file("off")
         said = ASKED[key].record(answer)
         assert place.locator(".said").text_content() == said.text
-        assert (
-            place.locator(".said").get_attribute("data-right") == {True: "true", False: "false", None: ""}[said.right]
-        )
+        right = {True: "true", False: "false", None: ""}[said.right]
+        assert place.locator(".said").get_attribute("data-right") == right
 
 
-@pytest.mark.parametrize("key", ["03.more_epochs", "03.batch_size"])
-def test_the_explanation_waits_until_the_reader_has_looked_as_with_a_kernel(page, key):
+@pytest.mark.parametrize(("key", "choice"), [("03.more_epochs", 0), ("03.batch_size", 90)])
+def test_the_explanation_waits_until_the_reader_has_looked_as_with_a_kernel(page, key, choice):
     guess, place = put(page, key, guards=True)
-    choice, said = (
-        (0 if guess.question.form[0] == len(getattr(guess.question, "options", "")) else 90),
-        place.locator(".said"),
-    )
+    said = place.locator(".said")
 
     def push(name):
         place.get_by_role("button", name=name).click()
@@ -97,9 +102,9 @@ def test_the_explanation_waits_until_the_reader_has_looked_as_with_a_kernel(page
     assert said.text_content() == guess.question.wanted
     assert not page.evaluate("window.unlocked")
     if place.locator("input[type=text]").count():
-        place.locator("input").fill("90")
+        place.locator("input").fill(str(choice))
     else:
-        place.get_by_label(guess.question.option(0), exact=True).check()
+        place.get_by_label(guess.question.option(choice), exact=True).check()
     push("Commit")
     assert said.text_content() == guess.commit(choice).text
     assert guess.question.look in said.text_content()
@@ -122,7 +127,7 @@ def test_an_answer_that_was_kept_from_another_wording_leaves_the_question_open(p
 
 
 @pytest.fixture(scope="module")
-def all_of_them():
+def all_of_them(measured):
     """Every lab, one frame of each, and every question, open and answered, on one page, to be dressed by a style."""
     parts = [re.sub(r"(?m)^export (?=(async )?function)|^export default.*", "", path.read_text(encoding="utf-8"))
              for path in (export.HERE / "live.js", SCRIPT)]  # fmt: skip
@@ -138,8 +143,6 @@ def all_of_them():
         script += f"playBack(place({json.dumps(name)}), {json.dumps(recording)});\n"
     for key, question in ASKED.items():
         guess = quiz.ask(key)
-        if isinstance(question, quiz.NumberQuestion):
-            question.measured = MEASURED
         for earlier in (None, [answers(question)[0]]):
             given = json.dumps([guess.shown, question.for_a_page(), {"earlier": earlier}])
             script += f"playQuestion(place({json.dumps(key)}), ...{given});\n"
