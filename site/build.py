@@ -36,7 +36,13 @@ FEW = int(os.environ.get("BATCHLAB_SITE_FEW", "0"))  # positions of each control
 LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|\.reveal\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
 DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
 BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
+KERNEL = re.compile(r"^(Choose \*Run|What you answer is kept|Your progress through the course).*", re.MULTILINE)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EXERCISE = re.compile(r"quiz\.exercise\(")
+RECORDED = """```{note}
+The pictures on this page are recordings: their sliders go from one recorded position to the next. Buttons and other
+controls that the text names need [a running notebook](index.md#with-a-kernel). What you answer stays in this browser.
+```"""
 NEEDS_KERNEL = """<p class="needs-kernel">To write and check your own lines you need a running notebook: <a
 href="{binder}">start this one on Binder</a>, or see
 <a href="index.html#with-a-kernel">how to start one yourself</a>.</p>"""
@@ -113,8 +119,10 @@ def page_of(path):
                 text = NEEDS_KERNEL.format(binder=html.escape(BINDER.search(notebook.cells[0].source)[1], quote=True))
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
         else:
+            cell.source = COMMENT.sub("", KERNEL.sub("", cell.source))  # Markdown behind a comment is HTML
             cell.source = re.sub(r"</?(details|summary)>", lambda tag: f"\n{tag.group()}\n", cell.source)
         cells.append(cell)
+    cells.insert(1, nbformat.v4.new_markdown_cell(RECORDED))
     notebook.cells = cells
     return notebook
 
@@ -126,8 +134,8 @@ def still(output):
         about = output.metadata.get("image/png", {})
         size = f'width="{about["width"]}"' if "width" in about else ""
         alt = html.escape(about.get("alt", ""), quote=True)
-        image = f'<img class="still" alt="{alt}" {size} src="data:image/png;base64,{data["image/png"].strip()}">'
-        output.data = {"text/html": image}
+        source = f"data:image/png;base64,{data['image/png'].strip()}"
+        output.data = {"text/html": f'<img class="still dark-light" alt="{alt}" {size} src="{source}">'}
     return output
 
 
@@ -193,13 +201,9 @@ def embedded(thing):
     print(f"  recording {type(thing).__name__}", flush=True)
     if FEW:
         thing.recorded = tuple((name, FEW) for name in export.usual(thing))
-    recording = export.record(thing, {}, progress=False)
+    about = {"name": name_of(thing), "recording": export.record(thing, {}, progress=False)}
     thing.close()
-    return element(
-        "picture",
-        {"name": name_of(thing), "recording": recording},
-        without_script(f"<p>{html.escape(thing.words())}</p>"),
-    )
+    return element("picture", about, without_script(f"<p>{html.escape(thing.words())}</p>"))
 
 
 def element(kind, about, *inside):

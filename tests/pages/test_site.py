@@ -6,6 +6,7 @@ Few positions are recorded here; `make site` says how large the whole pages are,
 import functools
 import http.server
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -87,6 +88,13 @@ def served(site):
 
 def test_every_page_is_there(site):
     assert {path.name for path in site.glob("*.html")} == set(PAGES)
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_no_page_asks_for_what_only_a_notebook_can(site, name):
+    text = (site / name).read_text(encoding="utf-8")
+    asked = re.findall(r"Run All|this cell again|the cell again|beside the notebooks|\[!\[open in", text)
+    assert not asked
 
 
 def test_from_a_web_server_the_first_picture_moves_within_a_second_of_opening(served, opened):
