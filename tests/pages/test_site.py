@@ -176,6 +176,15 @@ def test_answers_stay_in_the_browser(offline):
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_a_phone(offline, name):
+    page = offline(name)
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_timeout(100)  # pictures are drawn anew for the new width
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_barrier_light_and_open_nor_dark_and_answered(offline, name):
     page = offline(name)
     assert browser.barriers(page) == []
