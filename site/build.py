@@ -28,12 +28,14 @@ import nbformat  # noqa: E402, after what the library reads from the environment
 
 import batchlab as bl  # noqa: E402
 from batchlab.course import NOTEBOOKS  # noqa: E402
-from batchlab.course.quiz import Final, Prediction  # noqa: E402
+from batchlab.course.quiz import Final, NumberQuestion, Prediction  # noqa: E402
 from batchlab.live import Live, export  # noqa: E402
 
 MOST_BYTES = 8_000_000
-FEW = int(os.environ.get("BATCHLAB_SITE_FEW", "0"))  # positions of each control, for a quick look; 0: all
-LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|\.reveal\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
+# Positions of each control, for a quick look; 0: all. Then no number is measured either: its highest answer stands in.
+FEW = int(os.environ.get("BATCHLAB_SITE_FEW", "0"))
+LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
+REVEAL = re.compile(r"\.reveal\(")
 DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
 BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
 KERNEL = re.compile(r"^(Choose \*Run|What you answer is kept|Your progress through the course).*", re.MULTILINE)
@@ -113,7 +115,7 @@ def page_of(path):
             if number in shown:
                 cell.metadata.tags = ["hide-input"]
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown[number]})]
-            elif ".reveal(" in cell.source:  # the question says it
+            elif REVEAL.search(cell.source):  # the question says it
                 cell.outputs = [output for output in cell.outputs if "image/png" in str(output)]
             if EXERCISE.search(cell.source):
                 text = NEEDS_KERNEL.format(binder=html.escape(BINDER.search(notebook.cells[0].source)[1], quote=True))
@@ -143,7 +145,7 @@ def run_live(cells):
     """Run the live cells and what they stand on; {number of the cell: HTML}."""
     run = {n: cell.source for n, cell in enumerate(cells) if cell.cell_type == "code" and "%pip" not in cell.source}
     trees = {n: ast.parse(source) for n, source in run.items()}
-    live = [number for number in trees if LIVE.search(cells[number].source)]
+    live = [n for n, source in run.items() if LIVE.search(source) or (REVEAL.search(source) and not FEW)]
     needed = set(live)
     for number in live:
         needed |= stands_on(trees, number)
@@ -196,6 +198,8 @@ def embedded(thing):
     if isinstance(thing, Prediction):
         unlocks = [name_of(target) for target in thing._targets if isinstance(target, Live)]
         question = thing.question
+        if FEW and isinstance(question, NumberQuestion) and question.measured is None:
+            question.measured = question.high
         about = {"key": question.key, "shown": thing.shown, "words": question.for_a_page(), "unlocks": unlocks}
         return element("question", about, without_script(thing.as_html()))
     print(f"  recording {type(thing).__name__}", flush=True)

@@ -141,7 +141,8 @@ def barriers(page):
     """What axe-core finds on a page, of any impact: the rule, its impact, and where."""
     script = packages_of_the_site("axe_playwright_python") / "axe_playwright_python/axe.min.js"
     page.evaluate(script.read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    # Without `preload` axe does not ask for the style sheets once more, which a page opened as a file may not do.
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'], preload: false })")["violations"]
     return [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]]) for one in found]
 
 

@@ -1,6 +1,7 @@
 """The site: the course as static pages that are opened as files, with the network off, or from a web server.
 
-Few positions are recorded here; `make site` says how large the whole pages are, and refuses more than eight megabytes.
+Few positions are recorded here, and no number is measured, so that it takes two minutes. `make site` does both, and
+refuses a page of more than eight megabytes.
 """
 
 import functools
