@@ -1,6 +1,6 @@
 """The site: the course as static pages that are opened as files, with the network off, or from a web server.
 
-Few positions are recorded here, and no number is measured, so that it takes two minutes. `make site` does both, and
+Few positions are recorded here, and no number is measured, which takes longest. `make site` does both, and
 refuses a page of more than eight megabytes.
 """
 
