@@ -62,10 +62,6 @@ gputable: ## write what is committed in benchmarks/results into the README
 site: .venv/.site ## build the course as pages that move without a kernel, into build/site/html
 	PYTHONPATH=.venv/site $(PY) site/build.py build/site
 
-.PHONY: sitetest
-sitetest: .venv/.test .venv/.site ## build the site with few positions, and read it with the network off
-	BATCHLAB_SITE=1 $(PY) -m pytest tests/pages/test_site.py
-
 .PHONY: format
 format: .venv/.test ## put code and notebooks in the agreed style
 	$(PY) -m ruff format .

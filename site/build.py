@@ -32,11 +32,19 @@ from batchlab.course.quiz import Final, NumberQuestion, Prediction  # noqa: E402
 from batchlab.live import Live, export  # noqa: E402
 
 MOST_BYTES = 8_000_000
-FEW = int(os.environ.get("BATCHLAB_SITE_FEW", "0"))  # positions of each control, for a quick look; 0: all
-LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|\.reveal\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
+# Positions of each control, for a quick look; 0: all. Then no number is measured either: its highest answer stands in.
+FEW = int(os.environ.get("BATCHLAB_SITE_FEW", "0"))
+LIVE = re.compile(r"quiz\.ask\(|quiz\.Final\(|bl\.Lab\(|^\w+ = ch\d\d_\w+\.[A-Z]\w*\(", re.MULTILINE)
+REVEAL = re.compile(r"\.reveal\(")
 DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
 BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
+KERNEL = re.compile(r"^(Choose \*Run|What you answer is kept|Your progress through the course).*", re.MULTILINE)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EXERCISE = re.compile(r"quiz\.exercise\(")
+RECORDED = """```{note}
+The pictures on this page are recordings: their sliders go from one recorded position to the next. Buttons and other
+controls that the text names need [a running notebook](index.md#with-a-kernel). What you answer stays in this browser.
+```"""
 NEEDS_KERNEL = """<p class="needs-kernel">To write and check your own lines you need a running notebook: <a
 href="{binder}">start this one on Binder</a>, or see
 <a href="index.html#with-a-kernel">how to start one yourself</a>.</p>"""
@@ -49,29 +57,17 @@ def build(folder, chapters):
     shutil.copytree(HERE, pages, ignore=shutil.ignore_patterns("build.py", "__pycache__"))
     write_script(pages / "static")
     shutil.copytree(ROOT / "notebooks/images", pages / "images", ignore=shutil.ignore_patterns("*.gif"))
-    names = [NOTEBOOKS[number][1] for number in chapters]
-    fresh = multiprocessing.get_context(
-        "spawn"
-    )  # a process for each chapter, as a kernel is: one changes JAX's devices
-    with concurrent.futures.ProcessPoolExecutor(2, mp_context=fresh, max_tasks_per_child=1) as pool:
-        for name, page in zip(names, pool.map(page_of, (ROOT / "notebooks" / name for name in names)), strict=True):
-            nbformat.write(page, pages / name)
+    paths = [ROOT / "notebooks" / NOTEBOOKS[number][1] for number in chapters]
+    spawn = multiprocessing.get_context("spawn")
+    # A process for each chapter, as a kernel is: one changes JAX's devices.
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=spawn, max_tasks_per_child=1) as pool:
+        for path, page in zip(paths, pool.map(page_of, paths), strict=True):
+            nbformat.write(page, pages / path.name)
     for path in (ROOT / "notebooks").glob("*.md"):
         shutil.copy(path, pages / path.name)
     write_index(pages / "index.md", chapters)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-W",
-        "--keep-going",
-        "-d",
-        folder / "doctrees",
-        pages,
-        folder / "html",
-    ]
-    subprocess.run(command, check=True)
+    options = ["-q", "-W", "--keep-going", "-d", folder / "doctrees"]
+    subprocess.run([sys.executable, "-m", "sphinx", *options, pages, folder / "html"], check=True)
     for page in (folder / "html").glob("*.html"):
         if page.stat().st_size > MOST_BYTES:
             raise ValueError(f"{page.name} has {page.stat().st_size / 1e6:.1f} MB; record fewer positions there.")
@@ -80,14 +76,11 @@ def build(folder, chapters):
 
 def write_index(path, chapters):
     """The first page: the overfitting lab, and the chapters by number and title."""
-    listed = [f"{number} {title} <{name.removesuffix('.ipynb')}>" for number, (title, name) in NOTEBOOKS.items()
-              if number in chapters]  # fmt: skip
+    listed = [f"{number} {NOTEBOOKS[number][0]} <{Path(NOTEBOOKS[number][1]).stem}>" for number in chapters]
     listed += [other.stem for other in (ROOT / "notebooks").glob("*.md")]
-    text = path.read_text(encoding="utf-8").replace("CHAPTERS", "\n".join(listed))
-    path.write_text(
-        text.replace("PICTURE", embedded(bl.Lab("noisy sine", controls=("batch size", "epochs", "learning rate")))),
-        encoding="utf-8",
-    )
+    picture = embedded(bl.Lab("noisy sine", controls=("batch size", "epochs", "learning rate")))
+    text = path.read_text(encoding="utf-8").replace("CHAPTERS", "\n".join(listed)).replace("PICTURE", picture)
+    path.write_text(text, encoding="utf-8")
 
 
 def write_script(static):
@@ -122,14 +115,16 @@ def page_of(path):
             if number in shown:
                 cell.metadata.tags = ["hide-input"]
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown[number]})]
-            elif ".reveal(" in cell.source:  # the question says it
+            elif REVEAL.search(cell.source):  # the question says it
                 cell.outputs = [output for output in cell.outputs if "image/png" in str(output)]
             if EXERCISE.search(cell.source):
                 text = NEEDS_KERNEL.format(binder=html.escape(BINDER.search(notebook.cells[0].source)[1], quote=True))
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
         else:
+            cell.source = COMMENT.sub("", KERNEL.sub("", cell.source))  # Markdown behind a comment is HTML
             cell.source = re.sub(r"</?(details|summary)>", lambda tag: f"\n{tag.group()}\n", cell.source)
         cells.append(cell)
+    cells.insert(1, nbformat.v4.new_markdown_cell(RECORDED))
     notebook.cells = cells
     return notebook
 
@@ -141,8 +136,8 @@ def still(output):
         about = output.metadata.get("image/png", {})
         size = f'width="{about["width"]}"' if "width" in about else ""
         alt = html.escape(about.get("alt", ""), quote=True)
-        image = f'<img class="still" alt="{alt}" {size} src="data:image/png;base64,{data["image/png"].strip()}">'
-        output.data = {"text/html": image}
+        source = f"data:image/png;base64,{data['image/png'].strip()}"
+        output.data = {"text/html": f'<img class="still dark-light" alt="{alt}" {size} src="{source}">'}
     return output
 
 
@@ -150,7 +145,7 @@ def run_live(cells):
     """Run the live cells and what they stand on; {number of the cell: HTML}."""
     run = {n: cell.source for n, cell in enumerate(cells) if cell.cell_type == "code" and "%pip" not in cell.source}
     trees = {n: ast.parse(source) for n, source in run.items()}
-    live = [number for number in trees if LIVE.search(cells[number].source)]
+    live = [n for n, source in run.items() if LIVE.search(source) or (REVEAL.search(source) and not FEW)]
     needed = set(live)
     for number in live:
         needed |= stands_on(trees, number)
@@ -199,46 +194,36 @@ def embedded(thing):
     """A picture, a question or the final quiz as HTML for the script of the pages."""
     if isinstance(thing, Final):
         questions = "".join(map(embedded, thing.questions))
-        return f'<div class="batchlab-final" data-good="{thing.GOOD}">{questions}<p role="status"></p></div>'
+        return element("final", {"good": thing.GOOD, "said": thing.SAID}, questions, '<p role="status"></p>')
     if isinstance(thing, Prediction):
-        return element("question", asked(thing), thing.as_html())
+        unlocks = [name_of(target) for target in thing._targets if isinstance(target, Live)]
+        question = thing.question
+        if FEW and isinstance(question, NumberQuestion) and question.measured is None:
+            question.measured = question.high
+        about = {"key": question.key, "shown": thing.shown, "words": question.for_a_page(), "unlocks": unlocks}
+        return element("question", about, without_script(thing.as_html()))
     print(f"  recording {type(thing).__name__}", flush=True)
     if FEW:
         thing.recorded = tuple((name, FEW) for name in export.usual(thing))
-    recording = export.record(thing, {}, progress=False)
+    about = {"name": name_of(thing), "recording": export.record(thing, {}, progress=False)}
     thing.close()
-    return element("picture", {"name": name_of(thing), "recording": recording}, f"<p>{html.escape(thing.words())}</p>")
+    return element("picture", about, without_script(f"<p>{html.escape(thing.words())}</p>"))
 
 
-def element(kind, about, instead):
-    """A place for the script, with what it needs to know, and what stands there without a script."""
+def element(kind, about, *inside):
+    """A place for the script, with what it needs to know."""
     text = json.dumps(about, ensure_ascii=False).replace("<", "\\u003c")
-    return (
-        f'<div class="batchlab-{kind}"><script type="application/json">{text}</script>'
-        f"<noscript>{instead}</noscript><div></div></div>"
-    )
+    return f'<div class="batchlab-{kind}"><script type="application/json">{text}</script>{"".join(inside)}</div>'
 
 
-def name_of(lab, pictures=[]):  # noqa: B006, all pictures so far
+def without_script(markup):
+    """What stands there without a script, and a place for what the script puts there."""
+    return f"<noscript>{markup}</noscript><div></div>"
+
+
+def name_of(lab):
     """What a question calls the picture that it guards."""
-    if not any(lab is other for other in pictures):
-        pictures.append(lab)
-    return next(f"picture-{number}" for number, other in enumerate(pictures) if other is lab)
-
-
-def asked(guess):
-    """What the page needs of a question: how it is shown, whom it unlocks, and what is said to each answer."""
-    question = guess.question
-    about = {
-        "key": question.key,
-        "shown": {**guess.shown, "answer": None, "frozen": False, "said": "", "right": None},
-        "unlocks": [name_of(target) for target in guess._targets if isinstance(target, Live)],
-    }
-    if isinstance(question, NumberQuestion):
-        return about | {"measured": question.measured, "within": question.within}
-    judged = {text: question.judge(text) for text in question.options}
-    said = {text: f"{question.answered}: {text}\n{why}" for text, (_, why) in judged.items()}
-    return about | {"words": {text: {"said": said[text], "right": judged[text][0]} for text in judged}}
+    return f"picture-{id(lab)}"
 
 
 def main():

@@ -10,43 +10,40 @@ const kept = {
   },
 };
 
-// What is said to an answer; a number is compared with the measured one, if that is known.
-function judge({ words, measured, within, shown }) {
-  if (words) return (value) => words[value];
-  return (value) => {
-    const number = Number(value);
-    if (value === null || String(value).trim() === "" || !(number >= shown.low && number <= shown.high)) return undefined;
-    const you = `You predicted: ${number} ${shown.unit}`.trim();
-    if (measured === null || measured === undefined) return { said: you, right: null };
-    const right = Math.abs(number - measured) <= within * Math.abs(measured);
-    const rule = `at most ${100 * within} % off counts as right`;
-    return { said: `${you}\n${right ? "Right" : "Not so"}: the measurement gives ${Number(measured.toPrecision(4))} ${shown.unit} (${rule}).`, right };
-  };
-}
-
 document.addEventListener("DOMContentLoaded", async () => {
   for (const [name, value] of [["role", "region"], ["aria-label", "site"]]) document.querySelector(".bd-sidebar-primary")?.setAttribute(name, value);
-  const about = (place) => JSON.parse(place.querySelector("script").textContent);
   const pictures = new Map();
   for (const place of document.querySelectorAll(".batchlab-picture")) {
     const { name, recording } = about(place);
     pictures.set(name, await playBack(place.lastElementChild, recording));
   }
   for (const place of document.querySelectorAll(".batchlab-question")) {
-    const asked = about(place), states = place.closest(".batchlab-final")?.querySelectorAll(".batchlab-question");
-    const unlock = asked.unlocks.length ? () => asked.unlocks.forEach((name) => pictures.get(name)?.unlock()) : null;
+    const { key, shown, words, unlocks } = about(place);
+    const unlock = unlocks.length ? () => unlocks.forEach((name) => pictures.get(name)?.unlock()) : null;
     const keep = (answer, right) => {
-      kept.set(asked.key, [answer]);
+      kept.set(key, [answer]);
       place.dataset.right = right ?? "";
-      if (states) score(place.closest(".batchlab-final"), states);
+      place.closest(".batchlab-final")?.dispatchEvent(new Event("answered"));
     };
-    playQuestion(place.lastElementChild, asked.shown, judge(asked), { unlock, keep, earlier: kept.get(asked.key) });
+    playQuestion(place.lastElementChild, shown, words, { unlock, keep, earlier: kept.get(key) });
+  }
+  for (const place of document.querySelectorAll(".batchlab-final")) {
+    place.addEventListener("answered", () => score(place));
+    score(place);
   }
 });
 
-function score(final, places) {
-  const right = [...places].filter((place) => place.dataset.right === "true").length;
-  const open = [...places].filter((place) => place.dataset.right === undefined).length;
-  const done = !open && right >= Number(final.dataset.good) ? " The course is finished." : "";
-  final.lastElementChild.textContent = `${right} of ${places.length} right.${open ? ` ${open} still open.` : done}`;
+// What the script of a place needs to know.
+const about = (place) => JSON.parse(place.querySelector("script").textContent);
+
+// The score of the final quiz.
+function score(final) {
+  const { good, said } = about(final), places = [...final.querySelectorAll(".batchlab-question")];
+  const right = places.filter((place) => place.dataset.right === "true").length;
+  const open = places.filter((place) => place.dataset.right === undefined).length;
+  const again = places.filter((place) => ["false", ""].includes(place.dataset.right)).map((place) => about(place).key.split(".")[1]);
+  const parts = { right: true, open, again: again.length, done: !open && right >= good };
+  const numbers = { right, open, all: places.length, chapters: again.join(", ") };
+  const text = Object.keys(parts).filter((part) => parts[part]).map((part) => said[part]).join(" ");
+  final.lastElementChild.textContent = text.replace(/{(\w+)}/g, (_, name) => numbers[name]);
 }

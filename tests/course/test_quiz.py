@@ -958,7 +958,7 @@ def test_the_score_is_kept_in_words_and_says_what_to_read_again(progress):
     assert final.said.text == "0 of 10 right. 10 still open."
     for number, question in enumerate(final.questions):
         question.commit(answers(question, right=number not in (2, 5))[0])
-    assert final.said.text == "8 of 10 right. Worth a second look: chapters 03, 06. The course is finished."
+    assert final.said.text == "8 of 10 right. Worth a second look, by chapter: 03, 06. The course is finished."
     assert final.said.right
     assert quiz.load().read()["chapters"] == {"final": True}
     assert final.said.text in final._score.value
@@ -972,18 +972,18 @@ def test_too_few_right_answers_do_not_finish_it(progress):
     final = quiz.Final()
     for number, question in enumerate(final.questions):
         question.commit(answers(question, right=number < 7)[0])
-    assert final.said.text == "7 of 10 right. Worth a second look: chapters 08, 09, 10."
+    assert final.said.text == "7 of 10 right. Worth a second look, by chapter: 08, 09, 10."
     assert quiz.load().read()["chapters"] == {}
     final.questions[9].answer_again()
     final.questions[9].commit(answers(final.questions[9], right=True)[0])
-    assert final.said.text.startswith("8 of 10 right. Worth a second look: chapters 08, 09.")
+    assert final.said.text.startswith("8 of 10 right. Worth a second look, by chapter: 08, 09.")
     assert quiz.load().read()["chapters"] == {"final": True}
 
 
 def test_a_skipped_question_is_not_open_and_not_right(progress):
     final = quiz.Final()
     final.questions[0].skip()
-    assert final.said.text == "0 of 10 right. 9 still open. Worth a second look: chapter 01."
+    assert final.said.text == "0 of 10 right. 9 still open. Worth a second look, by chapter: 01."
 
 
 def test_the_end_of_a_chapter_gives_memory_back(monkeypatch):

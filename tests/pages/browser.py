@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 
+import pytest
 from playwright.sync_api import sync_playwright
 
 APPS = {"JupyterLab": ("jupyterlab", "doc/tree"), "Notebook 7": ("notebook", "notebooks")}
@@ -24,6 +25,7 @@ SWITCHES = (
     "--no-first-run",
 )
 OVERRIDES = pathlib.Path(__file__).parents[2] / "lib/batchlab_server/overrides.json"
+SITE = pathlib.Path(__file__).parents[2] / ".venv/site"
 # Notebook 7 raises this when any notebook is opened, whatever is in it.
 NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 
@@ -124,6 +126,24 @@ def put_notebook(source, folder, kernel):
     name = f"{stem}-{kernel}.ipynb"
     (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
     return name
+
+
+def packages_of_the_site(name):
+    """Where a package of the site's environment is; without it the test is skipped, or fails where it is required."""
+    for folder in (*sys.path, SITE):
+        if pathlib.Path(folder, name).is_dir():
+            return pathlib.Path(folder)
+    reason = f"{name} is not there: `make test` installs it into .venv/site"
+    pytest.fail(reason) if os.environ.get("BATCHLAB_BROWSER") == "required" else pytest.skip(reason)
+
+
+def barriers(page):
+    """What axe-core finds on a page, of any impact: the rule, its impact, and where."""
+    script = packages_of_the_site("axe_playwright_python") / "axe_playwright_python/axe.min.js"
+    page.evaluate(script.read_text(encoding="utf-8"))
+    # Without `preload` axe does not ask for the style sheets once more, which a page opened as a file may not do.
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'], preload: false })")["violations"]
+    return [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]]) for one in found]
 
 
 @contextlib.contextmanager

@@ -169,6 +169,12 @@ class Final(ipywidgets.VBox):
     """
 
     GOOD = 8  # right answers with which it counts as finished
+    SAID = {  # noqa: RUF012, said on pages without a kernel, too, by a script
+        "right": "{right} of {all} right.",
+        "open": "{open} still open.",
+        "again": "Worth a second look, by chapter: {chapters}.",
+        "done": "The course is finished.",
+    }
 
     def __init__(self, attempt=1):
         attempt = check_integer("attempt", attempt, 1)
@@ -192,16 +198,14 @@ class Final(ipywidgets.VBox):
         left = sum(state == "open" for state in states.values())
         again = [chapter for chapter, state in states.items() if state not in ("open", "right")]
         right = sum(state == "right" for state in states.values())
-        text = f"{right} of {len(states)} right."
-        if left:
-            text += f" {left} still open."
-        if again:
-            text += f" Worth a second look: chapter{'s' if len(again) > 1 else ''} {', '.join(again)}."
-        if not left and right >= self.GOOD:
+        done = not left and right >= self.GOOD
+        if done:
             with load().change() as record:
                 record["chapters"]["final"] = True
-            text += " The course is finished."
-        self.said = Words(text, right=True if not left and right >= self.GOOD else None)
+        parts = {"right": True, "open": left, "again": again, "done": done}
+        text = " ".join(self.SAID[part] for part, said in parts.items() if said)
+        text = text.format(right=right, all=len(states), open=left, chapters=", ".join(again))
+        self.said = Words(text, right=True if done else None)
         self._score.value = self.said._repr_html_()
 
     def __repr__(self):

@@ -88,29 +88,48 @@ function render({ model, el }) {
   return () => model.off("change:shown", show);
 }
 
-// Without a kernel: `words` says, for each answer, what is said about it and whether it is right. Where the question guards
-// a picture, `unlock` opens that, and the explanation waits until the reader has looked. `keep` is told each answer (null:
-// skipped); `earlier` is one that was kept, [answer].
+// ---- without a kernel ------------------------------------------------------------------------------------------------
+
+const spoken = (number) => String(Number.isInteger(number) ? number : Number(number.toPrecision(4)));
+
+// What is said first to an answer (null: skipped), whether it is right, and why; undefined if it is no answer. `words` is
+// what `for_a_page` gives of a question.
+function judged(words, { low, high, unit }, value) {
+  if (value === null) return [words.skipped, ...words.unanswered];
+  const { answered, options, measured, within, verdicts, whys } = words;
+  if (options) return options[value] && [`${answered}: ${value}`, ...options[value]];
+  const number = Number(value), gap = number - measured, right = Math.abs(gap) <= within * Math.abs(measured);
+  if (!String(value).trim() || !(low <= number && number <= high)) return undefined;
+  const verdict = verdicts[right][Math.sign(gap)].replace("{gap}", spoken(Math.abs(gap)));
+  return [`${answered}: ${spoken(number)} ${unit}`.trim(), right, `${verdict} ${whys[number] ?? ""}`.trim()];
+}
+
+// Where the question guards a picture, `unlock` opens that, and the explanation waits until the reader has looked. `keep`
+// is told each answer and whether it is right; `earlier` is one that was kept, [answer].
 export function playQuestion(el, shown, words, { unlock = null, earlier = null, keep = () => {} } = {}) {
-  const state = { wishes: {}, shown: { ...shown, frozen: false, said: "", right: null } }, reacts = {};
-  let looked = !unlock || earlier !== null;
-  const settle = (value) => {
-    const known = value === null ? { said: "You skipped this one.", right: null } : words(value);
-    if (!known) return Object.assign(state.shown, { said: "Choose one of the answers first, or skip.", right: null });
-    const unexplained = !looked && value !== null;
-    const look = { said: `You predicted: ${value}\nNow look: the picture is unlocked.`, right: null };
-    Object.assign(state.shown, unexplained ? look : known, { unexplained, frozen: true, answer: value });
-    keep(value, known.right);
+  const state = { wishes: {}, shown }, reacts = {};
+  let looked = !unlock;
+  const show = (news) => (state.shown = { ...state.shown, right: null, unexplained: false, ...news });
+  const settle = (answer) => {
+    const judgement = judged(words, shown, answer);
+    if (!judgement) return show({ said: words.wanted });
+    const [said, right, why] = judgement;
+    const explained = looked ? { said: `${said}\n${why}`.trim(), right } : { said: `${said}\n${words.look}`, unexplained: Boolean(why) };
+    show({ ...explained, frozen: true, answer });
+    keep(answer, right);
     unlock?.();
   };
   const answer = () => {
     const [kind, [value]] = Object.entries(state.wishes).sort(([, [, a]], [, [, b]]) => b - a)[0];
     looked ||= kind === "explain";
-    if (kind === "again") Object.assign(state.shown, { frozen: false, said: "Choose again.", right: null });
-    else settle({ skip: null, explain: state.shown.answer, commit: value }[kind]);
+    if (kind === "again") show({ said: "Choose again.", frozen: false });
+    else settle({ skip: null, explain: state.shown.answer, commit: value ?? "" }[kind]);
     reacts["change:shown"]?.();
   };
-  if (earlier) settle(earlier[0]);
+  if (earlier && judged(words, shown, earlier[0])) {  // the words of an option may have changed since
+    looked = true;
+    settle(earlier[0]);
+  }
   const model = {
     get: (name) => state[name],
     set: (name, value) => (state[name] = value),

@@ -50,7 +50,9 @@ class Question:
     'wrong'
     """
 
-    heading, answered = "Your prediction", "You predicted"
+    heading, answered, skipped = "Your prediction", "You predicted", "You skipped this one."
+    look = "Now look: the picture is unlocked."
+    wanted = "Choose one of the answers first, or skip."
 
     def __init__(self, key, text, options, *, answer, title="", spoilers=()):
         self.key, self.text, self.options, self.title, self.spoilers = key, text, dict(options), title, spoilers
@@ -99,8 +101,8 @@ class Question:
         if not answers:
             return Words(notice)
         first, latest = answers[0], answers[-1]
-        right, why = self.judge(latest) if explained else (None, "Now look: the picture is unlocked.")
-        lines = ["You skipped this one." if latest is None else f"{self.answered}: {self.spoken(latest)}", why]
+        right, why = self.judge(latest) if explained else (None, self.look)
+        lines = [self.skipped if latest is None else f"{self.answered}: {self.spoken(latest)}", why]
         if first != latest:
             lines.append("At first you skipped." if first is None else f"Your first answer was: {self.spoken(first)}")
         return Words("\n".join(filter(None, [*lines, notice])), right)
@@ -133,13 +135,21 @@ class Question:
     def taken(self, value):
         """The answer that the page hands in, or an error in words."""
         if value not in self.options:
-            raise ValueError("Choose one of the answers first, or skip.")
+            raise ValueError(self.wanted)
         return value
 
     def as_html(self):
         """The question for viewers without a kernel."""
         options = "".join(f"<li>{html.escape(text)}</li>" for text in self.field()["options"])
         return f"<p><b>{self.heading}:</b> {html.escape(self.text)}</p><ul>{options}</ul>"
+
+    def for_a_page(self):
+        """All that may be said about answers, for `playQuestion` of question.js, which has no kernel to ask."""
+        fixed = {name: getattr(self, name) for name in ("answered", "skipped", "look", "wanted")}
+        return {**fixed, "unanswered": self.judge(None), **self._judgements()}
+
+    def _judgements(self):
+        return {"options": {option: self.judge(option) for option in self.options}}
 
 
 class FinalQuestion(Question):
@@ -160,6 +170,7 @@ class NumberQuestion(Question):
         self.low, self.high, self.unit, self.within, self.measured = low, high, unit, within, None
         self.whys = whys or {}
         self.form = low, high
+        self.wanted = f"Type a number from {low} to {high} first, or skip."
 
     def option(self, choice):
         """The number, as JSON can hold it."""
@@ -186,17 +197,27 @@ class NumberQuestion(Question):
         """Return whether a number is right (None: not known) and what to say about it."""
         if self.measured is None:
             return None, ""
-        measured = f"the measurement gives {self.spoken(self.measured)}"
         if answer is None:
-            return None, f"Now {measured}."
+            return None, f"Now {self._found()}."
         gap = answer - self.measured
         right = abs(gap) <= self.within * abs(self.measured)
-        apart = f"yours is {abs(gap):.4g} too {'high' if gap > 0 else 'low'}" if gap else "as you said"
+        said = self._verdict(right, (gap > 0) - (gap < 0)).replace("{gap}", format(abs(gap), ".4g"))
+        return right, f"{said} {self.whys.get(answer, '')}".strip()
+
+    def _found(self):
+        return f"the measurement gives {self.spoken(self.measured)}"
+
+    def _verdict(self, right, side):
+        """What is said to a number that is too low (-1), exact (0) or too high (1), by {gap}."""
+        apart = {-1: "yours is {gap} too low", 0: "as you said", 1: "yours is {gap} too high"}[side]
         rule = f" (at most {100 * self.within:g} % off counts as right)" if self.within else ""
-        return (
-            right,
-            f"{'Right' if right else 'Not so'}: {measured}, {apart}{rule}. {self.whys.get(answer, '')}".strip(),
-        )
+        return f"{'Right' if right else 'Not so'}: {self._found()}, {apart}{rule}."
+
+    def _judgements(self):
+        if self.measured is None:
+            raise ValueError(f"{self.key} is not measured yet: call `reveal` first.")
+        verdicts = {right: {side: self._verdict(right, side) for side in (-1, 0, 1)} for right in (False, True)}
+        return {"measured": self.measured, "within": self.within, "verdicts": verdicts, "whys": self.whys}
 
     def spoken(self, answer):
         """A number with its unit."""
@@ -218,7 +239,7 @@ class NumberQuestion(Question):
         except (TypeError, ValueError):
             number = None
         if not self.fits(number):
-            raise ValueError(f"Type {self.asks} first, or skip.")
+            raise ValueError(self.wanted)
         return int(number) if number.is_integer() else number
 
     def as_html(self):
