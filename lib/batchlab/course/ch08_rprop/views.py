@@ -37,8 +37,9 @@ def gradient_sizes(problem, model, params):
     bins = np.logspace(-6, 0, 31)
     for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=True):
         shares = np.full(len(part), 100 / len(part))
-        look = {"histtype": "step", "color": color, "linestyle": style, "linewidth": 2}
-        axes.hist(part, bins, weights=shares, label=f"{name} layer, {len(part):,} weights", **look)
+        look = {"histtype": "step", "color": color, "linewidth": 2}
+        *_, (outline,) = axes.hist(part, bins, weights=shares, label=f"{name} layer, {len(part):,} weights", **look)
+        outline.set_linestyle(style)  # matplotlib 3.10.0 takes no dashes in `hist`
     axes.set(xscale="log", xlabel="size of a weight's gradient", ylabel="% of the layer's weights")
     axes.set_title("One network, one full batch: gradients of very different sizes")
     axes.legend(loc="upper left")
