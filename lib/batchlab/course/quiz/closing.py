@@ -33,6 +33,8 @@ class Closing(anywidget.AnyWidget):
     def __repr__(self):
         return self.instead
 
+    _ipython_display_ = None  # of ipywidgets 7, which knows no bundle
+
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

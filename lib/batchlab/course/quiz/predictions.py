@@ -146,6 +146,8 @@ class Prediction(anywidget.AnyWidget):
     def __repr__(self):
         return f"Prediction “{self.question.name}”: {len(self.question.options)} options"
 
+    _ipython_display_ = None  # of ipywidgets 7, which knows no bundle
+
     def _repr_mimebundle_(self, **kwargs):
         """Add the question, never the right answer, as HTML for viewers without a kernel, such as GitHub."""
         bundle = super()._repr_mimebundle_(**kwargs)
