@@ -39,11 +39,12 @@ test: .venv/.test .venv/.ipykernel6 .venv/.oldest .venv/.site .venv/.roads ## ch
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
 
 COLAB_TEST = OPENBLAS_NUM_THREADS=1 .venv-colab/bin/python -W ignore::DeprecationWarning -m pytest -p no:cacheprovider -q \
-    -W ignore::DeprecationWarning --numprocesses 2
+    -W ignore::DeprecationWarning --numprocesses 2 --dist loadfile
 
 .PHONY: colab
-colab: .venv-colab/.ready ## run the tests and the notebooks with the packages that Colab has
-	$(COLAB_TEST) -o addopts="--import-mode=importlib" tests/test_colab.py tests/library tests/live tests/course
+colab: .venv-colab/.ready ## run the tests, the notebooks and the classic Notebook with what Colab has
+	$(COLAB_TEST) -o addopts="--import-mode=importlib" tests/test_colab.py tests/library tests/live tests/course \
+	    tests/pages/test_classic.py
 	PYTHONPATH=tests/colab TQDM_DISABLE=1 BATCHLAB_PROGRESS=off $(COLAB_TEST) notebooks
 
 .PHONY: bench

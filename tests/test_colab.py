@@ -6,6 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
+
+import batchlab as bl
+from batchlab.course.quiz.closing import Closing
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,3 +32,18 @@ def test_the_stand_in_for_colab_is_believed():
             [sys.executable, "-c", code], env={"PYTHONPATH": f"{folder}:{ROOT / 'lib'}"}, capture_output=True, text=True
         )
         assert done.stdout.startswith(said), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("make", "still"),
+    [
+        (lambda: bl.Lab("noisy sine", epochs=3), "image/png"),
+        (lambda: bl.quiz.ask("03.more_epochs"), "text/html"),
+        (Closing, "text/html"),
+    ],
+    ids=["picture", "question", "button"],
+)
+def test_what_is_shown_is_a_widget_and_something_for_where_no_kernel_runs(make, still):
+    """ipywidgets 7 shows a widget by a way of its own, which knows only the widget."""
+    bundle, _ = DisplayFormatter().format(make())
+    assert {"application/vnd.jupyter.widget-view+json", "text/plain", still} <= set(bundle)

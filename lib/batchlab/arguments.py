@@ -19,7 +19,7 @@ def check_model(model, hidden, problem):
         return mlp((problem.x.shape[1], *hidden, problem.y.shape[1]))
     if not (callable(getattr(model, "init", None)) and callable(getattr(model, "predict", None))):
         raise TypeError(f"model is {model!r}; it must be a bl.Model(init, predict) of two functions.")
-    params = jax.eval_shape(model.init, jax.random.key(0))
+    params = jax.eval_shape(lambda: model.init(jax.random.key(0)))
     shape = jax.eval_shape(model.predict, params, jax.ShapeDtypeStruct(problem.x.shape, jnp.float32)).shape
     if shape != problem.y.shape:
         raise ValueError(f"the model predicts {shape} from x {problem.x.shape}; y needs {problem.y.shape}.")
@@ -28,7 +28,7 @@ def check_model(model, hidden, problem):
 
 def check_params(model, params):
     """The parameters that were asked for, in single precision: a pytree of the shapes that the model starts with."""
-    wanted = jax.eval_shape(model.init, jax.random.key(0))
+    wanted = jax.eval_shape(lambda: model.init(jax.random.key(0)))
     shapes = [str(jax.tree.map(lambda leaf: leaf.shape, tree)) for tree in (jax.tree.map(np.asarray, params), wanted)]
     if jax.tree.structure(params) != jax.tree.structure(wanted) or shapes[0] != shapes[1]:
         raise ValueError(f"params have the shapes {shapes[0]}; the model starts with {shapes[1]}.")

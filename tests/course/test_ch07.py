@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -659,6 +660,7 @@ def test_every_slider_can_be_dragged_from_end_to_end_and_back():
 
 SEVERAL = """
 import jax
+import jax.export
 jax.config.update("jax_num_cpu_devices", 4)
 import jax.export
 import numpy as np, optax
@@ -731,6 +733,7 @@ print("all the same")
 TWO_PROCESSES = """
 import sys
 import jax
+import jax.export
 jax.config.update("jax_num_cpu_devices", 2)
 jax.distributed.initialize(f"localhost:{sys.argv[1]}", num_processes=2, process_id=int(sys.argv[2]))
 import numpy as np

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 APPS = {"JupyterLab": ("jupyterlab", "doc/tree"), "Notebook 7": ("notebook", "notebooks")}
+CLASSIC = "Notebook 6"  # of other versions; test_classic.py has them
 SWITCHES = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -26,8 +27,11 @@ SWITCHES = (
 )
 OVERRIDES = pathlib.Path(__file__).parents[2] / "lib/batchlab_server/overrides.json"
 SITE = pathlib.Path(__file__).parents[2] / ".venv/site"
-# Notebook 7 raises this when any notebook is opened, whatever is in it.
-NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
+NOT_OURS = (
+    "Cannot read properties of undefined (reading 'schema')",  # of Notebook 7, whatever notebook is opened
+    "Access to font at 'about:blank'",  # of the classic Notebook's MathJax, which tries its own blank font; and this:
+    "Failed to load resource: net::ERR_FAILED (about:blank)",
+)
 
 PIXELS = "(canvas) => canvas.toDataURL()"
 WORDS = """() => {
@@ -46,10 +50,10 @@ def wait_until(condition, what, seconds=60):
 
 
 class Server:
-    """JupyterLab or Notebook 7 on a folder, with settings of its own, in a scratch folder that need not exist yet."""
+    """A server on a folder, with settings of its own, in a scratch folder that need not exist yet."""
 
     def __init__(self, app, folder, scratch):
-        module, self._route = APPS[app]
+        module, self._route = APPS["Notebook 7" if app == CLASSIC else app]
         self.app = app
         settings = scratch / "config/lab/user-settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
@@ -65,8 +69,12 @@ class Server:
             port = probe.getsockname()[1]
         self._root, self._token, self._log = f"http://localhost:{port}", secrets.token_hex(16), scratch / "server.log"
         command = [sys.executable, "-m", module, "--no-browser", "--ip=localhost", f"--port={port}"]
-        command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={self._token}"]
-        command += [f"--ServerApp.root_dir={folder}"]
+        if app == CLASSIC:
+            command += ["--NotebookApp.port_retries=0", f"--NotebookApp.token={self._token}"]
+            command += [f"--NotebookApp.notebook_dir={folder}"]
+        else:
+            command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={self._token}"]
+            command += [f"--ServerApp.root_dir={folder}"]
         command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         places = {f"JUPYTER_{name.upper()}_DIR": str(scratch / name) for name in ("config", "data", "runtime")}
         with self._log.open("w") as log:
@@ -157,14 +165,17 @@ def chromium_at(path):
 class Reader:
     """Someone in front of an open notebook, who uses keys, and a mouse for dragging alone."""
 
+    cells, prompt, output = ".jp-Notebook .jp-CodeCell", ".jp-InputArea-prompt", ".jp-OutputArea"
+    errors_shown = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
+
     def __init__(self, chromium, server, notebook, height=1400):
         self.errors, self._server, self._notebook = [], server, notebook
         self.page = chromium.new_page(viewport={"width": 1300, "height": height})
         self.page.set_default_timeout(60_000)
         self.page.on("pageerror", lambda error: self._heard(f"page: {error}"))
-        self.page.on("console", lambda message: message.type == "error" and self._heard(f"console: {message.text}"))
+        self.page.on("console", self._logged)
         self.page.goto(server.url(notebook), wait_until="domcontentloaded")
-        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+        self.page.wait_for_selector(self.cells)
         self.wait_for_kernel()
 
     def __enter__(self):
@@ -175,8 +186,12 @@ class Reader:
         if kernel := self._server.kernel(self._notebook):
             self._server.ask(f"kernels/{kernel['id']}", "DELETE")
 
+    def _logged(self, message):
+        if message.type == "error":
+            self._heard(f"console: {message.text} ({message.location['url']})")
+
     def _heard(self, text):
-        if NOT_OURS not in text:
+        if not any(theirs in text for theirs in NOT_OURS):
             self.errors.append(text)
 
     def wait_for_kernel(self, seconds=120):
@@ -192,13 +207,13 @@ class Reader:
 
     def run_cell(self, number):
         """Run one code cell, counted from 0; the text that it prints."""
-        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-        prompt = cell.locator(".jp-InputArea-prompt")
+        cell = self.page.locator(self.cells).nth(number)
+        prompt = cell.locator(self.prompt)
         prompt.click()
         prompt.evaluate("(one) => (one.textContent = '')")  # an earlier number is not this one's
         self.page.keyboard.press("Control+Enter")
         wait_until(lambda: re.search(r"\[\d+\]", prompt.inner_text()), "the cell does not end", 120)
-        return cell.locator(".jp-OutputArea").inner_text()
+        return cell.locator(self.output).inner_text()
 
     def restart(self):
         """Restart the kernel by the menu."""
@@ -264,7 +279,7 @@ class Reader:
         return self.words()
 
     def alarm(self):
-        return "\n".join(self.page.locator("[role=alert]").filter(visible=True).all_inner_texts())
+        return "\n".join(self.page.locator(".batchlab [role=alert]").filter(visible=True).all_inner_texts())
 
     def canvas(self):
         return self.page.locator("canvas.picture").filter(visible=True).first
@@ -279,8 +294,7 @@ class Reader:
 
     def trouble(self):
         """Tracebacks and what was written to stderr, on the page, and errors of the page itself."""
-        selector = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
-        return [*self.errors, *(output.inner_text() for output in self.page.locator(selector).all())]
+        return [*self.errors, *(output.inner_text() for output in self.page.locator(self.errors_shown).all())]
 
     def names(self, root):
         """What a screen reader calls everything below that can be focused, and every image: pairs of role and name."""

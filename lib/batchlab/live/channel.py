@@ -185,6 +185,8 @@ class Channel(anywidget.AnyWidget):
 
     # ---- where no kernel runs ----------------------------------------------------------------------------------------
 
+    _ipython_display_ = None  # of ipywidgets 7, which knows no bundle
+
     def _repr_mimebundle_(self, **kwargs):
         """The live view, and a picture with words for where no kernel runs."""
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -40,9 +40,10 @@ def gradient_sizes(problem, model, params):
     still = Still(alt + f"{sum(map(len, layers))} lie within {most:.1f} decades, all within {every:.1f}.", height=2.8)
     axes = still.subplots()
     for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=True):
-        look = {"histtype": "step", "color": color, "linestyle": style, "linewidth": 2}
-        look |= {"weights": np.full(len(part), 100 / len(part)), "label": f"{name} layer, {len(part):,} weights"}
-        axes.hist(part, np.logspace(-6, 0, 31), **look)
+        look = {"histtype": "step", "color": color, "linewidth": 2, "label": f"{name} layer, {len(part):,} weights"}
+        shares = np.full(len(part), 100 / len(part))
+        *_, (outline,) = axes.hist(part, np.logspace(-6, 0, 31), weights=shares, **look)
+        outline.set_linestyle(style)  # matplotlib 3.10.0 takes no dashes in `hist`
     axes.set(xscale="log", xlabel="size of a weight's gradient", ylabel="% of the layer's weights")
     axes.set_title("One network, one full batch: gradients of very different sizes")
     axes.legend(loc="upper left")

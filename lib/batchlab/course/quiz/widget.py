@@ -20,6 +20,8 @@ class QuizWidget(anywidget.AnyWidget):
         """What stands where no kernel runs; never the right answer."""
         raise NotImplementedError
 
+    _ipython_display_ = None  # of ipywidgets 7, which knows no bundle
+
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})  # by the version of ipywidgets
