@@ -122,6 +122,8 @@ def test_a_wheel_brings_the_notebooks(tmp_path):
         archive.extractall(place)
     for path in tracked("lib/*"):
         assert path.relative_to(ROOT / "lib").as_posix() in names
+    for path in tracked("benchmarks/results/*"):
+        assert f"batchlab/course/ch07_devices/results/{path.name}" in names
     command = [sys.executable, "-m", "batchlab", "course", "--no-open"]
     env = {**os.environ, "PYTHONPATH": str(place)}
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 
 from .recorder import Recorder
 
@@ -103,6 +105,7 @@ class Picture:
             self._draw_moving(canvas.get_renderer())
             return np.array(canvas.buffer_rgba())
         finally:
+            _forget_renderer(self.figure)
             self.figure.dpi, self.figure.stale = DPI, stale
             self.figure.set_canvas(self.canvas)
 
@@ -170,6 +173,12 @@ def png(pixels):
     return file.getvalue()
 
 
+def _forget_renderer(figure):
+    """Texts keep the renderer that drew them, and so its pixels: some 5 MB a picture."""
+    for text in figure.findobj(Text):
+        text._renderer = None
+
+
 class Still:
     """A picture that stands still, with its alternative text; a notebook shows it when it is a cell's last value."""
 
@@ -193,6 +202,8 @@ class Still:
         with matplotlib.rc_context(STYLE):
             canvas.draw()
         bundle = {"text/plain": repr(self), "image/png": png(np.array(canvas.buffer_rgba()))}
+        _forget_renderer(self.figure)
+        FigureCanvasBase(self.figure)  # in place of the canvas with the pixels
         width, height = self.figure.get_size_inches() * DPI
         return bundle, {"image/png": {"alt": self.alt, "width": round(width), "height": round(height)}}
 
