@@ -34,6 +34,10 @@ NOT_OURS = (
 )
 
 PIXELS = "(canvas) => canvas.toDataURL()"
+SETTLED = """async () => {
+  const transitions = document.getAnimations().filter((one) => one instanceof CSSTransition);
+  await Promise.allSettled(transitions.map((one) => one.finished));
+}"""
 WORDS = """() => {
   const regions = [...document.querySelectorAll('.batchlab .words[aria-live]')];
   return regions.find((region) => region.getClientRects().length)?.innerText.trim() ?? '';
@@ -149,6 +153,7 @@ def barriers(page):
     """What axe-core finds on a page, of any impact: the rule, its impact, and where."""
     script = packages_of_the_site("axe_playwright_python") / "axe_playwright_python/axe.min.js"
     page.evaluate(script.read_text(encoding="utf-8"))
+    page.evaluate(SETTLED)  # a colour half-way from light to dark is none that a reader reads
     # Without `preload` axe does not ask for the style sheets once more, which a page opened as a file may not do.
     found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'], preload: false })")["violations"]
     return [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]]) for one in found]
