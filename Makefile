@@ -45,7 +45,7 @@ COLAB_TEST = OPENBLAS_NUM_THREADS=1 .venv-colab/bin/python -W ignore::Deprecatio
 colab: .venv-colab/.ready ## run the tests, the notebooks and the classic Notebook with what Colab has
 	$(COLAB_TEST) -o addopts="--import-mode=importlib" tests/test_colab.py tests/library tests/live tests/course \
 	    tests/pages/test_classic.py
-	PYTHONPATH=tests/colab TQDM_DISABLE=1 BATCHLAB_PROGRESS=off $(COLAB_TEST) notebooks
+	PYTHONPATH="$(CURDIR)/tests/colab" TQDM_DISABLE=1 BATCHLAB_PROGRESS=off $(COLAB_TEST) notebooks
 
 .PHONY: bench
 bench: .venv-bench/.ready ## measure speed, latency and memory against other libraries
