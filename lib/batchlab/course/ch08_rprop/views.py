@@ -4,7 +4,7 @@ import numpy as np
 import optax
 
 from ... import measure
-from ...live import NARROW, Still, View
+from ...live import NARROW, View, still
 from .. import plots
 from .rules import NINE_AND_ONE, bowls, follow, left_by, one_in_ten, rprop, wine
 
@@ -14,31 +14,19 @@ LOW, HIGH = 0.001, 10.0  # what the axes of the lab's losses show
 TARGET, EPOCHS = 0.1, 600  # a training loss, and after how many epochs a run is given up
 
 
-def _logarithmic(axis, ticks):
-    """Make an axis logarithmic, with these ticks alone: {value: label}."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_ticks(list(ticks), labels=list(ticks.values()))
-    axis.minorticks_off()
-
-
 # ---- pictures that stand still ---------------------------------------------------------------------------------------
 
 
-def gradient_sizes(problem, model, params):
+@still(height=2.8)
+def gradient_sizes(figure, problem, model, params):
     """How large the full gradient of each weight is, layer by layer, as a `Still`.
 
-    Args:
-        problem: the samples.
-        model: a perceptron of `models.mlp`.
-        params: its parameters, a list of (weight, bias).
+    The model is a perceptron of `models.mlp`; params are its parameters, a list of (weight, bias).
     """
     gradient = measure.batch_gradient(problem, model, params)
     stops = np.cumsum([weight.size + bias.size for weight, bias in params])[:-1]
     layers = [np.abs(part[part != 0]) for part in np.split(gradient, stops)]
-    most, every = measure.decades(gradient), measure.decades(gradient, middle=1.0)
-    alt = "Share of the weights against the size of their gradient, which is on a logarithmic axis. Nine in ten of "
-    still = Still(alt + f"{sum(map(len, layers))} lie within {most:.1f} decades, all within {every:.1f}.", height=2.8)
-    axes = still.subplots()
+    axes = figure.subplots()
     for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=True):
         look = {"histtype": "step", "color": color, "linewidth": 2, "label": f"{name} layer, {len(part):,} weights"}
         shares = np.full(len(part), 100 / len(part))
@@ -48,14 +36,18 @@ def gradient_sizes(problem, model, params):
     axes.set_title("One network, one full batch: gradients of very different sizes")
     axes.legend(loc="upper left")
     axes.grid()
-    return still
+    most, every = measure.decades(gradient), measure.decades(gradient, middle=1.0)
+    return (
+        "Share of the weights against the size of their gradient, which is on a logarithmic axis. Nine in ten of "
+        f"{sum(map(len, layers))} lie within {most:.1f} decades, all within {every:.1f}."
+    )
 
 
-def bowls_picture():
+@still(height=3.4)
+def bowls_picture(figure):
     """What GD at each rate, and Rprop, leave of the loss of two kinds of bowls in 100 updates, as a `Still`."""
-    still, said = Still("", height=3.4), []
-    rates = np.geomspace(0.01, 1.96, 60)
-    for axes, (name, (curvature, start)) in zip(still.subplots(1, 2, sharey=True), bowls().items(), strict=True):
+    panels, rates, said = figure.subplots(1, 2, sharey=True), np.geomspace(0.01, 1.96, 60), []
+    for axes, (name, (curvature, start)) in zip(panels, bowls().items(), strict=True):
         gd = np.array([np.sum(curvature * (start * (1 - rate * curvature) ** 100) ** 2, axis=1) for rate in rates])
         gd = np.maximum(gd / np.sum(curvature * start**2, axis=1), 1e-14)
         signs = np.tile(left_by(rprop(0.01), curvature, start), (2, 1))
@@ -63,13 +55,12 @@ def bowls_picture():
         plots.spread(axes, rates[[0, -1]], signs.T, "", RULES["Rprop"], "--", marker="")
         said.append(f"{name}: GD at its best rate {np.median(gd, axis=1).min():.1g}, Rprop {np.median(signs):.1g}")
         axes.set(xscale="log", yscale="log", ylim=(1e-15, 10), xlabel="learning rate of GD", title=name)
-        axes.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+        axes.xaxis.set_major_formatter(plots.NUMBERS)
         axes.grid()
         axes.text(0.012, 0.006, "GD", color=RULES["SGD"])
         axes.text(0.012, 3e-11, "Rprop", color=RULES["Rprop"])
-    still.figure.axes[0].set_ylabel("share of the loss that is left")
-    still.alt = "Share of the loss that is left after 100 updates, median of ten bowls. " + "; ".join(said) + "."
-    return still
+    panels[0].set_ylabel("share of the loss that is left")
+    return "Share of the loss that is left after 100 updates, median of ten bowls. " + "; ".join(said) + "."
 
 
 def epochs_to(problem, optimizer, rates, seeds=5):
@@ -96,35 +87,33 @@ def units(draws=3):
     return made | {"wine, standardised": [wine()], "wine, in its own units": [wine(standardised=False)]}
 
 
-def units_picture(draws=3):
+@still(height=4.0)
+def units_picture(figure, draws=3):
     """Epochs of full batches to a loss of TARGET: GD, Rprop and Adam, on data in several units, as a `Still`."""
-    problems, said = units(draws), []
-    still = Still("", height=4.0)
-    axes = still.subplots()
+    axes, problems, said, never = figure.subplots(), units(draws), [], 1.35 * EPOCHS
     marks = zip(TUNED.items(), RULES.values(), "os^", (-0.22, 0, 0.22), strict=True)
     for (name, (optimizer, rates)), color, mark, shift in marks:
         for row, (words, several) in enumerate(problems.items()):
             epochs = np.concatenate([epochs_to(problem, optimizer, rates) for problem in several])
-            look = {"color": color, "alpha": 0.7, "markersize": 6, "label": None if row else name}
-            axes.plot(np.minimum(epochs, 1.35 * EPOCHS), np.full(len(epochs), row + shift), mark, **look)
+            look = {"color": color, "alpha": 0.7, "label": None if row else name}
+            axes.plot(np.minimum(epochs, never), np.full(len(epochs), row + shift), mark, **look)
             middle = np.median(epochs)
-            said.append(f"{words}, {name}: {'not within 600' if middle > EPOCHS else f'{middle:.0f}'}")
+            said.append(f"{words}, {name}: {f'not within {EPOCHS}' if middle > EPOCHS else f'{middle:.0f}'}")
     axes.axvline(1.12 * EPOCHS, color="0.6", linewidth=1)
     axes.set_yticks(range(len(problems)), list(problems))
-    axes.set(xlim=(1, 2.2 * EPOCHS), ylim=(len(problems) - 0.5, -0.5))
-    _logarithmic(axes.xaxis, {1: "1", 10: "10", 100: "100", 810: "never"})
+    axes.set(xscale="log", xlim=(1, 2.2 * EPOCHS), ylim=(len(problems) - 0.5, -0.5))
+    plots.ticks(axes.xaxis, [1, 10, 100, never], ["1", "10", "100", "never"])
     axes.set(xlabel=f"epochs to a training loss of {TARGET} (a dot a seed; never: not within {EPOCHS})")
     axes.set_title("Full batches: GD and Adam at their best rate, Rprop untuned")
     axes.legend(loc="lower left", bbox_to_anchor=(1.0, 0.3))
     axes.grid(axis="x")
-    still.alt = "Median epochs to a training loss of 0.1. " + "; ".join(said) + "."
-    return still
+    return f"Median epochs to a training loss of {TARGET}. {'; '.join(said)}."
 
 
-def drift(cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
+@still(height=3.4)
+def drift(figure, cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
     """A weight under the ten gradients, over and over, by SGD, RMSprop and three kinds of Rprop, as a `Still`."""
-    still, said = Still("", height=3.4), []
-    axes = still.subplots()
+    axes, said = figure.subplots(), []
     for name, rule, style, up in (
         ("SGD", optax.sgd(learning_rate), "-", 8),
         ("RMSprop", optax.rmsprop(learning_rate), ":", -4),
@@ -134,23 +123,21 @@ def drift(cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
     ):
         path, color = follow(rule, tuple(gradients) * cycles), RULES[name.split()[0]]
         axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2)
-        place = {"xytext": (6, up), "textcoords": "offset points", "va": "center"}
-        axes.annotate(name, (len(path), path[-1]), color=color, **place)
+        plots.beside(axes, name, (len(path), path[-1]), (6, up), va="center", color=color)
         said.append(f"{name} {path[9]:.2f} and {path[-1]:.2f}")
     axes.set(xlim=(0, 13.5 * cycles), xlabel="update, each with one of the ten gradients", ylabel="the weight")
     axes.set_xticks(range(0, 10 * cycles + 1, 10))
     axes.set_title("Nine gradients of 0.01 and one of -0.09, over and over")
     axes.grid()
-    still.alt = f"Where the weight is after one cycle and after {cycles}, from 0: {', '.join(said)}."
-    return still
+    return f"Where the weight is after one cycle and after {cycles}, from 0: {', '.join(said)}."
 
 
 # ---- the live picture ------------------------------------------------------------------------------------------------
 
 
 def _of_loss(axes):
-    _logarithmic(axes.yaxis, {0.001: "≤ 0.001", 0.01: "0.01", 0.1: "0.1", 1: "1", 10: "≥ 10"})
-    axes.set_ylim(0.8 * LOW, 1.25 * HIGH)
+    axes.set(yscale="log", ylim=(0.8 * LOW, 1.25 * HIGH))
+    plots.ticks(axes.yaxis, [LOW, 0.01, 0.1, 1, HIGH], [f"≤ {LOW:g}", "0.01", "0.1", "1", f"≥ {HIGH:g}"])
     axes.grid(axis="y")
 
 
@@ -159,10 +146,9 @@ def losses(axes, epochs):
     looks = list(zip(RULES.items(), STYLES, strict=True))
     others = axes.plot([], [], color=RULES["SGD"], linewidth=0.8, alpha=0.45)[0]
     lines = {name: axes.plot([], [], color=color, linewidth=2.2, linestyle=style)[0] for (name, color), style in looks}
-    heading = axes.text(0, 1.02, "", transform=axes.transAxes, va="bottom", fontsize=11.5)
+    heading, x = plots.heading(axes), np.arange(epochs + 1)
     _of_loss(axes)
     axes.set(xlim=(0, epochs), xlabel="epoch")
-    x = np.arange(epochs + 1)
 
     def update(all_rates, best, batch_size):
         for name, line in lines.items():
@@ -182,16 +168,15 @@ def last_losses(axes, n, epochs):
     lines, bars = {}, {}
     for (name, color), style, marker in zip(RULES.items(), STYLES, "os^", strict=True):
         label = {"SGD": "SGD, best rate", "Rprop": "Rprop"}.get(name)
-        bars[name] = axes.plot([], [], color=color, linewidth=5, alpha=0.3, solid_capstyle="butt")[0]
+        bars[name] = axes.plot([], [], color=color, linewidth=5, alpha=0.3)[0]
         look = {"marker": marker, "markersize": 5, "linewidth": 1.4, "linestyle": style}
         lines[name] = axes.plot([], [], color=color, label=label, **look)[0]
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     _of_loss(axes)
-    axes.set(xlim=(0.8, 1.25 * n), xlabel="batch size B")
-    _logarithmic(axes.xaxis, {1: "1", 10: "10", n: str(n)})
-    axes.set_title(f"after {epochs} epochs")
+    axes.set(xscale="log", xlim=(0.8, 1.25 * n), xlabel="batch size B", title=f"after {epochs} epochs")
+    plots.ticks(axes.xaxis, [1, 10, n])
     axes.legend(loc="lower left", borderaxespad=0.1, handlelength=2.4, bbox_to_anchor=(0, 0.04) if wide else None)
-    third = axes.text(0.98, 0.97, "", color=RULES["RMSprop"], ha="right", va="top", transform=axes.transAxes)
+    third = plots.note(axes, 0.98, 0.97, color=RULES["RMSprop"])
 
     def update(ends, batch_size):
         for name, line in lines.items():
