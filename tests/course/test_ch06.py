@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from matplotlib.text import Text
 
 import batchlab as bl
 from batchlab import measure, quiz
@@ -268,6 +269,19 @@ def test_the_picture_is_readable(sweep, width):
             lab.against, lab.batch_size, lab.learning_rate = against, size, rate
             lab.wait()
             labs.readable(lab.picture)
+
+
+def test_still_pictures_are_readable_and_say_what_they_show(sweep):
+    moved = np.array([[[8.0, 4.0, 2.0, 1.0]] * 3, [[6.0, 5.0, 4.0, 2.0]] * 3])
+    race = ch06_targets.race(sweep)
+    lost = race._replace(fixed=np.where(race.sizes[:, None] == 1000, np.inf, race.fixed))
+    for still, said in (
+        (ch06_targets.travelled(dict.fromkeys(ch06_targets.OPTIMIZERS, moved)), "SGD: path 8 times, distance 3 times"),
+        (ch06_targets.epochs_over_draws([lost]), "inf at B = 1000"),
+        (ch06_targets.law_and_noise([race]), "Left: iterations follow 1 + B_noise/B within "),
+    ):
+        assert said in labs.static_picture(still)[1]
+        assert min(text.get_fontsize() for text in still.figure.findobj(Text) if text.get_text()) >= 11
 
 
 def test_a_typed_rate_becomes_the_nearest_that_was_swept(lab):

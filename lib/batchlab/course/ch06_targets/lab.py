@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import measure
 from ...checks import check_number
-from ...live import Live, Menu, Steps, View, Whole, press, running_loop
+from ...live import Live, Menu, Steps, View, Whole, columns, press, running_loop
 from .. import plots
 from . import views
 from .races import FIXED, digits_sweep
@@ -173,13 +173,13 @@ class TargetLab(Live):
 
     def draw(self, figure):
         """What the target costs on the left, the runs on the right; before the prediction neither can be seen."""
-        left, right = views.two_axes(figure)
+        left, right = columns(figure, (1.1, 1), left=(0.72, 0.62), top=0.72, bottom=0.52)
         units = np.nan_to_num(self.units, nan=1.0)  # before seconds are known
         low, high = 0.5 * np.min(units / self.sweep.checks), 8 * np.max(units * self.sweep.num_epochs)
         self._costs = views.costs_of_target(left, self.n, self.against, (low, high))
         self._runs = views.runs_to_target(right, self.sizes, self.against, (low, high), self.goal)
         for axes in (left, right) if self.locked else ():
-            views.predict_first(axes)
+            plots.note(axes, 0.5, 0.5, "predict first", ha="center", color="0.4")
         return [View([], None), self._costs, self._runs]
 
     def show(self):

@@ -2,28 +2,10 @@
 
 import numpy as np
 
-from ...live import Still, View, columns
-from ..plots import BEST, DARK, KEPT, NOW, NUMBERS, STYLES, TRAINING, VALIDATION, spread, thinned
+from ...live import View, still
+from .. import plots
+from ..plots import BEST, BOX, DARK, KEPT, NOW, NUMBERS, STYLES, TRAINING, VALIDATION, beside, spread, ticks
 from .races import FIXED, TRAVELLED
-
-MOST_POINTS = 90  # of a curve; see `thinned`
-BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
-
-
-def predict_first(axes):
-    """What stands where the outcome will be."""
-    axes.text(0.5, 0.5, "predict first", transform=axes.transAxes, ha="center", color="0.4")
-
-
-def two_axes(figure):
-    """Axes for the costs and for the runs."""
-    return columns(figure, (1.1, 1), left=(0.72, 0.62), top=0.72, bottom=0.52)
-
-
-def _heading(axes):
-    """A moving title of two lines."""
-    place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
-    return axes.annotate("", (0, 1), xytext=(0, 6), **place)
 
 
 def _numbers(*axes):
@@ -46,7 +28,7 @@ def costs_of_target(axes, n, counted, limits):
         (star,) = axes.plot([], [], "*", color=colour, markersize=14, markeredgecolor="black", zorder=5)
         artists.append((band, line, lost, star, axes.text(1, 1, bbox=BOX, **word)))
     bands, lines, lost, stars, names = zip(*artists, strict=True)
-    now, heading = axes.axvline(1, color=NOW, linewidth=1, linestyle=":"), _heading(axes)
+    now, heading = axes.axvline(1, color=NOW, linewidth=1, linestyle=":"), plots.heading(axes)
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
     axes.axhline(top / 5, color="0.8", linewidth=0.8)
     axes.text(0.95, top / 1.1, "not reached", color="0.4", va="top")
@@ -82,8 +64,7 @@ def runs_to_target(axes, sizes, counted, limits, target):
     """
     looks = [(KEPT[0], STYLES[2], 1.7), (KEPT[1], STYLES[3], 1.7), (NOW, "-", 2.2), (VALIDATION, "--", 1.6)]
     lines = [axes.plot([], [], color=colour, linestyle=style, linewidth=width)[0] for colour, style, width in looks]
-    (ends,) = axes.plot([], [], "o", color="0.3", markersize=4)
-    heading = _heading(axes)
+    (ends,), heading = axes.plot([], [], "o", color="0.3", markersize=4), plots.heading(axes)
     axes.axhline(target, color=BEST, linewidth=1)
     place = {"transform": axes.get_yaxis_transform(), "ha": "right"}
     axes.text(0.99, target + 0.015, f"target {target:g}", color=DARK[0], **place)
@@ -96,7 +77,7 @@ def runs_to_target(axes, sizes, counted, limits, target):
         last = []
         for line, curve in zip(lines, curves, strict=True):
             x, y = (curve[0][1:], curve[1][1:]) if curve else (np.zeros(0), np.zeros(0))
-            line.set_data(*(thinned(x, y, most=MOST_POINTS, across=np.log(x)) if len(x) else (x, y)))
+            line.set_data(*(plots.thinned(x, y, most=90, across=np.log(x)) if len(x) else (x, y)))
             last += [(x[-1], y[-1])] if len(x) and y[-1] >= target else []
         ends.set_data([x for x, _ in last], [y for _, y in last])
         heading.set_text(f"validation accuracy, best rates\nchosen: B = {batch_size}")
@@ -107,15 +88,15 @@ def runs_to_target(axes, sizes, counted, limits, target):
 # ---- the statements --------------------------------------------------------------------------------------------------
 
 
-def accuracy_at_equal_budgets(races):
+@still(height=3.7)
+def accuracy_at_equal_budgets(figure, races):
     """Validation accuracy of three batch sizes, against epochs and against iterations: a `Still`."""
-    sweeps = [race.longer() for race in races]
-    looks = (TRAINING, "-"), (DARK[0], "--"), (VALIDATION, "-.")
+    panels, sweeps, said = figure.subplots(1, 2, sharey=True), [race.longer() for race in races], []
+    sizes, looks = sweeps[0].batch_sizes.tolist(), ((TRAINING, "-"), (DARK[0], "--"), (VALIDATION, "-."))
     counts = ("epochs", np.geomspace(0.05, 20, 40), 1), ("iterations", np.geomspace(1, 400, 40), 4)
-    still, said = Still("", height=3.7), []
-    for axes, (counted, x, budget) in zip(still.subplots(1, 2, sharey=True), counts, strict=True):
+    for axes, (counted, x, budget) in zip(panels, counts, strict=True):
         medians = []
-        for at, (size, look) in enumerate(zip(sweeps[0].batch_sizes.tolist(), looks, strict=True)):
+        for at, (size, look) in enumerate(zip(sizes, looks, strict=True)):
             each = 1 if counted == "epochs" else -(-len(sweeps[0].problem.x) // size)
             runs = [sweep.curve("val_accuracy", size, sweep.learning_rates[at, 0], seed)
                     for sweep in sweeps for seed in sweep.seeds.tolist()]  # fmt: skip
@@ -124,91 +105,81 @@ def accuracy_at_equal_budgets(races):
             known = np.isfinite(rows[:, :-1]).all(axis=0)
             spread(axes, x[known], rows[:, :-1][:, known], "", *look, marker="")
         said.append(f"at {budget} {counted}: {', '.join(medians)}")
-        axes.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=counted)
-        axes.set_title(f"equal {counted}", loc="left")
-        names = [f"B = {size}" for size in sweeps[0].batch_sizes]
-        axes.legend(axes.lines, names, loc="lower right", frameon=False, handlelength=2.5)
+        axes.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=counted, title=f"equal {counted}")
+        axes.legend(axes.lines, [f"B = {size}" for size in sizes], loc="lower right", handlelength=2.5)
         _numbers(axes.xaxis)
-    still.figure.axes[0].set_ylabel("validation accuracy")
-    still.alt = f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}."
-    return still
+    panels[0].set_ylabel("validation accuracy")
+    return f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}."
 
 
-def travelled(found):
+@still(height=3.7)
+def travelled(figure, found):
     """How far the weights go in the first epoch against B, for several optimizers: a `Still`.
 
     found: {optimizer: (2, seeds, b)}, see `races.travel`.
     """
-    sizes, names = np.array(TRAVELLED), ("length of the path", "distance from start to end")
+    titles = "length of the path", "distance from start to end"
     medians = {name: np.median(values, axis=1) for name, values in found.items()}
     ratios = {name: values[:, 0] / values[:, -1] for name, values in medians.items()}
-    said = "; ".join(f"{name}: path {a:.0f} times, distance {b:.0f} times" for name, (a, b) in ratios.items())
-    still = Still(f"What B = {sizes[0]} moves in an epoch, compared with B = {sizes[-1]}. {said}.", height=3.7)
-    for row, (axes, title) in enumerate(zip(still.subplots(1, 2, sharey=True), names, strict=True)):
+    for row, (axes, title) in enumerate(zip(figure.subplots(1, 2, sharey=True), titles, strict=True)):
         for name, colour, style in zip(found, (TRAINING, VALIDATION, DARK[0]), ("-", "--", "-."), strict=True):
-            spread(axes, sizes, found[name][row], f"{name}: {ratios[name][row]:.0f}-fold", colour, style)
-        axes.set(xscale="log", yscale="log", xlim=(6, 40_000), xlabel="batch size B", xticks=sizes)
-        axes.set_title(title, loc="left")
-        _numbers(axes.xaxis)
-    return still
+            spread(axes, TRAVELLED, found[name][row], f"{name}: {ratios[name][row]:.0f}-fold", colour, style)
+        axes.set(xscale="log", yscale="log", xlim=(6, 40_000), xlabel="batch size B", title=title)
+        ticks(axes.xaxis, TRAVELLED)
+        axes.yaxis.minorticks_off()
+    said = "; ".join(f"{name}: path {a:.0f} times, distance {b:.0f} times" for name, (a, b) in ratios.items())
+    return f"What B = {TRAVELLED[0]} moves in an epoch, compared with B = {TRAVELLED[-1]}. {said}."
 
 
-def epochs_over_draws(races):
+@still()
+def epochs_over_draws(figure, races):
     """Epochs to the target against B over several draws, with the best rates and at the fixed one: a `Still`."""
-    sizes, best, fixed = races[0].sizes, *(_of_all(races, name) for name in ("best", "fixed"))
-    arrived, said = np.isfinite(fixed).mean(axis=0) > 0.5, []
+    axes, sizes = figure.subplots(), races[0].sizes
+    best, fixed = (np.concatenate([getattr(race, name) for race in races], axis=1).T for name in ("best", "fixed"))
+    arrived, most = np.isfinite(fixed).mean(axis=0) > 0.5, np.max(fixed[np.isfinite(fixed)])
+    spread(axes, sizes, best, "best rate for each B", TRAINING)
+    spread(axes, sizes[arrived], np.minimum(fixed, 2 * most)[:, arrived], f"fixed rate {FIXED}", DARK[1], "--", "s")
+    for size in sizes[~arrived]:
+        axes.plot(size, 1.5 * most, "^", color=DARK[1])
+        beside(axes, "most runs do not arrive", (size, 1.5 * most), (10, 0), color=DARK[1])
+    axes.set(xscale="log", yscale="log", xlim=(0.8, 8000), xlabel="batch size B", ylabel="epochs to the target")
+    axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them")
+    ticks(axes.xaxis, sizes)
+    _numbers(axes.yaxis)
+    said = []
     for name, values in (("best rate", best), (f"fixed rate {FIXED}", fixed)):
         medians = zip(sizes, np.median(values, axis=0), strict=True)
         said.append(f"{name}: " + ", ".join(f"{value:.2g} at B = {size}" for size, value in medians))
-    still = Still(f"Epochs to the target, medians of {len(best)} runs on {len(races)} draws. {'; '.join(said)}.")
-    axes, most = still.subplots(), np.max(fixed[np.isfinite(fixed)])
-    spread(axes, sizes, best, "best rate for each B", TRAINING)
-    spread(axes, sizes[arrived], np.minimum(fixed, 2 * most)[:, arrived], f"fixed rate {FIXED}", DARK[1], "--", "s")
-    beside = {"xytext": (10, 0), "textcoords": "offset points", "va": "center", "color": DARK[1]}
-    for size in sizes[~arrived]:
-        axes.plot(size, 1.5 * most, "^", color=DARK[1])
-        axes.annotate("most runs do not arrive", (size, 1.5 * most), **beside)
-    axes.set(xscale="log", yscale="log", xlim=(0.8, 8000), xticks=sizes)
-    axes.set(xlabel="batch size B", ylabel="epochs to the target")
-    axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them", loc="left")
-    _numbers(axes.xaxis, axes.yaxis)
-    return still
+    return f"Epochs to the target, medians of {len(best)} runs on {len(races)} draws. {'; '.join(said)}."
 
 
-def law_and_noise(races):
+@still()
+def law_and_noise(figure, races):
     """Iterations to the target against B in units of the law, and its noise scale beside measured ones: a `Still`."""
-    laws = [race.law for race in races]
+    (left, right), laws = figure.subplots(1, 2), [race.law for race in races]
     fitted, low, high = np.transpose([law.noise_scale for law in laws])
     along = {"full batch, best rate": [race.noise_scales().mean() for race in races],
              f"full batch, rate {FIXED}": [race.noise_scales(best=False).mean() for race in races]}  # fmt: skip
-    off = [race.steps / law.iterations(race.sizes) - 1 for race, law in zip(races, laws, strict=True)]
-    said = [f"{name}: {', '.join(f'{value:.0f}' for value in values)}"
-            for name, values in {"B_noise of each draw, fitted": fitted, **along}.items()]  # fmt: skip
-    still = Still(f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. "
-                  f"Right: {'; '.join(said)}.")  # fmt: skip
-    left, right = still.subplots(1, 2)
     ratio = np.geomspace(0.003, 30, 60)
     left.plot(ratio, 1 + 1 / ratio, color=NOW, linewidth=1.2)
     for race, law, colour, marker in zip(races, laws, (TRAINING, VALIDATION, BEST, *KEPT), "os^Dv*", strict=False):
-        left.plot(race.sizes / law.noise_scale.value, race.steps / law.s_min, marker, color=colour, markersize=6)
-    left.annotate("$1 + B_{noise}/B$", (0.02, 51), (8, 4), textcoords="offset points")
+        left.plot(race.sizes / law.noise_scale.value, race.steps / law.s_min, marker, color=colour)
+    beside(left, "$1 + B_{noise}/B$", (0.02, 51), (8, 4))
     left.axhline(1, color="0.6", linewidth=1, linestyle=":")
     left.set(xscale="log", yscale="log", xlabel="B / fitted $B_{noise}$", ylabel="iterations / $S_{min}$")
-    left.set_title("one curve for all draws of the data", loc="left")
+    left.set_title("one curve for all draws of the data")
+    _numbers(left.xaxis, left.yaxis)
     rows = np.arange(len(races))
     right.hlines(rows, low, high, color=TRAINING, linewidth=2)
     right.plot(fitted, rows, "o", color=TRAINING, label="fitted to the race, 95 %")
     for (name, values), marker, colour in zip(along.items(), "Ds", (VALIDATION, KEPT[3]), strict=True):
         right.plot(values, rows, marker, color=colour, label=name)
-    right.set(xscale="log", xlim=(30, 700), xticks=[50, 100, 200, 400], xlabel="noise scale")
-    right.set_yticks(rows, [f"draw {row + 1}" for row in rows])
-    right.set_ylim(len(races) + 2.2, -0.6)
-    right.legend(loc="lower left", labelspacing=0.2, frameon=False)
-    right.set_title("from the race, and from gradients", loc="left")
-    _numbers(left.xaxis, left.yaxis, right.xaxis)
-    return still
-
-
-def _of_all(races, name):
-    """An array of the draws' (b, seeds), side by side as rows for `spread`: (draws * seeds, b)."""
-    return np.concatenate([getattr(race, name) for race in races], axis=1).T
+    right.set(xscale="log", xlim=(30, 700), ylim=(len(races) + 2.2, -0.6), xlabel="noise scale")
+    right.set_title("from the race, and from gradients")
+    ticks(right.xaxis, [50, 100, 200, 400])
+    ticks(right.yaxis, rows, [f"draw {row + 1}" for row in rows])
+    right.legend(loc="lower left", labelspacing=0.2)
+    off = [race.steps / law.iterations(race.sizes) - 1 for race, law in zip(races, laws, strict=True)]
+    said = [f"{name}: {', '.join(f'{value:.0f}' for value in values)}"
+            for name, values in {"B_noise of each draw, fitted": fitted, **along}.items()]  # fmt: skip
+    return f"Left: iterations follow 1 + B_noise/B within {100 * np.abs(off).max():.0f} %. Right: {'; '.join(said)}."
