@@ -152,11 +152,9 @@ def losses(axes, epochs):
 
     def update(all_rates, best, batch_size):
         for name, line in lines.items():
-            there = name in all_rates
-            line.set_data(x if there else [], np.clip(all_rates[name][best[name]], LOW, HIGH) if there else [])
+            line.set_data(*((x, np.clip(all_rates[name][best[name]], LOW, HIGH)) if name in all_rates else ([], [])))
         rows = np.clip(all_rates["SGD"], LOW, HIGH)
-        gaps = np.full((len(rows), 1), np.nan)
-        others.set_data(np.tile([*x, np.nan], len(rows)), np.concatenate([rows, gaps], axis=1).ravel())
+        others.set_data(np.tile([*x, np.nan], len(rows)), np.insert(rows, len(x), np.nan, axis=1).ravel())
         heading.set_text(f"training loss at batch size {batch_size}")
 
     return View([others, *lines.values(), heading], update)
@@ -184,8 +182,7 @@ def last_losses(axes, n, epochs):
             losses = np.clip(losses, LOW, HIGH)
             line.set_data(sizes, np.median(losses, axis=1))
             low, high = losses.min(axis=1), losses.max(axis=1)
-            gaps = np.full(len(sizes), np.nan)
-            bars[name].set_data(np.repeat(sizes, 3), np.stack([low, high, gaps], axis=1).ravel())
+            bars[name].set_data(np.repeat(sizes, 3), np.stack([low, high, np.nan * low], axis=1).ravel())
         now.set_xdata([batch_size, batch_size])
         third.set_text("dotted: RMSprop, best rate" if "RMSprop" in ends else "")
 
