@@ -339,7 +339,7 @@ def noisy_gradients():
     known = {}
     for name, task in ch04_noise.runs.RUNS.items():
         epochs = 0, task.num_epochs // 20, task.num_epochs // 5, task.num_epochs
-        known[name] = ch04_noise.runs.inner_products(name, epochs)
+        known[name] = list(ch04_noise.runs.inner_products(name, epochs))
     return known
 
 

@@ -22,7 +22,7 @@ def direction(figure, draws=300):
     """Against B: the median cosine of batch gradients with G, and how many point away from it, as a `Still`."""
     (left, right), sizes, said = figure.subplots(1, 2), np.array([1, 4, 16, 64, 256]), []
     for row, (name, colour, marker, sign) in enumerate(zip(NAMES, COLOURS, MARKERS, "●■▲", strict=True)):
-        n, tables = runs.RUNS[name].n, runs.inner_products(name)[:, 0]
+        n, tables = runs.RUNS[name].n, runs.early(name)
         cosines = [[measure.cosine(table, measure.draw_batches(n, size, draws)) for size in sizes] for table in tables]
         cosine, away = np.median(cosines, axis=2), 100 * np.mean(np.array(cosines) < 0, axis=2)
         plots.spread(left, sizes, cosine, "", colour, marker=marker)
@@ -49,7 +49,7 @@ def distance(figure, draws=400):
         fine = np.append(np.geomspace(1, n / 2, 30), n - np.geomspace(n / 2, 0.1, 40))
         axes.plot([1, n], [1, n**-0.5], color="0.5", linestyle=(0, (5, 2)))
         axes.plot(fine, views.without_replacement(fine, n), color="0.2", linewidth=1)
-        tables = runs.inner_products(name)[:, 0]
+        tables = runs.early(name)
         ratios = [np.sqrt(measure.noise_curve(table, sizes, draws) / measure.variance(table)) for table in tables]
         plots.spread(axes, sizes, np.array(ratios), "", plots.TRAINING, style="none")
         _sizes(axes, n)
@@ -118,7 +118,7 @@ def along_the_run(figure):
 def two_batches(figure, name="digits", pairs=5, tries=40):
     """Estimates of the noise scale from a few pairs of batches of 8 and N / 2 along a run, as a `Still`."""
     n, epochs, top = runs.RUNS[name].n, (0, 10, 20, 30, 40, 50), 1e4
-    tables, axes = runs.inner_products(name, epochs)[0], figure.subplots()
+    (tables,), axes = runs.inner_products(name, epochs, seeds=1), figure.subplots()
     for epoch, inner in zip(epochs, tables, strict=True):
         values = []
         for seed in range(tries):

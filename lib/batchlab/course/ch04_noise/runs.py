@@ -39,13 +39,17 @@ RUNS = {
 }
 
 
-@functools.lru_cache(maxsize=64)
 def inner_products(name, epochs=(EARLY,), seeds=SEEDS):
-    """Inner products of the per-sample gradients at these epochs of a dataset's run: (seeds, len(epochs), N, N)."""
-    runs = [RUNS[name].run(name, seed, max(epochs)) for seed in range(seeds)]
-    return np.stack(
-        [[measure.inner_products(run.problem, run.model, run.params_at(epoch)) for epoch in epochs] for run in runs]
-    )
+    """Inner products of the per-sample gradients at these epochs of a run: (len(epochs), N, N) for each seed."""
+    for seed in range(seeds):
+        run = RUNS[name].run(name, seed, max(epochs))
+        yield np.stack([measure.inner_products(run.problem, run.model, run.params_at(epoch)) for epoch in epochs])
+
+
+@functools.lru_cache(maxsize=len(RUNS))
+def early(name):
+    """The same at the epoch EARLY, which several pictures show: (SEEDS, N, N)."""
+    return np.concatenate(list(inner_products(name)))
 
 
 # ---- one step --------------------------------------------------------------------------------------------------------
