@@ -7,13 +7,13 @@ import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from ... import data, measure
+from ... import data, measure, process
 from ...descent import fit
 from ...models import loss_of
 
 SEEDS, EARLY = 5, 5  # draws of data, start and shuffles; an epoch at which most is still to be learnt
 TIMES = 1 / 16, 1 / 4, 1, 4, 16  # batch sizes of single steps, in noise scales
-CHOOSE, DRAWS, PIECE = 32, 64, 64  # batches that choose the rate, others that are measured; losses in one program
+CHOOSE, DRAWS, PIECE = 32, 64, 64  # batches that choose the rate, others that are measured; points at once
 COARSE, FINE = 2.0 ** np.arange(-14, 2, 2), 2.0 ** np.arange(-1, 1.1, 0.5)  # rates, in units of the full gradient's
 
 
@@ -80,7 +80,7 @@ def _programs(model, kind):
 
     def curvature(flat, x, y, vectors):
         _, times_hessian = jax.linearize(lambda flat: jax.grad(loss)(flat, x, y), flat)
-        return jax.vmap(lambda vector: vector @ times_hessian(vector))(vectors)
+        return jax.lax.map(lambda vector: vector @ times_hessian(vector), vectors, batch_size=PIECE)
 
     return jax.jit(jax.vmap(loss, (0, None, None))), jax.jit(curvature)
 
@@ -122,4 +122,6 @@ def steps(run, epoch, seed=0):
 @functools.lru_cache(maxsize=16)
 def steps_of_draws(name, epoch, seeds=SEEDS):
     """`steps` from an epoch of a dataset's run, for several draws: a list."""
-    return [steps(RUNS[name].run(name, seed, epoch), epoch) for seed in range(seeds)]
+    made = [steps(RUNS[name].run(name, seed, epoch), epoch) for seed in range(seeds)]
+    process.release_memory()  # 150 MB of temporary arrays
+    return made

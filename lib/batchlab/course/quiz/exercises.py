@@ -176,7 +176,7 @@ def chapter_done(chapter):
 
     In a notebook a button below it shuts the kernel down. What the chapter used and freed goes back to the system.
     """
-    process.release_memory()  # 190 MB of chapter 4
+    process.release_memory()  # 80 MB of chapter 4
     questions.import_chapter(chapter)
     with load().change() as record:
         asked = sorted(key for key in questions.ASKED if key not in record["predictions"])
