@@ -4,10 +4,11 @@ import jax
 import numpy as np
 
 from ... import measure
-from ...live import Menu, Whole, columns
+from ...live import NARROW, Menu, Whole, columns
 from ...measure import devices
 from ...pieces import device_of
 from ..placing import Placed, device_menu
+from ..plots import note
 from . import views
 from .plans import STEP
 from .views import in_bytes
@@ -146,15 +147,16 @@ class StepLab(Placed):
 
     def draw(self, figure):
         """The bytes on the left, the rate on the right; before the prediction only the budget can be seen."""
-        left, right = columns(figure, (1.25, 1), left=(0.8, 0.7), top=views.top(figure), bottom=0.55)
+        top = (0.58, 0.35) if figure.get_figwidth() < NARROW else 0.35  # narrow: two lines above the first
+        left, right = columns(figure, (1.25, 1), left=(0.8, 0.7), top=top, bottom=0.55)
         self._budget, self._views = views.budget_line(left, MOST), []
         if self.measured_on is None:
             return [self._budget]
         timed = np.array(TIMED), self.known["seconds"], self.fit
         views.rate_axes(right, *timed)
         if self.locked:
-            views.predict_first(left)
-            views.predict_first(right)
+            for axes in (left, right):
+                note(axes, 0.5, 0.5, "predict first", ha="center", color="0.4")
         else:
             self._views = [views.bytes_of_step(left, self.known["bytes"], MOST), views.samples_a_second(right, *timed)]
         return [self._budget, *self._views]

@@ -2,15 +2,14 @@
 
 import jax
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ... import measure
-from ...live import NARROW, Still, View
+from ...live import NARROW, View, still
 from .. import plots
+from ..plots import BOX, beside, ticks
 from . import plans
 
 BYTES, BUDGET, PIECE, FULL, RATE = plots.TRAINING, plots.VALIDATION, plots.BEST, plots.KEPT[0], plots.TRAINING
-BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.8}
 GREY = {"color": "0.45", "linewidth": 1}
 LOWEST, HIGHEST = 1e4, 1e12  # bytes
 
@@ -34,8 +33,8 @@ def decades(axis):
                 return f"{value / unit:g}{word}"
         return f"{value:g}"
 
-    axis.set_major_formatter(FuncFormatter(short))
-    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(short)
+    axis.set_ticks([], minor=True)
 
 
 def _narrow(axes):
@@ -43,31 +42,26 @@ def _narrow(axes):
     return axes.figure.get_figwidth() < NARROW
 
 
-def top(figure):
-    """Inches above each column: where there is little room, of two lines on the left."""
-    return (0.58, 0.35) if figure.get_figwidth() < NARROW else 0.35
-
-
-def predict_first(axes):
-    """What stands where the outcome will be."""
-    axes.text(0.5, 0.5, "predict first", transform=axes.transAxes, ha="center", color="0.4")
+def at_knee(axes, knee, height, words, away=6, **look):
+    """Words beside the line of the knee, at a part of the height."""
+    place = {"xycoords": axes.get_xaxis_transform(), "va": "bottom"}
+    return beside(axes, words, (knee, height), (away, 0), **place, **look)
 
 
 def budget_line(axes, most):
     """Axes for bytes up to the batch size `most`, and the memory budget in them; `update(budget)`."""
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * most), ylim=(LOWEST, HIGHEST), xlabel="batch size B")
     axes.set_title("bytes of one step")
-    axes.set_yticks([1e4, 1e6, 1e8, 1e10], ["10 kB", "1 MB", "100 MB", "10 GB"])
+    ticks(axes.yaxis, [1e4, 1e6, 1e8, 1e10], ["10 kB", "1 MB", "100 MB", "10 GB"])
     axes.set_xticks([1, 100, 1e4, 1e6])
     decades(axes.xaxis)
-    axes.yaxis.set_minor_locator(NullLocator())
     line = axes.axhline(1e9, color=BUDGET, linewidth=1.6)
     word, name = axes.text(1, 1e9, "", color=plots.DARK[1], bbox=BOX), "budget" if _narrow(axes) else "memory budget"
 
     def update(budget):
         line.set_ydata([budget, budget])
         below = budget > 3e10  # above it stands the name of the full batch
-        word.set(text=f"{name} {in_bytes(budget)}", position=(1, budget / 1.3 if below else 1.2 * budget))
+        word.set(text=f"{name} {in_bytes(budget)}", position=(1, budget / 1.5 if below else 1.5 * budget))
         word.set_verticalalignment("top" if below else "bottom")
 
     return View([line, word], update)
@@ -89,9 +83,9 @@ def bytes_of_step(axes, reports, most):
     star = axes.plot([], [], "D", color=FULL, markersize=7, markeredgecolor="white")[0]
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
-    corner = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "baseline"}
-    says = axes.annotate("", (1, 1), xytext=(0, 21 if _narrow(axes) else 5), **corner)
-    name, beside = axes.text(1, 0.8 * HIGHEST, "", va="top", bbox=BOX), 1e6 if _narrow(axes) else 2e6
+    corner = {"xycoords": "axes fraction", "ha": "right", "va": "baseline"}
+    says = beside(axes, "", (1, 1), (0, 21 if _narrow(axes) else 5), **corner)
+    name, height = axes.text(1, 0.8 * HIGHEST, "", va="top", bbox=BOX), 1e6 if _narrow(axes) else 2e6
 
     def update(batch_size, here, n, full, budget, piece):
         pieces.set_data(([piece[0], most], [piece[1]] * 2) if piece else ([], []))
@@ -100,8 +94,8 @@ def bytes_of_step(axes, reports, most):
         large = n > 2000  # then there is room to the left of its line
         name.set_text(f"full batch {in_bytes(full)}")
         name.set(x=0.7 * n if large else 1.5 * n, ha="right" if large else "left")
-        law.set(visible=piece is None, y=2.5e5 if 0.4 < budget / beside < 8 else beside)  # not on the budget's line
-        above.set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.2 * piece[1] if piece else 1)
+        law.set(visible=piece is None, y=2.5e5 if 0.4 < budget / height < 8 else height)  # not on the budget's line
+        above.set(text=f"micro-batches of {piece[0]}" if piece else "", y=1.4 * piece[1] if piece else 1)
         now.set_xdata([batch_size, batch_size])
         dot.set_data([batch_size], [here])
         says.set_text(f"B = {batch_size:,}: {in_bytes(here)}")
@@ -117,7 +111,6 @@ def rate_axes(axes, sizes, seconds, fit):
     axes.set_title("samples a second" if _narrow(axes) else "samples a second (line: fitted)")
     axes.set_xticks([1, 10, 100, 1000, 10000])
     decades(axes.xaxis)
-    axes.yaxis.set_major_locator(LogLocator())
     decades(axes.yaxis)
 
 
@@ -132,9 +125,8 @@ def samples_a_second(axes, sizes, seconds, fit):
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     left = knee > sizes[-1] ** 0.6  # there is no room to the right of it
-    place = {"ha": "right" if left else "left", "bbox": BOX, "transform": axes.get_xaxis_transform()}
     label = f"knee: B = {knee:.2g}\nhalf of the most"
-    word = axes.text(knee / 1.2 if left else 1.2 * knee, 0.05, label, color=plots.DARK[0], **place)
+    word = at_knee(axes, knee, 0.05, label, -6 if left else 6, color=plots.DARK[0], bbox=BOX)
 
     def update(batch_size, rate):
         now.set_xdata([batch_size, batch_size])
@@ -146,14 +138,12 @@ def samples_a_second(axes, sizes, seconds, fit):
 # ---- still pictures --------------------------------------------------------------------------------------------------
 
 
-def optimizers_memory():
+@still()
+def optimizers_memory(figure):
     """Bytes of a step with three optimizers: the constant in copies of the parameters, and against B. A `Still`."""
     sizes, copy = np.array([1, 16, 64, 256, 1024, 16_384, 1_000_000]), plans.parameter_bytes()
     laws = {name: plans.law(optimizer) for name, optimizer in plans.OPTIMIZERS.items()}
-    said = [f"{name}: {in_bytes(constant)} and {each:,.0f} bytes a sample" for name, (constant, each) in laws.items()]
-    kind = jax.default_backend().upper()
-    still = Still(f"What a step takes, as the {kind}'s compiler plans it. {'; '.join(said)}.", height=3.6)
-    left, right = still.subplots(1, 2, width_ratios=(1, 1.3))
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     for row, (constant, _) in enumerate(laws.values()):
         state = round(constant / copy / 2) - 1  # copies of the parameters that the optimizer keeps
         for at, (width, colour, hatch) in enumerate(((1, BYTES, ""), (state, BUDGET, "//"))):
@@ -162,47 +152,43 @@ def optimizers_memory():
     left.set_yticks(range(len(laws)), list(laws))
     left.set(xlim=(0, 7.8), ylim=(2.6, -1.1), xlabel="copies of the parameters, old and new", xticks=range(0, 7, 2))
     left.text(0.05, -0.45, "parameters", color=BYTES, va="bottom")
-    left.text(2.3, -0.45, "optimizer's state", color=plots.DARK[1], va="bottom")
-    left.set_title("the constant", loc="left")
-    for (name, optimizer), colour, style in zip(
-        plans.OPTIMIZERS.items(), (BYTES, PIECE, BUDGET), ("-", "--", "-."), strict=True
-    ):
+    left.text(2.5, -0.45, "optimizer's state", color=plots.DARK[1], va="bottom")
+    left.set_title("the constant")
+    looks = ((BYTES, "-", 0), (PIECE, "--", 0), (BUDGET, "-.", 3))  # and how far up its name stands
+    for (name, optimizer), (colour, style, up) in zip(plans.OPTIMIZERS.items(), looks, strict=True):
         total = [plans.plan(optimizer, int(size)).total for size in sizes]
         right.plot(sizes, total, style, color=colour, marker="o", markersize=4)
-        right.annotate(name, (1, total[0]), (-6, 0), textcoords="offset points", color=colour, ha="right", va="center")
-    right.set(xscale="log", yscale="log", xlim=(0.008, 3e6), xlabel="batch size B", xticks=[1, 100, 1e4, 1e6])
-    right.set_yticks([1e5, 1e6, 1e7, 1e8, 1e9], ["100 kB", "1 MB", "10 MB", "100 MB", "1 GB"])
+        beside(right, name, (1, total[0]), (-6, up), color=colour)
+    right.set(xscale="log", yscale="log", xlim=(0.004, 3e6), xlabel="batch size B", xticks=[1, 100, 1e4, 1e6])
+    ticks(right.yaxis, [1e5, 1e6, 1e7, 1e8, 1e9], ["100 kB", "1 MB", "10 MB", "100 MB", "1 GB"])
     decades(right.xaxis)
-    right.yaxis.set_minor_locator(NullLocator())
-    right.set_title("bytes of a step", loc="left")
-    return still
+    right.set_title("bytes of a step")
+    said = [f"{name}: {in_bytes(constant)} and {each:,.0f} bytes a sample" for name, (constant, each) in laws.items()]
+    kind = jax.default_backend().upper()
+    return f"What a step takes, as the {kind}'s compiler plans it. {'; '.join(said)}."
 
 
-def speed(lab):
+@still(height=3.8)
+def speed(figure, lab):
     """Seconds of a step against B, as a lab has timed it, with the fitted line and its knee: a `Still`."""
     known = lab.wait().known
     times, fit = 1e6 * np.array(known["times"]), known["fit"]
     sizes = np.array(lab.timed)
-    off = np.abs(fit.seconds(sizes) / known["seconds"] - 1)
-    still = Still(
-        f"Microseconds of a step on the {lab.measured_on}: "
-        + ", ".join(f"{1e6 * value:,.0f} at B = {size:,}" for size, value in zip(sizes, known["seconds"], strict=True))
-        + f". The line has its knee at {fit.knee:.2g} samples and is off by up to {100 * off.max():.0f} %.",
-        height=3.8,
-    )
-    axes, fine = still.subplots(), np.geomspace(1, sizes[-1], 80)
+    axes, fine = figure.subplots(), np.geomspace(1, sizes[-1], 80)
     axes.fill_between(sizes, *np.percentile(times, [25, 75], axis=0), color=RATE, alpha=0.25, linewidth=0)
     axes.plot(sizes, np.median(times, axis=0), "o", color=RATE)
     axes.plot(fine, 1e6 * fit.seconds(fine), color=plots.NOW, linewidth=1.2)
     axes.axhline(1e6 * fit.start, linestyle="--", **GREY)
     axes.axvline(fit.knee, color=PIECE, linewidth=1.4)
-    place = {"transform": axes.get_xaxis_transform(), "color": plots.DARK[0]}
-    axes.text(1.15 * fit.knee, 0.9, f"knee: B = {fit.knee:.2g}", **place)
+    at_knee(axes, fit.knee, 0.9, f"knee: B = {fit.knee:.2g}", color=plots.DARK[0])
     axes.text(sizes[-1], 1.1 * 1e6 * fit.start, f"$t_0$ = {1e6 * fit.start:.0f} µs", ha="right")
     axes.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="µs of a step")
-    axes.set_title(
-        f"dots: timed on your {lab.measured_on}, band: half of {len(times)} repeats; line: fitted", loc="left"
-    )
+    axes.set_title(f"dots: timed on your {lab.measured_on}, band: half of {len(times)} repeats; line: fitted")
     decades(axes.xaxis)
     decades(axes.yaxis)
-    return still
+    off = np.abs(fit.seconds(sizes) / known["seconds"] - 1)
+    told = (f"{1e6 * value:,.0f} at B = {size:,}" for size, value in zip(sizes, known["seconds"], strict=True))
+    return (
+        f"Microseconds of a step on the {lab.measured_on}: {', '.join(told)}. The line has its knee at {fit.knee:.2g} "
+        f"samples and is off by up to {100 * off.max():.0f} %."
+    )

@@ -6,6 +6,7 @@ import optax
 from ...checks import check_integer
 from ...live import Number, Steps, Whole, press, running_loop
 from ..placing import Placed, device_menu, on_device
+from ..plots import BOX, counted, note
 from . import views
 from .bumps import N, descend, wheel
 
@@ -148,7 +149,7 @@ class EscapeLab(Placed):
         self._released = views.released(strips, self.scene, SEEDS)
         self._shares = views.against_batch_size(shares, SIZES)
         for axes in (strips, shares) if self.locked else ():
-            views.predict_first(axes)
+            note(axes, 0.5, 0.5, "predict first", ha="center", color="0.4", bbox=BOX)
         return [self._origin, self._released, self._shares]
 
     def _places(self, size, kind):
@@ -172,11 +173,10 @@ class EscapeLab(Placed):
     def facts(self):
         """What is counted."""
         each = -(-N // self.batch_size)
-        per_epoch = f"{each} update{'s' if each > 1 else ''} per epoch"
         return [
             f"N = {N} photographs",
             f"{SEEDS} descents of each kind",
-            f"B = {self.batch_size}: {per_epoch}, {self.updates // each} whole epochs",
+            f"B = {self.batch_size}: {counted(each, 'update')} per epoch, {self.updates // each} whole epochs",
             "bars: 95 % intervals",
             *self.place_said(),
         ]

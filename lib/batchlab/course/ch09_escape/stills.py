@@ -1,17 +1,15 @@
 """Pictures of what was measured: where descents end, how many escape, and what that brings on new images."""
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap
 
-from ...live import Still
-from ...live.picture import STYLE
+from ...live import still
 from .. import plots
+from ..plots import beside, ticks
 from . import views
 from .accuracy import LOSSES, RATES, differences
 
 STRIPES = ("#8FD4BC", plots.REGIONS[0], plots.REGIONS[3], plots.REGIONS[1], plots.REGIONS[4])
-styled = matplotlib.rc_context(STYLE)  # a decorator: titles and legends take their look from it
 
 KINDS = {
     "batches": ("batches of B", plots.TRAINING, "o"),
@@ -31,13 +29,6 @@ def _percent(axes, top=1.0):
     axes.set(ylim=(-0.03, top + 0.03), yticks=np.linspace(0, 1, 6), yticklabels=[f"{20 * at} %" for at in range(6)])
 
 
-def _plain(axis, ticks):
-    """Plain numbers, these ticks alone, on a logarithmic axis."""
-    axis.set_ticks(ticks)
-    axis.set_major_formatter(plots.NUMBERS)
-    axis.axes.minorticks_off()
-
-
 def _bars(axes, x, estimates, **look):
     """Estimates with their 95 % intervals; returns values and upper ends."""
     value, low, high = np.transpose(estimates)
@@ -45,33 +36,24 @@ def _bars(axes, x, estimates, **look):
     return value, high
 
 
-@styled
-def landscape(scene):
+@still(height=3.0)
+def landscape(figure, scene):
     """The loss of a wheel and its minima, as a `Still`."""
-    told = ", ".join(f"v = {scene.minima[at]:.2f}" for at in views.seen(scene))
-    best = scene.minima[scene.good]
-    still = Still(f"The loss over the speed v has minima at {told}; the lowest is at {best:.2f}.", height=3.0)
-    axes = still.subplots()
+    axes = figure.subplots()
     views.landscape(axes, scene, shaded=False)
     axes.set_xlabel("speed v, turns a second")
-    return still
+    told = ", ".join(f"v = {scene.minima[at]:.2f}" for at in views.seen(scene))
+    return f"The loss over the speed v has minima at {told}; the lowest is at {scene.minima[scene.good]:.2f}."
 
 
-@styled
-def ends_map(scene, starts, rates, numbers):
+@still(height=4.6)
+def ends_map(figure, scene, starts, rates, numbers):
     """The outcome of `ends` as a `Still`: stripes are basins, dashes lie half-way between neighbouring minima."""
     edges = {
         "1 / largest curvature": 1 / scene.curvature(scene.grid).max(),
         "2 / curvature of the best minimum": 2 / scene.curvature(scene.minima[scene.good]),
     }
-    own = np.mean(numbers[rates < edges["1 / largest curvature"]] == scene.basin(starts))
-    alt = (
-        f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
-        f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. A stripe ends at "
-        f"2 / curvature of its minimum; {np.mean(numbers == -1):.0%} of all descents do not settle."
-    )
-    still = Still(alt, height=4.6)
-    loss, axes = still.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    loss, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     views.landscape(loss, scene)
     stripes = np.where(numbers == scene.good, 0, 1 + numbers % (len(STRIPES) - 1))
     stripes[numbers == -1] = len(STRIPES)
@@ -84,49 +66,48 @@ def ends_map(scene, starts, rates, numbers):
         axes.axvline((left + right) / 2, color="0.2", linewidth=1, linestyle=(0, (4, 3)))
     for words, edge in edges.items():
         axes.axhline(edge, color="black", linewidth=1.2)
-        axes.text(views.WINDOW[0] + 0.05, edge, words, va="center", bbox=views.BOX | {"alpha": 1})
+        axes.text(views.WINDOW[0] + 0.05, edge, words, va="center", bbox=plots.BOX | {"alpha": 1})
     axes.set(yscale="log", xlim=views.WINDOW, ylim=(rates[0], rates[-1]))
-    _plain(axes.yaxis, [rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
+    ticks(axes.yaxis, [rate for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if rates[0] <= rate <= rates[-1]])
     axes.set(xlabel="start, turns a second (dashes: half-way between minima)", ylabel="learning rate")
     axes.set_title("the minimum in which full-batch descent ends (white: it does not settle)")
-    return still
+    own = np.mean(numbers[rates < edges["1 / largest curvature"]] == scene.basin(starts))
+    return (
+        f"Full-batch descent from {len(starts)} starts at {len(rates)} rates. Below the lower line, 1 / largest "
+        f"curvature, {own:.0%} of the starts end in the minimum of their own basin: upright stripes. A stripe ends at "
+        f"2 / curvature of its minimum; {np.mean(numbers == -1):.0%} of all descents do not settle."
+    )
 
 
-@styled
-def slow(scenes):
+@still()
+def slow(figure, scenes):
     """Descents from 2.6 at one rate, against the gradients of single photographs that they cost, as a `Still`.
 
-    Args:
-        scenes: a wheel with 64 photographs, and one with 640.
+    The scenes are a wheel with 64 photographs, and one with 640.
     """
-    few, many = scenes
-    still = Still("", height=3.6)
-    axes, said = still.subplots(), []
+    (few, many), axes, said = scenes, figure.subplots(), []
     for scene, size, name, (color, mark), up in (
-        (few, 64, "64 photographs, full batch", SIZES[1], -20),
-        (many, 640, "640 photographs, full batch", SIZES[2], 10),
-        (many, 64, "640, in batches of 64", SIZES[4], 10),
+        (few, 64, "64 photographs, full batch", SIZES[1], -9),
+        (many, 640, "640 photographs, full batch", SIZES[2], 7),
+        (many, 64, "640, in batches of 64", SIZES[4], 7),
     ):
         run = scene.fit(2.6, seeds=1, batch_size=size, learning_rate=0.01, num_epochs=40)
         apart = np.abs([run.params_at(epoch)[0, 0] - scene.minima[scene.good] for epoch in range(41)])
         first = int(np.argmax(apart < 0.1))
         axes.plot(run.samples_seen[: first + 1], apart[: first + 1], color=color, marker=mark, markersize=5)
-        axes.annotate(name, (run.samples_seen[first], 0.1), (8, up), textcoords="offset points", color=color)
+        beside(axes, name, (run.samples_seen[first], 0.1), (8, up), color=color)
         said.append(f"{name}: epoch {first}, {run.samples_seen[first]:,} gradients")
     axes.axhline(0.1, color="0.6", linewidth=1, linestyle=":")
     axes.set(xlabel="gradients of single photographs computed (one mark an epoch)", ylabel="distance from\nthe minimum")
     axes.set(xlim=(-150, 9500), ylim=(0, 0.45))
     axes.set_title("the way down to within 0.1 of the best minimum, at one rate")
-    still.alt = f"Three descents from 2.6 come within 0.1 of the best minimum. {'; '.join(said)}."
-    return still
+    return f"Three descents from 2.6 come within 0.1 of the best minimum. {'; '.join(said)}."
 
 
-@styled
-def shares(wheels):
+@still(height=4.2)
+def shares(figure, wheels):
     """The outcome of `escapes` on several wheels as a `Still`: a mark with its 95 % interval for each wheel."""
-    sizes = sorted({size for _, size in wheels[0]})
-    still = Still("", height=4.2)
-    axes, said = still.subplots(), []
+    sizes, axes, said = sorted({size for _, size in wheels[0]}), figure.subplots(), []
     for at, (kind, (name, color, mark)) in enumerate(KINDS.items()):
         for number, found in enumerate(wheels):
             x = np.arange(len(sizes)) + 0.26 * (at - 1) + 0.07 * (number - (len(wheels) - 1) / 2)
@@ -138,16 +119,14 @@ def shares(wheels):
     _percent(axes)
     axes.legend(loc="upper right")
     axes.set_title(f"share of 200 descents in the best basin: {len(wheels)} wheels each, bars are 95 % intervals")
-    still.alt = f"Share of 200 descents from 1 in the best basin, on {len(wheels)} wheels. {'; '.join(said)}."
-    return still
+    return f"Share of 200 descents from 1 in the best basin, on {len(wheels)} wheels. {'; '.join(said)}."
 
 
-@styled
-def shares_by_rate(found, scene):
+@still(height=4.0)
+def shares_by_rate(figure, found, scene):
     """The outcome of `escapes_by_rate` as a `Still`: against the rate, and against the rate divided by B."""
     edge = 2 / scene.curvature(scene.minima[scene.good])
-    still = Still("", height=4.0)
-    panels, said = still.subplots(1, 2, sharey=True), []
+    panels, said = figure.subplots(1, 2, sharey=True), []
     for size, (color, mark) in SIZES.items():
         q = np.array([ratio for each, ratio in found if each == size])
         calm = q * size <= edge
@@ -156,32 +135,28 @@ def shares_by_rate(found, scene):
             for shown, face in ((calm, color), (~calm, "white")):
                 axes.plot(x[shown], value[shown], mark, color=color, markerfacecolor=face)
         top = np.argmax(value)
-        place = {"xytext": (0, 4), "textcoords": "offset points", "ha": "right" if size == 1 else "left"}
-        panels[0].annotate(f"B = {size}", (q[top] * size, high[top]), color=color, **place)
+        look = {"color": color, "ha": "right" if size == 1 else "left"}
+        beside(panels[0], f"B = {size}", (q[top] * size, high[top]), (0, 4), **look)
         said.append(f"B = {size}: highest, {value[top]:.0%}, at {q[top] * size:.3g}")
-    ticks = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-    for axes, name, shown in zip(panels, ("learning rate", "learning rate / B"), (ticks, ticks[:3]), strict=True):
+    shown = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    for axes, name, most in zip(panels, ("learning rate", "learning rate / B"), (6, 3), strict=True):
         axes.set(xscale="log", xlabel=name)
-        _plain(axes.xaxis, shown)
+        ticks(axes.xaxis, shown[:most])
         _percent(axes, 1.06)
     panels[0].set_title("share in the best basin after 16 epochs")
     panels[1].set_title(f"the same shares (hollow: rate above {edge:.2g})")
-    still.alt = f"Share of 200 descents in the best basin against the rate and against rate / B. {'; '.join(said)}."
-    return still
+    return f"Share of 200 descents in the best basin against the rate and against rate / B. {'; '.join(said)}."
 
 
-@styled
-def gains(right, wrong, one_draw):
+@still(height=4.2)
+def gains(figure, right, wrong, one_draw):
     """What small batches gain on the full batch in validation accuracy, with 95 % intervals, as a `Still`.
 
-    Args:
-        right: `accuracies` of eight draws with right labels.
-        wrong: those with 30 % wrong ones.
-        one_draw: those of one draw with wrong labels and eight seeds.
+    `right` are the `accuracies` of eight draws with right labels, `wrong` those with 30 % wrong ones, and `one_draw`
+    those of one draw with wrong labels and eight seeds.
     """
     rows = [f"B = {size}, rate {rate}" for size in list(RATES)[1:] for rate in RATES[size]]
-    still = Still("", height=4.2)
-    panels, said = still.subplots(1, 2, sharey=True), []
+    panels, said = figure.subplots(1, 2, sharey=True), []
     for axes, (wrongs, losses), eight in zip(panels, LOSSES.items(), (right, wrong), strict=True):
         marks = [
             (eight, 0, plots.TRAINING, "o", f"8 draws, loss {losses[0]}"),
@@ -199,5 +174,4 @@ def gains(right, wrong, one_draw):
         axes.set_title("all labels right" if not wrongs else f"{100 * wrongs:.0f} % of the labels wrong")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
     panels[0].set_yticks(range(len(rows)), rows)
-    still.alt = f"Validation accuracy minus that of the full batch, with 95 % intervals. {'; '.join(said)}."
-    return still
+    return f"Validation accuracy minus that of the full batch, with 95 % intervals. {'; '.join(said)}."

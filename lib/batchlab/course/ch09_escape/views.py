@@ -10,12 +10,6 @@ from .bumps import N
 WINDOW = (-0.5, 6.5)  # speeds in the picture
 EDGES = WINDOW[0] + 0.35, WINDOW[1] - 0.35  # of a word in it
 GOOD = "#CCE3F0"  # the basin of the good minimum
-BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
-
-
-def predict_first(axes):
-    """What stands where the outcome will be."""
-    axes.text(0.5, 0.5, "predict first", transform=axes.transAxes, ha="center", color="0.4", bbox=BOX)
 
 
 def axes_of(figure):
@@ -102,9 +96,8 @@ def against_batch_size(axes, sizes):
         bars += axes.plot([], [], color=color, linewidth=1.2)
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, 1.28), xlabel="batch size B (dotted: now)")
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.set_yticks(np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
-    axes.minorticks_off()
+    plots.ticks(axes.xaxis, sizes)
+    plots.ticks(axes.yaxis, np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
     axes.set_title("share in the best basin")
     axes.legend(loc="upper right", borderaxespad=0.1)
 

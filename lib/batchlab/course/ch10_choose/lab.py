@@ -4,7 +4,7 @@ import pathlib
 
 from ... import data
 from ...live import Live, Number, Whole, Words, press
-from .. import quiz
+from .. import plots, quiz
 from . import planning, report, stills, views
 
 KEY = "10.choice"
@@ -187,7 +187,7 @@ class Choice(Live):
         kind = f"{len(problem.classes)} classes" if problem.classes else "a regression"
         return [
             f"N = {len(problem.x)} training and {len(problem.x_val)} validation samples",
-            f"{problem.x.shape[1]} input{'s' if problem.x.shape[1] > 1 else ''}, {kind}",
+            f"{plots.counted(problem.x.shape[1], 'input')}, {kind}",
             f"target: validation loss {self.plan.target:.3g}",
             f"{planning.SEEDS} seeds",
         ]

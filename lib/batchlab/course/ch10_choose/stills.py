@@ -1,21 +1,11 @@
 """Pictures of what was measured: by the probes, by the sweep, beyond the plan's end, and on other data."""
 
-import matplotlib
 import numpy as np
 
 from ...descent import fit
-from ...live import Still
-from ...live.picture import STYLE
+from ...live import still
 from .. import plots
 from . import planning, views
-
-styled = matplotlib.rc_context(STYLE)  # a decorator: titles and legends take their look from it
-
-
-def _logarithmic(axes, ticks, **names):
-    axes.set(xscale="log", xticks=ticks, **names)
-    axes.xaxis.set_major_formatter(plots.NUMBERS)
-    axes.minorticks_off()
 
 
 def _between(low, high):
@@ -30,84 +20,76 @@ def _reached(ladder):
     return np.isfinite(ladder).all(axis=1)
 
 
-@styled
-def probes(plan):
+@still(height=3.8)
+def probes(figure, plan):
     """What the probes of a plan have measured, as a `Still`: the noise scale along a run, and two ladders of rates."""
-    size = plan.probe_size
-    still = Still("", height=3.8)
-    along, small, full = still.subplots(1, 3)
+    along, small, full = figure.subplots(1, 3)
     along.plot(*plan.path, "-o", color=plots.TRAINING)
     along.plot(plan.halves, plan.scales, "D", color=plots.VALIDATION)
-    along.text(0.95, 0.06, "◆ half way, 4 seeds", transform=along.transAxes, ha="right", color=plots.DARK[1])
+    plots.note(along, 0.95, 0.05, "◆ half way, 4 seeds", color=plots.DARK[1])
     along.set(xlabel="validation loss", ylabel="noise scale", title="along a slow run")
     along.invert_xaxis()
     for axes, shown in ((along, [*plan.path[1], *plan.scales]), (small, plan.ladder[_reached(plan.ladder)])):
-        ticks = _between(np.min(shown), np.max(shown))
         axes.set_yscale("log")
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        plots.ticks(axes.yaxis, _between(np.min(shown), np.max(shown)))
     for axes, ladder in ((small, plan.ladder), (full, plan.full_ladder)):
         rates = planning.RATES[_reached(ladder)]
         plots.spread(axes, rates, ladder[_reached(ladder)].T, "", plots.TRAINING)
-        _logarithmic(axes, [rate for rate in (0.01, 0.1, 1) if rates[0] <= rate <= rates[-1]], xlabel="learning rate")
-    small.set(title=f"batches of {size}", ylabel="epochs to the target")
+        axes.set(xscale="log", xlabel="learning rate")
+        plots.ticks(axes.xaxis, [rate for rate in (0.01, 0.1, 1) if rates[0] <= rate <= rates[-1]])
+    small.set(title=f"batches of {plan.probe_size}", ylabel="epochs to the target")
     full.set(title=f"full batch, {planning.FULL_UPDATES} updates", ylabel="mean validation loss")
-    for axes in (along, small, full):
-        axes.minorticks_off()
-    still.alt = (
+    return (
         f"Three measurements. Noise scale along a run: from {plan.path[1, 0]:.0f} to {plan.path[1, -1]:.0f}; where "
         f"half of the loss is gone, {min(plan.scales):.0f} to {max(plan.scales):.0f} in {planning.SEEDS} seeds. "
-        f"Batches of {size}: fewest epochs to the target, {plan.probe_epochs:.2g}, at rate {plan.probe_rate:.3g}. "
-        f"Full batch: lowest mean loss at rate {plan.full_rate:.3g}."
+        f"Batches of {plan.probe_size}: fewest epochs to the target, {plan.probe_epochs:.2g}, "
+        f"at rate {plan.probe_rate:.3g}. Full batch: lowest mean loss at rate {plan.full_rate:.3g}."
     )
-    return still
 
 
-@styled
-def result(plan, trials):
+@still(height=5.4)
+def result(figure, plan, trials):
     """How settings did, {name: `planning.Trial`}, and the sweep that judged them, as a `Still`."""
-    best = zip(plan.sizes(), *next(iter(trials.values())).measured(), strict=True)
-    swept = "; ".join(f"B = {size}: {epochs:.3g} epochs at rate {rate:.3g}" for size, epochs, rate in best)
-    still = Still(f"{views.told(trials)} Best of the sweep: {swept}.", height=5.4)
-    still.figure.set_layout_engine("none")
-    left, right = views.two_axes(still.figure)
+    figure.set_layout_engine("none")
+    left, right = views.two_axes(figure)
     for view in (views.trade(left, plan), views.costs(right, plan), views.verdict(left)):
         view.update(trials)
-    return still
+    best = zip(plan.sizes(), *next(iter(trials.values())).measured(), strict=True)
+    swept = "; ".join(f"B = {size}: {epochs:.3g} epochs at rate {rate:.3g}" for size, epochs, rate in best)
+    return f"{views.told(trials)} Best of the sweep: {swept}."
 
 
-@styled
-def beyond(plan, setting=None):
+@still()
+def beyond(figure, plan, setting=None):
     """Training and validation loss of a setting, by default the plan's own, far beyond its end, as a `Still`."""
     size, rate, planned = setting or plan.choice
     settings = {"batch_size": size, "learning_rate": rate, "num_epochs": max(30, 3 * planned)}
     runs = fit(plan.problem, hidden=plan.hidden, seeds=planning.SEEDS, **settings)
-    best, lowest = runs.best_epoch, runs.val_loss.min(axis=1).mean()
-    still = Still(
-        f"Trained beyond the plan: the validation loss falls to {lowest:.2f} at epoch {best.min()} to {best.max()}, "
-        f"and rises to {runs.val_loss[:, -1].mean():.2f} at epoch {runs.num_epochs}; after the {planned} planned "
-        f"epochs it is {runs.val_loss[:, planned].mean():.2f}. The training loss falls all the way.",
-        height=3.6,
-    )
-    axes, x = still.subplots(), np.arange(runs.num_epochs + 1)
+    axes, x = figure.subplots(), np.arange(runs.num_epochs + 1)
     plots.spread(axes, x, runs.train_loss, "training", plots.TRAINING, marker="")
     plots.spread(axes, x, runs.val_loss, "validation", plots.VALIDATION, marker="")
     axes.axvline(planned, color=plots.NOW, linewidth=1.2, linestyle=":")
-    axes.text(planned, axes.get_ylim()[1], " end of the plan", va="top")
+    plots.beside(axes, "end of the plan", (planned, axes.get_ylim()[1]), (4, 0), va="top")
     axes.axhline(plan.target, color="0.6", linewidth=1)
     axes.text(x[-1], plan.target, "target", ha="right", va="top", color="0.3")
     axes.set(xlabel="epoch", ylabel="loss", xlim=(0, 1.12 * x[-1]))
     axes.set_title(f"batch size {size}, rate {rate:.2g}, trained on (band: {planning.SEEDS} seeds)")
-    return still
+    best, lowest = runs.best_epoch, runs.val_loss.min(axis=1).mean()
+    return (
+        f"Trained beyond the plan: the validation loss falls to {lowest:.2f} at epoch {best.min()} to {best.max()}, "
+        f"and rises to {runs.val_loss[:, -1].mean():.2f} at epoch {runs.num_epochs}; after the {planned} planned "
+        f"epochs it is {runs.val_loss[:, planned].mean():.2f}. The training loss falls all the way."
+    )
 
 
-@styled
-def trust(plans):
+@still()
+def trust(figure, plans):
     """Costs on several problems, {name: plan}, as a `Still`: all settings of each sweep, and two ways to choose.
 
     One is the plan's, the other by the noise scale of the gradients alone. What is not trained yet is trained first.
     """
-    still = Still("", height=1.6 + 0.55 * len(plans))
-    axes, said, edge = still.subplots(), [], 1e3
+    figure.set_figheight(1.6 + 0.55 * len(plans))
+    axes, said, edge = figure.subplots(), [], 1e3
     for row, (name, plan) in enumerate(plans.items()):
         chosen = planning.Trial(plan, *plan.choice).run()
         alone = planning.Trial(plan, *plan.by_gradients, chosen.sweep).run()
@@ -127,8 +109,8 @@ def trust(plans):
             chose = f"batch size {size}, rate {rate:.2g}, {epochs} epochs, cost {trial.cost():.3g}"
             said.append(f"{name}, {label}: {chose}")
     axes.set_yticks(range(len(plans)), list(plans))
-    _logarithmic(axes, (1, 10, 100), ylim=(len(plans) - 0.4, -0.6), xlim=(0.5, edge),
-                 xlabel="epochs × iterations to the target, over the lowest of the sweep")  # fmt: skip
+    axes.set(xscale="log", xlim=(0.5, edge), ylim=(len(plans) - 0.4, -0.6))
+    axes.set_xlabel("epochs × iterations to the target, over the lowest of the sweep")
+    plots.ticks(axes.xaxis, (1, 10, 100))
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.28), ncols=3)
-    still.alt = f"Cost over the lowest. {'; '.join(said)}."
-    return still
+    return f"Cost over the lowest. {'; '.join(said)}."

@@ -68,15 +68,15 @@ def verdict(axes):
     """How each setting did, as a small table below the axes; `update(trials)`, empty before the test."""
     ends = {"B": 36, "rate": 84, "plan": 118, "need": 158, "cost": 213}  # of the columns, in points
 
-    def put(text, x, row, **looks):
-        place = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
-        return axes.annotate(text, (0, 0), (x, -66 - 14.5 * row), va="baseline", **place, **looks)
+    def put(text, x, row, ha="right", **look):
+        corner = {"xycoords": "axes fraction", "annotation_clip": False}
+        return plots.beside(axes, text, (0, 0), (x, -66 - 14.5 * row), ha=ha, va="baseline", **corner, **look)
 
     for name, end in ends.items():
-        put(name, end, 0, ha="right", color="0.35")
+        put(name, end, 0, color="0.35")
     for row, (name, (_, color, _)) in enumerate(MARKS.items(), 1):
-        put(f"{SIGNS[name]} {name}", -50, row, color=color)
-    cells = {name: [put("", end, row, ha="right") for end in ends.values()] for row, name in enumerate(MARKS, 1)}
+        put(f"{SIGNS[name]} {name}", -50, row, "left", color=color)
+    cells = {name: [put("", end, row) for end in ends.values()] for row, name in enumerate(MARKS, 1)}
 
     def update(trials):
         for name, row in cells.items():
