@@ -83,7 +83,7 @@ def spread(axes, x, values, label, colour, style="-", marker="o"):
     middle = np.median(values, axis=0)
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
     axes.plot(x, middle, linestyle=style, color=colour, marker=marker, markersize=5)
-    beside(axes, label, (x[-1], middle[-1]), (6, 0), color=colour, fontsize=11)  # also where no style is set
+    beside(axes, label, (x[-1], middle[-1]), (6, 0), color=colour)
 
 
 def thinned(x, y, most=180, across=None):

@@ -7,5 +7,5 @@ It knows nothing of descent: a `Live` has controls, a picture, words, and work t
 
 from .controls import Menu, Number, Press, Steps, Tick, Whole, Words, press
 from .loop import running_loop
-from .picture import NARROW, Picture, Still, View, columns, still
+from .picture import NARROW, Picture, View, columns, still
 from .stage import Live

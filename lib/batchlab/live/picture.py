@@ -182,17 +182,11 @@ def _forget_renderer(figure):
 class Still:
     """A picture that stands still, with its alternative text; a notebook shows it when it is a cell's last value."""
 
-    def __init__(self, alt, width=9.0, height=3.6):
-        self.alt = alt
+    def __init__(self, width, height, draw):
         with matplotlib.rc_context(STYLE):
-            self.figure = Figure(
-                figsize=(width, height), dpi=DPI * STILL_SCALE, facecolor="white", layout="constrained"
-            )
-
-    def subplots(self, *args, **settings):
-        """Axes in the course's style, as those of `Figure.subplots`."""
-        with matplotlib.rc_context(STYLE):
-            return self.figure.subplots(*args, **settings)
+            looks = {"dpi": DPI * STILL_SCALE, "facecolor": "white", "layout": "constrained"}
+            self.figure = Figure(figsize=(width, height), **looks)
+            self.alt = draw(self.figure)
 
     def __repr__(self):
         return "A picture; its alternative text says what it shows."
@@ -224,10 +218,7 @@ def still(width=9.0, height=3.6):
     def decorate(draw):
         @functools.wraps(draw)
         def drawn(*args, **settings):
-            made = Still("", width, height)
-            with matplotlib.rc_context(STYLE):
-                made.alt = draw(made.figure, *args, **settings)
-            return made
+            return Still(width, height, lambda figure: draw(figure, *args, **settings))
 
         _, *asked = inspect.signature(draw).parameters.values()
         drawn.__signature__ = inspect.Signature(asked)
