@@ -9,7 +9,7 @@ import numpy as np
 
 from ..live.page import Page, kernel, settled
 
-STOPS = 40  # of a drag
+STOPS = 20  # of a drag
 
 
 def stops(row):

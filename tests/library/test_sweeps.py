@@ -2,6 +2,8 @@
 
 import itertools
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -277,6 +279,18 @@ def test_what_is_kept_is_bounded(problem, folder, monkeypatch):
     bl.measure.sweep(problem, **ASKED | {"hidden": (9,)})
     (new,) = folder.iterdir()
     assert new != old
+
+
+def test_a_kernel_finds_what_a_script_has_kept():
+    """A kernel's jaxprs come in colour."""
+    pytest.importorskip("ipykernel", reason="there is no kernel in a bare environment")
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    code = "import batchlab as bl, optax\nfrom batchlab.sweeps import kept\n"
+    code += "print(kept.identity(bl.data.digits(n=24), bl.models.mlp((64, 10)), optax.sgd))"
+    script = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    assert notebook.cells[0].outputs[0]["text"] == script
 
 
 def test_no_setting_compiles(problem, compilations):

@@ -81,7 +81,11 @@ def test_make_lab_enables_the_extension_and_installing_the_library_does_not():
     enabled = json.loads((Path(sys.prefix) / "etc/jupyter/jupyter_server_config.d/batchlab_server.json").read_text())
     assert enabled["ServerApp"]["jpserver_extensions"][point["module"]] is True
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert set(wheel) == {"packages"}  # nothing goes into somebody's etc/jupyter
+    places = [*wheel.pop("sources").values()]
+    assert all(
+        place.partition("/")[0] in ("", "batchlab") for place in places
+    )  # nothing goes into somebody's etc/jupyter
+    assert set(wheel) == {"only-include", "exclude", "dev-mode-dirs"}
 
 
 def test_the_server_loads_nothing_of_the_library():

@@ -57,7 +57,13 @@ def identity(problem, model, optimizer, *settings):
         return optimizer(rate).update(grads, state, params)
 
     traced = jax.make_jaxpr(update)(params, state, 0.1, problem.x[:1], problem.y[:1])
-    parts = [jax.__version__, pieces.device_of(problem).device_kind, str(traced), problem.kind, *map(str, settings)]
+    parts = [
+        jax.__version__,
+        pieces.device_of(problem).device_kind,
+        traced.pretty_print(use_color=False),
+        problem.kind,
+        *map(str, settings),
+    ]
     parts += [(LIBRARY / f"{name}.py").read_text("utf-8") for name in SOURCES]
     arrays = [problem.x, problem.y, problem.x_val, problem.y_val, *traced.consts, *jax.tree.leaves((params, state))]
     name = hashlib.sha256("".join(parts).encode())
