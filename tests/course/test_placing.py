@@ -84,7 +84,7 @@ def test_where_there_is_a_cpu_only_nothing_is_timed_nor_said(monkeypatch):
     lab = LABS["Lab"]()
     assert Page(lab).row("device")["hidden"]
     assert "trained on" not in lab.frame["facts"]
-    assert lab.placed == ("CPU", {})
+    assert lab.placed is None
 
 
 def test_the_times_are_those_of_real_updates():

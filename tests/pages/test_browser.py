@@ -29,12 +29,6 @@ B, EPOCHS, N = SINE["batch_size"], SINE["num_epochs"], len(bl.data.noisy_sine().
 
 
 @pytest.fixture(scope="module")
-def chromium_open(chromium):
-    with browser.chromium_at(chromium) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     """Programs compiled once for all the kernels of these tests, in a cache of their own."""
     with pytest.MonkeyPatch.context() as patch:

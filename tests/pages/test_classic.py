@@ -70,12 +70,6 @@ class _Listening:
         return page
 
 
-@pytest.fixture(scope="module")
-def chromium_open(chromium):
-    with browser.chromium_at(chromium) as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module", params=["plain", "Colab"])
 def server(request, tmp_path_factory):
     scratch = tmp_path_factory.mktemp("jupyter")

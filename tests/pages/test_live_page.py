@@ -27,12 +27,6 @@ def narrowed(lab):
     return lab
 
 
-@pytest.fixture(scope="module")
-def chromium_open(chromium):
-    with browser.chromium_at(chromium) as opened:
-        yield opened
-
-
 def assert_the_same(lab, chromium, folder):
     folder.mkdir(exist_ok=True)
     differ, alone = fidelity.compare(lab, chromium, folder)

@@ -42,14 +42,8 @@ def measured():
 
 
 @pytest.fixture(scope="module")
-def opened(chromium):
-    with browser.chromium_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def page(opened):
-    page = opened.new_page()
+def page(chromium_open):
+    page = chromium_open.new_page()
     page.set_content("<!doctype html><html lang='en'><title>questions</title><main></main>")
     source = SCRIPT.read_text(encoding="utf-8")
     address = "'data:text/javascript;charset=utf-8,' + encodeURIComponent(source)"
@@ -169,8 +163,8 @@ def dressed(whole, theme):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "theme"), DRESSES.values(), ids=DRESSES)
-def test_axe_finds_no_barrier_in_any_lab_or_question(opened, all_of_them, scheme, theme):
-    page = opened.new_page(color_scheme=scheme)
+def test_axe_finds_no_barrier_in_any_lab_or_question(chromium_open, all_of_them, scheme, theme):
+    page = chromium_open.new_page(color_scheme=scheme)
     page.set_content(dressed(all_of_them, theme))
     count = len(every_lab.LABS)
     page.wait_for_function(f"document.querySelectorAll('canvas.picture[data-frame]').length === {count}")

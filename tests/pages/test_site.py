@@ -52,18 +52,12 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(chromium):
-    with browser.chromium_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def offline(site, opened):
+def offline(site, chromium_open):
     """`offline(name)` opens a page of the site with the network off; all that fails or is missing counts."""
     complaints = []
 
     def show(name):
-        context = opened.new_context(offline=True, viewport={"width": 1280, "height": 900})
+        context = chromium_open.new_context(offline=True, viewport={"width": 1280, "height": 900})
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
@@ -98,10 +92,10 @@ def test_no_page_asks_for_what_only_a_notebook_can(site, name):
     assert not asked
 
 
-def test_from_a_web_server_the_first_picture_moves_within_a_second_of_opening(served, opened):
+def test_from_a_web_server_the_first_picture_moves_within_a_second_of_opening(served, chromium_open):
     took, asked = [], []
     for _ in range(3):  # the quickest counts: other tests run beside this one
-        page = opened.new_context().new_page()
+        page = chromium_open.new_context().new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{served}/index.html", wait_until="commit")
         took.append(page.evaluate(MOVED))

@@ -7,7 +7,6 @@ import jax
 
 from ..live import Live, Menu
 from ..measure import devices
-from ..pieces import device_of
 
 QUICKER = "the quicker one"
 
@@ -25,7 +24,7 @@ class Placed(Live):
     kind of device the menu is hidden, nothing is timed, and JAX's default stays what it is.
     """
 
-    placed = None  # (kind of device, {kind: seconds of the updates that were timed}), once something has been trained
+    placed = None  # (kind of device, {kind: seconds of the updates that were timed}); None where there is one kind
 
     def places(self):
         """What the menu offers."""
@@ -38,16 +37,19 @@ class Placed(Live):
     @contextlib.contextmanager
     def there(self):
         """In this block JAX's default device is the one that was chosen."""
-        kinds, (problem, settings) = devices.kinds_of_device(), self.trained()
-        quicker, times = devices.quickest(problem, **settings) if self.device == QUICKER else (self.device, {})
-        asked = times or self.device != QUICKER
-        with jax.default_device(kinds[quicker]) if asked and len(kinds) > 1 else contextlib.nullcontext():
-            self.placed = device_of(problem).platform.upper() if not asked else quicker, times
+        kinds = devices.kinds_of_device()
+        if len(kinds) == 1:
+            yield
+            return
+        problem, settings = self.trained()
+        chosen, times = devices.quickest(problem, **settings) if self.device == QUICKER else (self.device, {})
+        self.placed = chosen, times
+        with jax.default_device(kinds[chosen]) if times or self.device != QUICKER else contextlib.nullcontext():
             yield
 
     def place_said(self):
         """Facts: where it is trained, and why there; none where there is one kind of device."""
-        if self.placed is None or len(devices.kinds_of_device()) == 1:
+        if self.placed is None:
             return []
         name, times = self.placed
         each = [f"{1e6 * seconds / devices.SAMPLES:,.0f} µs on the {kind}" for kind, seconds in times.items()]

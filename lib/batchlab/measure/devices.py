@@ -8,17 +8,16 @@ model and its shapes. `fit` itself takes no notice: it trains where the samples 
 
 import contextlib
 import functools
-import time
 
 import jax
 import numpy as np
 
 from ..arguments import check_model
 from ..data import Problem
-from ..descent import fit
 from ..pieces import device_of
+from .targets import seconds_per_epoch
 
-SAMPLES, TURNS = 64, 3  # updates that are timed, at batch size 1; how often
+SAMPLES = 64  # updates that are timed, at batch size 1
 
 
 @functools.cache
@@ -32,15 +31,9 @@ def kinds_of_device():
 
 
 def seconds_of_updates(problem, device, **settings):
-    """Seconds of an epoch at batch size 1 on a device, its losses included: the least of a few, compiled before."""
+    """Seconds of an epoch at batch size 1 on a device, its losses included."""
     with jax.default_device(device):
-        run = fit(problem, batch_size=1, num_epochs=0, learning_rate=1e-6, **settings).train(1)
-    spent = []
-    for _ in range(TURNS):
-        began = time.perf_counter()
-        run.train(1)
-        spent.append(time.perf_counter() - began)
-    return min(spent)
+        return seconds_per_epoch(problem, 1, learning_rate=1e-6, **settings)
 
 
 @functools.lru_cache(maxsize=64)

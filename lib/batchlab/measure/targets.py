@@ -88,13 +88,14 @@ def fit_law(batch_sizes, iterations):
     return Law(float(s_min[0]), Estimate(float(scales[0]), float(low), float(high)))
 
 
-def seconds_per_epoch(problem, batch_size, *, hidden=(32,), model=None, repeats=5):
+def seconds_per_epoch(problem, batch_size, *, hidden=(32,), repeats=5, **settings):
     """Seconds that one run of this batch size takes for an epoch, on this device, now: the median of some repeats.
 
     One `fit` is timed alone, after compilation, with the measurement of its losses after each epoch. A repeat is as
-    many epochs as take some 10 ms.
+    many epochs as take some 10 ms. Other settings are those of `fit`.
     """
-    run = fit(problem, hidden=hidden, model=model, batch_size=batch_size, num_epochs=0, learning_rate=0.01)
+    settings = {"learning_rate": 0.01, **settings}
+    run = fit(problem, hidden=hidden, batch_size=batch_size, num_epochs=0, **settings)
     run.train(1)
     epochs = int(np.clip(np.ceil(0.01 / max(run.seconds[-1], 1e-6)), 1, 64))
     ends = [run.train(epochs).seconds[-1] for _ in range(repeats + 1)]

@@ -9,7 +9,6 @@ import optax
 from ...live import Menu, Number, Tick, Whole, press
 from .. import plots
 from ..placing import device_menu, on_device
-from ..plots import counted
 from ..prepared import Prepared
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
@@ -272,7 +271,7 @@ class Descents(Prepared):
     def facts(self):
         """What is counted."""
         each = {role: walk.run.iterations_per_epoch for role, walk in reversed(self.walks.items())}
-        made = [f"{role}: {counted(count, 'iteration')} per epoch" for role, count in each.items()]
+        made = [f"{role}: {plots.counted(count, 'iteration')} per epoch" for role, count in each.items()]
         return [f"N = {N} training samples", *made, *self.place_said()]
 
     def __repr__(self):
@@ -283,7 +282,7 @@ def _told(walk, last, minima):
     """How many updates a descent has made and where it is, in words."""
     point, loss = walk.points[last], walk.losses[last]
     names = zip(walk.surface.names, point, strict=True)
-    said = f"{counted(last, 'update')}, "
+    said = f"{plots.counted(last, 'update')}, "
     if walk.lost() and last == len(walk.points) - 1:
         return f"{said}and diverged"
     said += f"to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"

@@ -6,15 +6,3 @@ from .gpus import on_a_gpu
 from .lab import StepLab
 from .plans import OPTIMIZERS, STEP, plan
 from .views import optimizers_memory, speed
-
-__all__ = [
-    "OPTIMIZERS",
-    "STEP",
-    "StepLab",
-    "accumulate",
-    "exercise",
-    "on_a_gpu",
-    "optimizers_memory",
-    "plan",
-    "speed",
-]

@@ -1,13 +1,11 @@
 """A GPU for those who have none: what was measured on one, beside the reader's own device."""
 
 import textwrap
-import time
 
 import jax
 import numpy as np
 
 from ... import data, measure, models
-from ...descent import fit
 from ...live import still
 from .. import plots, quiz
 from . import results
@@ -16,7 +14,6 @@ from .views import at_knee, decades, in_bytes
 LARGE = (784, 2048, 2048, 10)  # widths of the network that fills a GPU, as `make gpu` measures it
 PERCEPTRON = f"perceptron {'-'.join(map(str, LARGE))}"
 HERE = (1, 16, 256)  # batch sizes that are measured on the reader's own device
-SECONDS = 0.1  # that each rate of the small network is timed here
 OWN_MARKERS = "oP"  # of the reader's CPU, and of another device
 COLOURS, MARKERS, OWN = (plots.BEST, plots.VALIDATION, *plots.KEPT), "s^Dv*<", plots.TRAINING
 
@@ -71,14 +68,10 @@ class Own:
         return {kind: {size: epochs_a_second(size, place) for size in HERE} for kind, place in self.kinds.items()}
 
 
-def epochs_a_second(batch_size, device, seconds=SECONDS):
+def epochs_a_second(batch_size, device):
     """Epochs a second of `fit` with 256 samples of the noisy sine and the network 1-32-32-1, losses included."""
     with jax.default_device(device):
-        run = fit(data.noisy_sine(n=256), batch_size=batch_size, num_epochs=0, learning_rate=0.01).train(1)
-        began, first = time.perf_counter(), run.num_epochs
-        while time.perf_counter() - began < seconds:
-            run.train(max(1, run.num_epochs))
-    return (run.num_epochs - first) / (time.perf_counter() - began)
+        return 1 / measure.seconds_per_epoch(data.noisy_sine(n=256), batch_size, hidden=(32, 32))
 
 
 def _line(axes, values, *style, **look):

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 
 from ... import measure
-from ...live import NARROW, Menu, Whole, columns
+from ...live import NARROW, Live, Menu, Whole, columns
 from ...measure import devices
 from ...pieces import device_of
-from ..placing import Placed, device_menu
+from ..placing import device_menu
 from ..plots import note
 from . import views
 from .plans import STEP
@@ -21,7 +21,7 @@ REPEATS = 9
 MOST, MOST_MEGABYTES = ASKED[-1], 100_000
 
 
-class StepLab(Placed):
+class StepLab(Live):
     """What one step of training takes, in bytes and in time, at any batch size; and whether it fits into a memory.
 
     On the left the bytes as the compiler plans them, on the right samples a second as timed here. A step is one update
