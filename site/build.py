@@ -39,7 +39,6 @@ REVEAL = re.compile(r"\.reveal\(")
 DROPPED = re.compile(r"quiz\.(chapter_done|summary)\(|^ *%pip", re.MULTILINE)  # of no use without a kernel
 BINDER = re.compile(r"\((https://mybinder\.org[^)]*)\)")
 KERNEL = re.compile(r"^(Choose \*Run|What you answer is kept|Your progress through the course).*", re.MULTILINE)
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EXERCISE = re.compile(r"quiz\.exercise\(")
 RECORDED = """```{note}
 The pictures on this page are recordings: their sliders go from one recorded position to the next. Buttons and other
@@ -121,7 +120,7 @@ def page_of(path):
                 text = NEEDS_KERNEL.format(binder=html.escape(BINDER.search(notebook.cells[0].source)[1], quote=True))
                 cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
         else:
-            cell.source = COMMENT.sub("", KERNEL.sub("", cell.source))  # Markdown behind a comment is HTML
+            cell.source = KERNEL.sub("", cell.source)
             cell.source = re.sub(r"</?(details|summary)>", lambda tag: f"\n{tag.group()}\n", cell.source)
         cells.append(cell)
     cells.insert(1, nbformat.v4.new_markdown_cell(RECORDED))

@@ -27,12 +27,12 @@ def address():
 
 
 def badges(notebook, images="images"):
-    """The badges that open a notebook on Binder and on Colab, as a line of Markdown."""
+    """The badges that open a notebook on Binder and on Colab; Markdown behind a comment, on its line, would be HTML."""
     place = address().removeprefix("https://github.com/")
     binder = f"https://mybinder.org/v2/gh/{place}/HEAD?urlpath=lab/tree/notebooks/{notebook}"
     colab = f"https://colab.research.google.com/github/{place}/blob/HEAD/notebooks/{notebook}"
     one, other = (f"[![open in {name}]({images}/open-in-{name.lower()}.svg)]" for name in ("Binder", "Colab"))
-    return f"{BEGIN}{one}({binder}) {other}({colab}){END}"
+    return f"{BEGIN}\n{one}({binder}) {other}({colab})\n{END}"
 
 
 def marked(text, line):

@@ -190,6 +190,14 @@ def test_badges_and_installing_have_the_address_of_the_project(path):
     assert path.read_text(encoding="utf-8") == badges.written(path), "run make badges"
 
 
+@pytest.mark.parametrize("path", badges.files(), ids=lambda path: path.name)
+def test_badges_are_shown_as_links(path):
+    """Markdown takes a line that begins with a comment for HTML, and shows what stands behind it as it is."""
+    text = path.read_text(encoding="utf-8")
+    text = text if path.suffix == ".md" else "".join(json.loads(text)["cells"][0]["source"])
+    assert re.search(r"^\[!\[open in Binder\]", text, re.MULTILINE)
+
+
 def test_an_address_of_another_kind_is_refused():
     before = (ROOT / "README.md").read_bytes(), (ROOT / "pyproject.toml").read_bytes()
     command = [sys.executable, ROOT / "tests/badges.py", "git@github.com:OWNER/NAME.git"]

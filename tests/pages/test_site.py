@@ -51,6 +51,11 @@ def site(tmp_path_factory):
     return folder / "html"
 
 
+READY = """() =>
+    [...document.querySelectorAll('.batchlab-picture')].every((one) => one.querySelector('canvas[data-frame]')) &&
+    [...document.querySelectorAll('.batchlab-question')].every((one) => one.querySelector('button'))"""
+
+
 @pytest.fixture(scope="module")
 def offline(site, chromium_open):
     """`offline(name)` opens a page of the site with the network off; all that fails or is missing counts."""
@@ -62,8 +67,7 @@ def offline(site, chromium_open):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
         page.goto((site / name).as_uri())
-        if name in MOVING:
-            page.wait_for_selector("canvas.picture[data-frame]")
+        page.wait_for_function(READY)
         return page
 
     yield show
@@ -164,7 +168,7 @@ def test_answers_stay_in_the_browser(offline):
     locked = page.locator("fieldset.rows:disabled").count()
     questions(page)[0].get_by_role("button", name="Skip").click()
     page.reload()
-    page.wait_for_selector("canvas.picture[data-frame]")
+    page.wait_for_function(READY)
     assert "You skipped this one." in questions(page)[0].locator(".said").inner_text()
     assert page.locator("fieldset.rows:disabled").count() == locked - 1
     page.context.close()
