@@ -474,7 +474,7 @@ def test_a_file_can_be_chosen_in_the_browser(plan, tmp_path):
     csv_of(tmp_path)
     lines = (tmp_path / "good.csv").read_text().splitlines()
     for count in (31, 25):  # the second time under the same name
-        picker.value = chosen("../flats.csv", "\n".join(lines[:count]))
+        picker.set_trait("value", chosen("../flats.csv", "\n".join(lines[:count])))
         assert choice.plan.problem.name == "flats"
         assert len(choice.plan.problem.x) + len(choice.plan.problem.x_val) == count - 1
     assert not (tmp_path.parent / "flats.csv").exists()
@@ -483,7 +483,7 @@ def test_a_file_can_be_chosen_in_the_browser(plan, tmp_path):
 def test_a_bad_file_that_was_chosen_is_said(choice, monkeypatch):
     monkeypatch.delenv("BATCHLAB_STRICT")
     picker, page = ch10_choose.Picker(choice), Page(choice)
-    picker.value = chosen("bad.csv", "a,b\n1,x\ny,2\n3,4\n5,6\n")
+    picker.set_trait("value", chosen("bad.csv", "a,b\n1,x\ny,2\n3,4\n5,6\n"))
     assert "bad.csv, row 2, column 'b' holds 'x', which is not a finite number; row 3, column 'a' holds" in page.message
 
 

@@ -53,6 +53,10 @@ class Reader(browser.Reader):
         elif "frame" in message["content"].get("data", {}).get("state", {}):
             self.line.append("frame")
 
+    def state(self):
+        """What the page says: this server may miss a kernel's first word, and then says "starting" for good."""
+        return "idle" if self.page.locator("#kernel_indicator_icon.kernel_idle_icon").count() else "not idle"
+
     def frames_while_idle(self):
         """How many times frames came after the kernel had said that it has nothing to do."""
         return sum(pair == ("idle", "frame") for pair in itertools.pairwise(self.line))

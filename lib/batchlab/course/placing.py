@@ -25,6 +25,7 @@ class Placed(Live):
     """
 
     placed = None  # (kind of device, {kind: seconds of the updates that were timed}); None where there is one kind
+    _asked = None  # what the menu said when `moved` was asked last
 
     def places(self):
         """What the menu offers."""
@@ -46,6 +47,11 @@ class Placed(Live):
         self.placed = chosen, times
         with jax.default_device(kinds[chosen]) if times or self.device != QUICKER else contextlib.nullcontext():
             yield
+
+    def moved(self):
+        """Whether the menu says something else than when this was asked last: what was trained begins anew."""
+        before, self._asked = self._asked, self.device
+        return before != self.device
 
     def place_said(self):
         """Facts: where it is trained, and why there; none where there is one kind of device."""

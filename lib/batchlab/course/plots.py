@@ -62,6 +62,13 @@ def ticks(axis, values, labels=None):
     axis.set_ticks([], minor=True)
 
 
+def plain(*axes):
+    """Numbers as they are on logarithmic axes (each an `Axis`), and no minor ticks."""
+    for axis in axes:
+        axis.set_major_formatter(NUMBERS)
+        axis.minorticks_off()
+
+
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 

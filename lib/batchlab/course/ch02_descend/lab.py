@@ -66,7 +66,7 @@ class Descents(Prepared):
     ):
         self._loaded, self._chosen = None, set()
         self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
-        self.walks, self._horizon, self._walked_on = {}, None, None
+        self.walks, self._horizon = {}, None
         given = {"learning_rate": learning_rate} if learning_rate is not None else {}
         given |= dict(zip(("start_across", "start_up"), start or (), strict=start is not None))
         self._given = self._defaults(surface) | given | settings
@@ -181,8 +181,7 @@ class Descents(Prepared):
             yield
         if self._loaded != self.surface:
             self._load()
-        self.walks = self._walks(self.scene, self.walks if self._walked_on == self.device else {})
-        self._walked_on = self.device
+        self.walks = self._walks(self.scene, {} if self.moved() else self.walks)
         for role, walk in () if self.locked else self.walks.items():
             while not walk.reach(self._updates(role, self._goal())):
                 yield

@@ -107,7 +107,6 @@ class Lab(Prepared):
         self._hidden, self._optimizer, self._start = hidden, optimizer, start
         self._given = {name: value for name, value in settings.items() if value is not None}
         self.run, self.kept, self._paused = None, [], False
-        self._run_on = None  # what the menu "device" said then
         self._limits, self._kept_artists, self._kept_drawn = None, [], None
         self.problem, self.horizon, self._loaded = self._problem(self._first, self._given.get("noise")), 1, None
         super().__init__(controls=controls, locked=locked, focus=focus, dataset=self._first, **self._given)
@@ -223,9 +222,9 @@ class Lab(Prepared):
             "seed": self.seed,
             "seeds": BAND if self.band else None,
         }
-        old = None if self._run_on != self.device else self.run
-        if old is None or any(getattr(old, name) != value for name, value in settings.items()):
-            self.run, self._run_on = fit(self.problem, num_epochs=0, **settings, **self._model), self.device
+        anew = self.moved() or self.run is None
+        if anew or any(getattr(self.run, name) != value for name, value in settings.items()):
+            self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
         if not self.locked:
             self.say("")
         count = 1

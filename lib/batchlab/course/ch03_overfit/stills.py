@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...live import still
-from ..plots import BEST, DARK, KEPT, TRAINING, VALIDATION, beside, spread, ticks
+from ..plots import BEST, DARK, KEPT, TRAINING, VALIDATION, beside, plain, spread, ticks
 from .exercise import early_stopping
 
 LAST = 100  # epochs at the end of a run, over which its last loss is averaged
@@ -121,8 +121,7 @@ def best_epochs(figure, runs):
             axes.plot([np.median(best)], [row], "|", color="black", markersize=22, markeredgewidth=2)
         axes.set(xscale="log", ylim=(len(runs) - 0.4, -0.6), xlabel="one dot a draw, the bar is the median")
         axes.set_title(title)
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.minorticks_off()
+        plain(axes.xaxis)
         axes.grid(axis="x")
     both[0].set_yticks(range(len(runs)), list(runs))
     both[0].axvline(common, color="black", linewidth=1, linestyle=":")
@@ -146,8 +145,7 @@ def patience(figure, draws, patiences=(1, 3, 10, 30, 100, 300, 1000)):
     ):
         spread(axes, patiences, values, "", colour)
         axes.set(xlabel="patience, in epochs", ylabel=label, xscale="log", yscale="log", title=title)
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.minorticks_off()
+        plain(axes.yaxis)
         ticks(axes.xaxis, patiences)
         axes.grid()
     ticks(both[0].yaxis, [1, 2, 3, 5])

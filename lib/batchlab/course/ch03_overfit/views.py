@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 
 from ...live import NARROW, View
 from .. import plots
-from ..plots import BEST, BOX, NOW, NUMBERS, TRAINING, VALIDATION, across, along, heading, median, note, thinned
+from ..plots import BEST, BOX, NOW, TRAINING, VALIDATION, across, along, heading, median, note, plain, thinned
 
 MANY = 120  # training samples: more are drawn smaller
 LONGEST = 14  # letters of a class's name beside its row
@@ -232,12 +232,10 @@ def set_limits(axes, right, low, high, label, first=None):
     else:
         axes.set_xscale("linear")
         axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(NUMBERS)
     axes.set(xlim=(0, right), ylim=(low, high), xlabel=f"{label} (logarithmic)" if logarithmic else label)
     subs = (1.0, 2.0, 5.0) if np.log10(high / low) < 2.5 else (1.0,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
-    axes.yaxis.set_major_formatter(NUMBERS)
-    axes.minorticks_off()
+    plain(axes.xaxis, axes.yaxis)
 
 
 def kept_legend(axes):

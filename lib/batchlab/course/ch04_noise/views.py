@@ -58,9 +58,7 @@ def distances(axes, n, scale):
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     axes.set(xscale="log", yscale="log", xlim=(0.95, n * 1.15), ylim=(low, high), xlabel="batch size B")
     axes.set_title("distance |g − G| / |G|")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(plots.NUMBERS)
-    axes.minorticks_off()
+    plots.plain(axes.xaxis, axes.yaxis)
 
     def update(sizes, curves, batch_size, distance):
         for dots, curve in zip((without_dots, with_dots), curves, strict=True):

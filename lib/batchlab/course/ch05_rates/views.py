@@ -180,8 +180,7 @@ def _batch_sizes(axes, sizes):
     """Logarithmic axes over batch sizes, each with its number."""
     axes.set(xscale="log", yscale="log", xlabel="batch size B")
     axes.yaxis.set_major_locator(LogLocator(numticks=12))
-    axes.yaxis.set_major_formatter(plots.NUMBERS)
-    axes.yaxis.minorticks_off()
+    plots.plain(axes.yaxis)
     ticks(axes.xaxis, sizes)
 
 
@@ -306,6 +305,5 @@ def schedules(figure, runs):
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="updates (iterations)", title="at equal updates")
     left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    left.yaxis.set_major_formatter(plots.NUMBERS)
-    left.yaxis.minorticks_off()
+    plots.plain(left.yaxis)
     return f"Training loss against epochs and against updates, medians of the seeds. At the end {'; '.join(said)}."

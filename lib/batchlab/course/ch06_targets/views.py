@@ -4,15 +4,8 @@ import numpy as np
 
 from ...live import View, still
 from .. import plots
-from ..plots import BEST, BOX, DARK, KEPT, NOW, NUMBERS, STYLES, TRAINING, VALIDATION, beside, spread, ticks
+from ..plots import BEST, BOX, DARK, KEPT, NOW, STYLES, TRAINING, VALIDATION, beside, plain, spread, ticks
 from .races import FIXED, TRAVELLED
-
-
-def _numbers(*axes):
-    """Plain numbers on logarithmic axes."""
-    for axis in axes:
-        axis.set_major_formatter(NUMBERS)
-        axis.axes.minorticks_off()
 
 
 def costs_of_target(axes, n, counted, limits):
@@ -32,7 +25,7 @@ def costs_of_target(axes, n, counted, limits):
     axes.set(xscale="log", yscale="log", xlim=(0.85, 1.2 * n), ylim=limits, xlabel="batch size B")
     axes.axhline(top / 5, color="0.8", linewidth=0.8)
     axes.text(0.95, top / 1.1, "not reached", color="0.4", va="top")
-    _numbers(axes.xaxis, axes.yaxis)
+    plain(axes.xaxis, axes.yaxis)
 
     def update(sizes, costs, batch_size, learning_rate):
         for (band, line, lost, star, name), values in zip(artists, costs, strict=True):
@@ -69,7 +62,7 @@ def runs_to_target(axes, sizes, counted, limits, target):
     place = {"transform": axes.get_yaxis_transform(), "ha": "right"}
     axes.text(0.99, target + 0.015, f"target {target:g}", color=DARK[0], **place)
     axes.set(xscale="log", xlim=limits, ylim=(0, 1.08), xlabel=counted)
-    _numbers(axes.xaxis)
+    plain(axes.xaxis)
     names = [f"B = {sizes[0]}", f"B = {sizes[-1]}", "B as chosen", "same, fixed rate"]
     axes.legend(lines, names, loc="lower right", borderaxespad=0.1, labelspacing=0.2)
 
@@ -107,7 +100,7 @@ def accuracy_at_equal_budgets(figure, races):
         said.append(f"at {budget} {counted}: {', '.join(medians)}")
         axes.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=counted, title=f"equal {counted}")
         axes.legend(axes.lines, [f"B = {size}" for size in sizes], loc="lower right", handlelength=2.5)
-        _numbers(axes.xaxis)
+        plain(axes.xaxis)
     panels[0].set_ylabel("validation accuracy")
     return f"Validation accuracy of {len(rows)} runs each. Medians {'; '.join(said)}."
 
@@ -145,7 +138,7 @@ def epochs_over_draws(figure, races):
     axes.set(xscale="log", yscale="log", xlim=(0.8, 8000), xlabel="batch size B", ylabel="epochs to the target")
     axes.set_title(f"median of {len(best)} runs, {len(races)} draws of the data; bands: all of them")
     ticks(axes.xaxis, sizes)
-    _numbers(axes.yaxis)
+    plain(axes.yaxis)
     said = []
     for name, values in (("best rate", best), (f"fixed rate {FIXED}", fixed)):
         medians = zip(sizes, np.median(values, axis=0), strict=True)
@@ -168,7 +161,7 @@ def law_and_noise(figure, races):
     left.axhline(1, color="0.6", linewidth=1, linestyle=":")
     left.set(xscale="log", yscale="log", xlabel="B / fitted $B_{noise}$", ylabel="iterations / $S_{min}$")
     left.set_title("one curve for all draws of the data")
-    _numbers(left.xaxis, left.yaxis)
+    plain(left.xaxis, left.yaxis)
     rows = np.arange(len(races))
     right.hlines(rows, low, high, color=TRAINING, linewidth=2)
     right.plot(fitted, rows, "o", color=TRAINING, label="fitted to the race, 95 %")

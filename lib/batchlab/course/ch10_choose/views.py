@@ -52,9 +52,7 @@ def two_axes(figure):
 def _arrange(axes, xlim, ylim, **names):
     """Both axes logarithmic, with plain numbers."""
     axes.set(xscale="log", yscale="log", xlim=xlim, ylim=ylim, **names)
-    axes.minorticks_off()
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(plots.NUMBERS)
+    plots.plain(axes.xaxis, axes.yaxis)
 
 
 def key(axes, artists):
