@@ -373,6 +373,19 @@ def test_the_picture_has_the_screen_s_own_resolution(chromium_open, path):
         context.close()
 
 
+def test_on_another_screen_the_picture_has_that_one_s_resolution(opened):
+    shown = "(({ width, clientWidth }) => [width, clientWidth])(document.querySelector('.picture'))"
+    session = opened.page.context.new_cdp_session(opened.page)
+    size, wide = {"width": 1100, "height": 800, "mobile": False}, opened.page.evaluate(shown)[1]
+    for ratio in (2, 1, 3):
+        session.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": ratio})
+        # The emulated screen does not tell the page; emulated media have it ask its queries anew.
+        contrast = {"name": "prefers-contrast", "value": "more" if ratio == 2 else "less"}
+        session.send("Emulation.setEmulatedMedia", {"features": [contrast]})
+        wanted = pytest.approx([ratio * wide, wide], abs=ratio)
+        browser.wait_until(lambda: opened.page.evaluate(shown) == wanted, "it stays", 10)  # noqa: B023
+
+
 def test_the_overfitting_lab_s_page_is_small(tmp_path, chromium_open):
     lab = bl.Lab(epochs=60)
     path = lab.export(tmp_path / "lab.html", batch_size=[1, 3, 12], learning_rate=[0.02, 0.05], epochs=range(1, 61, 3))

@@ -477,6 +477,12 @@ function render({ model, el }) {
   for (const [name, react] of Object.entries(watched)) model.on(name, react);
   const room = new ResizeObserver(() => showFrame());
   room.observe(el);
+  const seen = new AbortController();
+  const watchScreen = () => {  // a window that goes to another screen keeps its width, and gets other pixels
+    const same = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    same.addEventListener("change", () => (showFrame(), watchScreen()), { once: true, signal: seen.signal });
+  };
+  watchScreen();
   takeFrame();
   const { focus } = model.get("rows") ?? {};
   if (focus) setTimeout(() => {  // when the notebook has gone to its last cell
@@ -487,6 +493,7 @@ function render({ model, el }) {
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();
+    seen.abort();
     kernel?.disconnect?.(watchKernel);
   };
 }
