@@ -42,7 +42,8 @@ def costs_of_target(axes, n, counted, limits):
             name.set_visible(len(reached) > 0)
             if len(reached):
                 last = sizes[reached[-1]], 1.6 * medians[reached[-1]]
-                name.set_position((0.95, 0.7 * ends.min()) if name.get_ha() == "left" else last)
+                first = 0.95, 0.7 * ends[: max(1, np.sum(sizes[known] <= 8))].min()  # below what stands above the word
+                name.set_position(first if name.get_ha() == "left" else last)
         now.set_xdata([batch_size, batch_size])
         heading.set_text(f"{counted} to the target\nstar: the fewest; fixed rate {learning_rate:g}")
 

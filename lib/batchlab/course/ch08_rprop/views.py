@@ -4,7 +4,7 @@ import numpy as np
 import optax
 
 from ... import measure
-from ...live import NARROW, View, still
+from ...live import View, still
 from .. import plots
 from .rules import NINE_AND_ONE, bowls, follow, left_by, one_in_ten, rprop, wine
 
@@ -155,14 +155,13 @@ def losses(axes, epochs):
             line.set_data(*((x, np.clip(all_rates[name][best[name]], LOW, HIGH)) if name in all_rates else ([], [])))
         rows = np.clip(all_rates["SGD"], LOW, HIGH)
         others.set_data(np.tile([*x, np.nan], len(rows)), np.insert(rows, len(x), np.nan, axis=1).ravel())
-        heading.set_text(f"training loss at batch size {batch_size}")
+        heading.set_text(f"training loss, batch size {batch_size}")
 
     return View([others, *lines.values(), heading], update)
 
 
 def last_losses(axes, n, epochs):
     """Last loss of each rule against the batch size; `update({rule: (sizes, losses (sizes, seeds))}, batch_size)`."""
-    wide = axes.figure.get_figwidth() >= NARROW
     lines, bars = {}, {}
     for (name, color), style, marker in zip(RULES.items(), STYLES, "os^", strict=True):
         label = {"SGD": "SGD, best rate", "Rprop": "Rprop"}.get(name)
@@ -173,7 +172,7 @@ def last_losses(axes, n, epochs):
     _of_loss(axes)
     axes.set(xscale="log", xlim=(0.8, 1.25 * n), xlabel="batch size B", title=f"after {epochs} epochs")
     plots.ticks(axes.xaxis, [1, 10, n])
-    axes.legend(loc="lower left", borderaxespad=0.1, handlelength=2.4, bbox_to_anchor=(0, 0.04) if wide else None)
+    axes.legend(loc="upper right", borderaxespad=0.1, handlelength=2.4, bbox_to_anchor=(0.97, 0.9))  # free on all data
     third = plots.note(axes, 0.98, 0.97, color=RULES["RMSprop"])
 
     def update(ends, batch_size):
@@ -184,6 +183,6 @@ def last_losses(axes, n, epochs):
             low, high = losses.min(axis=1), losses.max(axis=1)
             bars[name].set_data(np.repeat(sizes, 3), np.stack([low, high, np.nan * low], axis=1).ravel())
         now.set_xdata([batch_size, batch_size])
-        third.set_text("dotted: RMSprop, best rate" if "RMSprop" in ends else "")
+        third.set_text("▲ RMSprop, best rate" if "RMSprop" in ends else "")
 
     return View([now, *bars.values(), *lines.values(), third], update)
