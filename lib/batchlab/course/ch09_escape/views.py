@@ -55,7 +55,7 @@ def landscape(axes, scene, shaded=True):
 def origin(loss, scene):
     """The start on the loss; `update(start)`."""
     (plus,) = loss.plot([], [], "P", color=VALIDATION, markersize=10, markeredgecolor="white")
-    name = loss.text(0, 0, "start", color=plots.DARK[1], ha="center", va="top")
+    name = loss.text(0, 0, "start", color=plots.DARK[1], ha="center", va="top", bbox=plots.BOX)
 
     def update(start):
         height = np.interp(start, scene.grid, scene.losses)
@@ -95,7 +95,8 @@ def against_batch_size(axes, sizes):
         lines += axes.plot([], [], marker=mark, markersize=5, markeredgecolor="white", label=name, **look)
         bars += axes.plot([], [], color=color, linewidth=1.2)
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
-    axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, 1.28), xlabel="batch size B (dotted: now)")
+    top = 1.28 if axes.figure.get_figwidth() >= NARROW else 1.5  # for the key
+    axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, top), xlabel="batch size B (dotted: now)")
     plots.ticks(axes.xaxis, sizes)
     plots.ticks(axes.yaxis, np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
     axes.set_title("share in the best basin")
