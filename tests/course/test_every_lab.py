@@ -1,6 +1,7 @@
 """What every chapter's picture keeps to: nothing of it moves before the prediction, everything does afterwards."""
 
 import pytest
+from matplotlib.legend import Legend
 
 from batchlab.course import ch09_escape
 from batchlab.live import Press
@@ -13,6 +14,38 @@ from .every_lab import LABS
 @pytest.fixture(autouse=True)
 def fewer_sizes_to_compute(monkeypatch):
     monkeypatch.setattr(ch09_escape.lab, "SIZES", (1, 2, 16, 64))
+
+
+def edges(figure):
+    """Where each word of a figure and the numbers of each axis begin and end: (what, box)."""
+    for axes in figure.axes:
+        keys = [text for key in axes.get_children() if isinstance(key, Legend) for text in key.get_texts()]
+        # The title that is aligned to the left has no public name.
+        for text in (axes.title, axes._left_title, *axes.texts, *keys):
+            clipped = text.get_clip_on() and text.get_clip_path() is not None  # on purpose, by the edge of its axes
+            if text.get_visible() and text.get_text().strip() and not clipped:
+                yield text.get_text(), text.get_window_extent()
+        for axis in (axes.xaxis, axes.yaxis):
+            if box := axes.axison and axis.get_tightbbox():
+                yield f"numbers of {axis.get_label_text()!r}", box
+
+
+@pytest.mark.parametrize("make", LABS.values(), ids=LABS)
+@pytest.mark.parametrize("width", [900, 380, 300])
+def test_no_word_is_cut_off_however_narrow_the_page(width, make):
+    lab = make()
+    page = Page(lab)
+    page.wish(width=width)
+    for moved in ("next_update", "commit_sliders", "keep"):  # buttons that write something into the picture
+        if moved in lab.controls:
+            page.press(moved)
+            lab.wait()
+    wide, high = lab.picture.figure.bbox.size
+    assert wide == pytest.approx(100 * lab.size[0] if width > 600 else width)
+    cut = [what for what, box in edges(lab.picture.figure)
+           if min(box.x0, box.y0, wide - box.x1, high - box.y1) < -1.5]  # fmt: skip
+    assert cut == []
+    lab.close()
 
 
 def wish_for_everything(lab, page):

@@ -569,13 +569,16 @@ def test_an_axis_that_ends_before_its_first_epoch_is_linear(axes, curves):
 @pytest.mark.parametrize("axis", plots.AXES)
 def test_kept_runs_are_thin_curves_with_a_label(axes, curves, axis):
     assert views.kept_legend(axes) is None
-    kept = make_run(TRAIN, VAL, label="kept: B = 4")
-    band = make_run(BAND.train_loss, BAND.val_loss, label="kept: B = 1")
+    kept = make_run(TRAIN, VAL, label="kept: B = 4, seed 0")
+    band = make_run(BAND.train_loss, BAND.val_loss, label="kept: B = 1, seed 0")
     lines = views.kept_curves(axes, kept, axis, plots.KEPT[0]) + views.kept_curves(axes, band, axis, plots.KEPT[1])
     for one, values in zip(lines, (TRAIN, VAL, TRAIN, VAL), strict=True):
         np.testing.assert_array_equal(one.get_xdata(), plots.along(kept, axis))
         np.testing.assert_allclose(one.get_ydata(), values)
-    assert [text.get_text() for text in views.kept_legend(axes).get_texts()] == ["kept: B = 4", "kept: B = 1"]
+    # A narrow page has no room for all that a label says.
+    for width, labels in ((9.0, ["kept: B = 4, seed 0", "kept: B = 1, seed 0"]), (4.5, ["B = 4", "B = 1"])):
+        axes.figure.set_figwidth(width)
+        assert [text.get_text() for text in views.kept_legend(axes).get_texts()] == labels
     assert len(set(plots.KEPT)) == len(plots.KEPT)
 
 

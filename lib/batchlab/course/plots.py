@@ -8,6 +8,8 @@ apart by colour-blind readers too, and line styles and markers say the same once
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
+from ..live import NARROW
+
 TRAINING, VALIDATION, BEST, NOW = "#0072B2", "#D55E00", "#009E73", "#333333"
 KEPT = ("#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F")
 CLASSES = ((TRAINING, "o"), ("#E69F00", "^"))
@@ -35,9 +37,19 @@ def counted(count, one, many=None):
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}  # behind words on lines
 
 
-def heading(axes, x=0.0):
+def narrow(axes):
+    """Whether the columns of the picture stand one below the other."""
+    return axes.figure.get_figwidth() < NARROW
+
+
+def begin(axes):
+    """Where words above axes begin, in parts of their width: a narrow page needs the room beside the axes, too."""
+    return (8 - axes.bbox.x0) / axes.bbox.width if narrow(axes) else 0.0
+
+
+def heading(axes):
     """A title that moves, above the axes; empty at first."""
-    return axes.text(x, 1.02, "", transform=axes.transAxes, va="bottom")
+    return axes.text(begin(axes), 1.02, "", transform=axes.transAxes, va="bottom")
 
 
 def note(axes, x, y, words="", **look):

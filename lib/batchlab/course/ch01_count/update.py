@@ -70,7 +70,7 @@ class Update(Live):
     'batch size 2, update 1: '
     """
 
-    size, narrow_height = (9.0, 4.9), 9.2
+    size, narrow_height = (9.0, 4.9), 10.2
     batch_size = Whole("batch size", 1, N, 1, remedy=f"There are {N} samples.", hint=f"of {N} samples")
     learning_rate = Number("learning rate", 0, 1, 0.15, slider=(0.01, 0.5), low_allowed=False)
 

@@ -53,7 +53,7 @@ def batch_plan(axes, n, batch_size, epochs, *, locked=False):
     rows = 0 if locked else epochs
     places = np.array([(i * batch_size, e + 0.1, size, 0.8) for e in range(rows) for i, size in enumerate(sizes)])
     places = places.reshape(-1, 4)
-    wide = axes.figure.get_figwidth() >= NARROW
+    wide = not plots.narrow(axes)
     axes.set(xlim=(0, n), ylim=(max(epochs, 3), 0), xlabel="samples used in the epoch", ylabel="epoch")
     axes.set_yticks([e + 0.5 for e in range(epochs)], range(1, epochs + 1))
     axes.tick_params(axis="y", length=0)
@@ -68,7 +68,7 @@ def batch_plan(axes, n, batch_size, epochs, *, locked=False):
     last = places[len(sizes) - 1 :: len(sizes)] if sizes[-1] < batch_size else places[:0]
     ragged = _boxes(axes, places=last, **RAGGED)
     numbers = _block_numbers(axes, places, len(sizes), scale)
-    tally = plots.heading(axes, 0 if wide else -45 / axes.bbox.width)
+    tally = plots.heading(axes)
 
     def update(done):
         used_boxes.set_path(_squares(places[: max(done - 1, 0)]))
@@ -136,13 +136,14 @@ def update_views(figure, x, y, names, best):
         names: a letter for each.
         best: slope and intercept at the lowest mean loss.
     """
-    data, plane = columns(figure, (1, 1), left=(0.6, 0.75), right=(0.1, 0.15), top=0.42, bottom=1.3)
+    wide = figure.get_figwidth() >= NARROW
+    data, plane = columns(figure, (1, 1), left=(0.6, 0.75), right=(0.1, 0.15), top=0.42, bottom=1.3 if wide else 1.8)
     low, high = np.array([-2.2, 2.2])
     data.set(xlim=(low, high), ylim=(-3.2, 4.2), xlabel="x", ylabel="y")
-    data.set_title("the line, and its errors in this batch")
+    data.set_title("the line, and its errors in this batch", x=plots.begin(data))
     _equally(plane, *PLANE)
     plane.set(xlabel="slope", ylabel="intercept")
-    plane.set_title("each sample's arrow, and the step")
+    plane.set_title("each sample's arrow, and the step", x=plots.begin(plane))
     data.plot(x, y, "o", color="white", markeredgecolor="0.4", markersize=8)
     for name, *point in zip(names, x, y, strict=True):
         plots.beside(data, name, point, (7, 5), color="0.35")
@@ -157,7 +158,7 @@ def update_views(figure, x, y, names, best):
     asks = [_arrow(plane, SAMPLE, 1.6) for _ in names]
     step_arrow = _arrow(plane, STEP, 4)
     marks = [plane.text(0, 0, name, ha="center", va="center", clip_on=True) for name in ("step", *names)]
-    rows = [_below(plane, row) for row in range(3)]
+    rows = [_below(plane, row) for row in range(3 if wide else 5)]
 
     def stand(step, path, where):
         line.set_data([low, high], step.old[0] * np.array([low, high]) + step.old[1])
@@ -176,7 +177,7 @@ def update_views(figure, x, y, names, best):
             _mark(mark, step.old, tip, taken)
             if arrow is step_arrow and taken:
                 taken += list(plane.transData.transform([(step.old + tip) / 2, tip]))
-        for row, text in zip(rows, _sums(step), strict=True):
+        for row, text in zip(rows, _sums(step, wide), strict=True):
             row.set_text(text)
 
     return [
@@ -185,12 +186,13 @@ def update_views(figure, x, y, names, best):
     ]
 
 
-def _sums(step):
-    """The formula of the update, and its numbers for both weights."""
+def _sums(step, wide):
+    """The formula of the update, and its numbers for both weights; on a narrow page these have lines of their own."""
     yield "new = old \u2212 rate \u00d7 mean gradient"
     for name, new, old, mean in zip(("slope", "intercept"), step.new, step.old, step.mean, strict=True):
         factor = signed(mean) if signed(mean)[0].isdigit() else f"({signed(mean)})"
-        yield f"{name}: {signed(new)} = {signed(old)} \u2212 {step.rate:.3g} \u00d7 {factor}"
+        numbers = f"{signed(new)} = {signed(old)} \u2212 {step.rate:.3g} \u00d7 {factor}"
+        yield from [f"{name}: {numbers}"] if wide else [f"{name}:", f"    {numbers}"]
 
 
 def _errors(step, x, y):
@@ -210,7 +212,9 @@ def _equally(axes, across, up):
 def _below(axes, row):
     """A line of text below axes and their label, from the left end of the tick labels on."""
     down = 62 + 24 * row
-    return axes.text(-36 / axes.bbox.width, -down / axes.bbox.height, "", transform=axes.transAxes, va="top")
+    return axes.text(
+        min(-36 / axes.bbox.width, plots.begin(axes)), -down / axes.bbox.height, "", transform=axes.transAxes, va="top"
+    )
 
 
 def _arrow(axes, colour, width):

@@ -197,7 +197,7 @@ def descents_view(figure, surface, minima, outputs):
     room = {"left": (0.74, 0.68), "right": (0.1, 0.15), "top": (above, 0.36), "bottom": 0.54}
     plane, data, curves = columns(figure, (1.25, 1), rows=[1, 2], **room)
     losses, stars = contours(plane, surface, minima)
-    left = 0.0 if wide else -0.66 * 100 / plane.bbox.width  # a narrow page needs the room beside the axes, too
+    left = plots.begin(plane)
     plane.set_title("three descents on one loss surface", x=left, y=1.0 + (36 if wide else 58) / plane.bbox.height)
     data.plot(problem.x, problem.y, "s", color="0.6", markersize=3, markeredgewidth=0)
     data.set(xlabel="x", ylabel="y", xlim=(problem.x.min(), problem.x.max()))

@@ -7,9 +7,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.legend import Legend
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 
-from ...live import NARROW, View
+from ...live import View
 from .. import plots
-from ..plots import BEST, BOX, NOW, TRAINING, VALIDATION, across, along, heading, median, note, plain, thinned
+from ..plots import BEST, BOX, NOW, TRAINING, VALIDATION, across, along, heading, median, narrow, note, plain, thinned
 
 MANY = 120  # training samples: more are drawn smaller
 LONGEST = 14  # letters of a class's name beside its row
@@ -48,11 +48,12 @@ def fitted_curve(axes, problem, predict):
         axes.plot(grid, problem.truth(problem.in_original_units(grid)), color=BEST, linewidth=1, label="truth")
     (curve,) = axes.plot(grid, np.zeros_like(grid), color=NOW, linewidth=2, label="fit")
     y = np.concatenate([problem.y, problem.y_val])
-    margin = 0.15 * float(np.ptp(y)) or 1.0
-    axes.set(xlim=(low, high), ylim=(y.min() - margin, y.max() + margin), xlabel=f"x{_units(problem)}")
+    margin, rows = 0.15 * float(np.ptp(y)) or 1.0, 1 if axes.bbox.width > 300 else 2  # of the key, at the bottom
+    axes.set(xlim=(low, high), ylim=(y.min() - rows * margin, y.max() + margin), xlabel=f"x{_units(problem)}")
     axes.set_ylabel("y", labelpad=0)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # the same ticks, however wide the picture
-    axes.legend(loc="lower left", borderaxespad=0.1, ncols=4, handletextpad=0.2, columnspacing=0.6, handlelength=1.0)
+    look = {"handletextpad": 0.2, "columnspacing": 0.6, "handlelength": 1.0, "labelspacing": 0.2}
+    axes.legend(loc="lower left", borderaxespad=0.1, ncols=4 // rows, **look)
     title = heading(axes)
 
     def update(params, epoch):
@@ -242,7 +243,14 @@ def kept_legend(axes):
     """The legend of the kept runs, or None."""
     handles, labels = axes.get_legend_handles_labels()
     kept = [pair for pair in zip(handles, labels, strict=True) if pair[1].startswith("kept")]
-    return axes.legend(*zip(*kept, strict=True), loc="lower right", framealpha=0.9) if kept else None
+    if not kept:
+        return None
+    lines, labels = zip(*kept, strict=True)
+    if not narrow(axes):
+        return axes.legend(lines, labels, loc="lower right", framealpha=0.9)
+    short = [label.removeprefix("kept: ").rsplit(", ", 1)[0] for label in labels]  # without the seed
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 0.26)}  # the legend of the present run
+    return axes.legend(lines, short, framealpha=0.9, labelspacing=0.2, handlelength=1.2, borderpad=0.2, **above)
 
 
 def loss_curves(axes, problem):
@@ -256,7 +264,7 @@ def loss_curves(axes, problem):
     now = axes.axvline(0, color=NOW, linewidth=1, linestyle=":")
     (dots,) = axes.plot([], [], "o", color=NOW, markersize=5)
     under_word, over_word = (note(axes, 0, 0.97, bbox=BOX) for _ in range(2))
-    wide = axes.figure.get_figwidth() >= NARROW
+    wide = not narrow(axes)
     low = 0.15 if wide else 0.4  # above the legend
     best_word = note(axes, 0, low, va="top", color=plots.DARK[0], bbox=BOX)
     unit = "squared error" if problem.kind == "regression" else "cross-entropy"

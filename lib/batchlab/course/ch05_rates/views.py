@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ...live import NARROW, View, still
+from ...live import View, still
 from .. import plots
 from ..plots import BOX, DARK, NOW, TRAINING, VALIDATION, beside, figures, heading, median, note, spread, ticks
 from . import grids
@@ -14,11 +14,6 @@ LOW, HIGH = 2e-4, 30.0  # of the loss curves
 FEW = 10  # points of a curve: each is marked
 ROWS = 16  # of the map's image, for each factor of 4 in the rate
 LINEAR = "#8A3F6B"  # of words about a line in KEPT[0]
-
-
-def _wide(axes):
-    """Whether the columns of the picture stand side by side."""
-    return axes.figure.get_figwidth() >= NARROW
 
 
 def _range(grid):
@@ -57,7 +52,8 @@ def map_of_losses(axes, grid):
     (lost,) = axes.plot([], [], "x", color="0.6", markersize=5)
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="batch size B")
     axes.set_ylabel("learning rate", labelpad=1)
-    axes.set_xticks(columns, sizes if _wide(axes) else ["" if at % 2 else size for at, size in enumerate(sizes)])
+    every = 3 if plots.narrow(axes) else 1
+    axes.set_xticks(columns, ["" if at % every else size for at, size in enumerate(sizes)])
     names = [f"{rate:g}" if rate >= 1 else f"1/{1 / rate:g}" for rate in grid.coarse]
     axes.set_yticks(np.log2(grid.coarse), names)
     key, kinds = axes.inset_axes((1.03, 0.0, 0.035, 1.0)), np.arange(len(BOUNDS) + 1)
@@ -83,15 +79,16 @@ def lines_on_map(axes, grid):
     (dots,) = axes.plot([], [], "o", **look)
     (around,) = axes.plot([], [], color="white", linewidth=3.5)
     (cell,) = axes.plot([], [], color="black", linewidth=1.5)
+    between, up = ("\n", 1.3) if plots.narrow(axes) else (" ", 0.7)  # two lines; how far they are above the edge
     words = [
-        axes.text(0, 0, said, color=color, ha=ha, va="center", bbox=BOX)
+        axes.text(0, 0, said.replace("|", between), color=color, ha=ha, va="center", bbox=BOX)
         for said, color, ha in (
-            ("edge of stability", "black", "left"),
-            ("in proportion to B", LINEAR, "right"),
-            ("best rates", "black", "left"),
+            ("edge of|stability", "black", "left"),
+            ("in proportion|to B", LINEAR, "right"),
+            ("best|rates", "black", "left"),
         )
     ]
-    title = heading(axes, -0.02)
+    title = heading(axes)
     fine = np.linspace(-0.5, len(sizes) - 0.5, 120)
     at = np.interp(fine, columns, np.log2(sizes))  # the last column is N, whatever that is
     at += np.minimum(fine, 0) + np.maximum(fine - columns[-1], 0)
@@ -106,12 +103,12 @@ def lines_on_map(axes, grid):
         linear.set_data(fine, straight)
         known = np.isfinite([line[0], share, best[1]]).all()
         if known:
-            words[0].set_position((-0.4, line[:4].max() + 0.7))
+            words[0].set_position((-0.4, line[:4].max() + up))
             leaves = min(
                 np.searchsorted(straight, top - 1.2), len(fine) - 1
             )  # where the line is about to leave the map
-            height = max(straight[leaves] + 0.9, line[-4:].max() + 0.7)
-            words[1].set_position((fine[leaves] - 0.25, min(top - 1.0, height)))
+            height = max(straight[leaves] + 0.9, line[-4:].max() + up)
+            words[1].set_position((fine[leaves] - 0.25, min(top - 0.3 - up, height)))
             words[2].set_position((1.3, np.log2(best[1]) - 0.9))
         for word in words:
             word.set_visible(bool(known) and dots.get_visible())
@@ -137,6 +134,7 @@ def curves_of_cell(axes, grid):
     for word in (guess, *words):
         word.set_transform(axes.get_yaxis_transform())
     axes.set(yscale="log", ylim=(LOW, HIGH))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ticks(axes.yaxis, [0.001, 0.01, 0.1, 1, 10])
     apart = (HIGH / LOW) ** 0.075  # between two words, as a factor of the loss
     counted = None

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 
 from ... import measure
-from ...live import NARROW, View, still
+from ...live import View, still
 from .. import plots
-from ..plots import BOX, beside, ticks
+from ..plots import BOX, beside, narrow, ticks
 from . import plans
 
 BYTES, BUDGET, PIECE, FULL, RATE = plots.TRAINING, plots.VALIDATION, plots.BEST, plots.KEPT[0], plots.TRAINING
@@ -37,11 +37,6 @@ def decades(axis):
     axis.set_ticks([], minor=True)
 
 
-def _narrow(axes):
-    """Whether there is little room."""
-    return axes.figure.get_figwidth() < NARROW
-
-
 def at_knee(axes, knee, height, words, away=6, **look):
     """Words beside the line of the knee, at a part of the height."""
     place = {"xycoords": axes.get_xaxis_transform(), "va": "bottom"}
@@ -56,7 +51,7 @@ def budget_line(axes, most):
     axes.set_xticks([1, 100, 1e4, 1e6])
     decades(axes.xaxis)
     line = axes.axhline(1e9, color=BUDGET, linewidth=1.6)
-    word, name = axes.text(1, 1e9, "", color=plots.DARK[1], bbox=BOX), "budget" if _narrow(axes) else "memory budget"
+    word, name = axes.text(1, 1e9, "", color=plots.DARK[1], bbox=BOX), "budget" if narrow(axes) else "memory budget"
 
     def update(budget):
         line.set_ydata([budget, budget])
@@ -84,8 +79,8 @@ def bytes_of_step(axes, reports, most):
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
     dot = axes.plot([], [], "o", color=plots.NOW, markersize=7)[0]
     corner = {"xycoords": "axes fraction", "ha": "right", "va": "baseline"}
-    says = beside(axes, "", (1, 1), (0, 21 if _narrow(axes) else 5), **corner)
-    name, height = axes.text(1, 0.8 * HIGHEST, "", va="top", bbox=BOX), 1e6 if _narrow(axes) else 2e6
+    says = beside(axes, "", (1, 1), (0, 21 if narrow(axes) else 5), **corner)
+    name, height = axes.text(1, 0.8 * HIGHEST, "", va="top", bbox=BOX), 1e6 if narrow(axes) else 2e6
 
     def update(batch_size, here, n, full, budget, piece):
         pieces.set_data(([piece[0], most], [piece[1]] * 2) if piece else ([], []))
@@ -108,7 +103,7 @@ def rate_axes(axes, sizes, seconds, fit):
     measured, most = sizes / seconds, fit.knee / fit.start
     low, high = 10.0 ** np.floor(np.log10(measured.min())), 10.0 ** np.ceil(np.log10(1.5 * max(most, measured.max())))
     axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * sizes[-1]), ylim=(low, high), xlabel="batch size B")
-    axes.set_title("samples a second" if _narrow(axes) else "samples a second (line: fitted)")
+    axes.set_title("samples a second" if narrow(axes) else "samples a second (line: fitted)")
     axes.set_xticks([1, 10, 100, 1000, 10000])
     decades(axes.xaxis)
     decades(axes.yaxis)

@@ -58,13 +58,15 @@ def _arrange(axes, xlim, ylim, **names):
 def key(axes, artists):
     """What the marks mean, below the axes."""
     below = -0.52 / (axes.get_position().height * axes.figure.get_figheight())  # inches, under the axis's name
-    axes.legend(artists, [artist.get_label() for artist in artists], bbox_to_anchor=(-0.16, below), ncols=3,
+    place, count = ((plots.begin(axes), below), 2) if plots.narrow(axes) else ((-0.16, below), 3)
+    axes.legend(artists, [artist.get_label() for artist in artists], bbox_to_anchor=place, ncols=count,
                 markerscale=0.8, **KEYS)  # fmt: skip
 
 
 def verdict(axes):
     """How each setting did, as a small table below the axes; `update(trials)`, empty before the test."""
-    ends = {"B": 36, "rate": 84, "plan": 118, "need": 158, "cost": 213}  # of the columns, in points
+    places = (22, 56, 84, 114, 160) if plots.narrow(axes) else (36, 84, 118, 158, 213)
+    ends = dict(zip(("B", "rate", "plan", "need", "cost"), places, strict=True))  # of the columns, in points
 
     def put(text, x, row, ha="right", **look):
         corner = {"xycoords": "axes fraction", "annotation_clip": False}
@@ -164,7 +166,7 @@ def costs(axes, plan):
     (lost,) = axes.plot([], [], "x", color="0.45", markersize=6, label="not reached")
     marks, put = _marks(axes)
     _arrange(axes, size_ends, rate_ends, xlabel="batch size B", ylabel="learning rate")
-    axes.set_title("epochs × iterations over the lowest")
+    axes.set_title("epochs × iterations over the lowest", x=plots.begin(axes))
     key(axes, [*squares, lost])
 
     def update(trials):
