@@ -74,10 +74,14 @@ def test_the_notebooks_are_copied_and_a_changed_one_is_kept(tmp_path, capsys, mo
     (folder / "GLOSSARY.md").unlink()
     assert copying.main(["--no-open"]) == 0
     said = capsys.readouterr().out
-    assert "1 files copied" in said
+    assert "1 file copied" in said
     assert f"Kept, though the course's own differ: {changed.name}. Rename yours" in said
+    assert f"Open {folder / copying.START} in JupyterLab, Jupyter" in said
     assert changed.read_text(encoding="utf-8") == "mine"
     assert files_in(folder) == COURSE
+    monkeypatch.setattr(copying.importlib.util, "find_spec", lambda name: None)
+    assert copying.main([]) == 0
+    assert "in JupyterLab (pip install jupyterlab), Jupyter" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path, capsys):

@@ -60,11 +60,13 @@ def main(arguments=None):
         copied, kept = copy(folder)
     except OSError as error:
         parser.error(str(error))
-    print(f"{copied} files copied into {folder}")
+    print(f"{copied} file{'s' * (copied != 1)} copied into {folder}")
     if kept:
         print(f"Kept, though the course's own differ: {', '.join(kept)}. Rename yours to have the course's copied.")
-    if chosen.no_open or importlib.util.find_spec("jupyterlab") is None:
-        print(f"Open {folder / START} in JupyterLab (pip install jupyterlab), Jupyter Notebook or VS Code.")
+    lacking = importlib.util.find_spec("jupyterlab") is None
+    if chosen.no_open or lacking:
+        how = " (pip install jupyterlab)" * lacking
+        print(f"Open {folder / START} in JupyterLab{how}, Jupyter Notebook or VS Code.")
         return 0
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     command += [f"--LabApp.default_url=/lab/tree/{START}", "--ServerApp.jpserver_extensions=batchlab_server=True"]
