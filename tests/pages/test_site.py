@@ -177,9 +177,10 @@ def test_answers_stay_in_the_browser(offline):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_a_phone(offline, name):
     page = offline(name)
-    page.set_viewport_size({"width": 420, "height": 900})
-    page.wait_for_timeout(100)  # pictures are drawn anew for the new width
-    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    for width in (420, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)  # pictures are drawn anew for the new width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.context.close()
 
 

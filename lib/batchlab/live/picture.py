@@ -153,10 +153,12 @@ def _panels(figure, renderer):
     """The columns of axes, [[left, right], ...] in pixels: on a narrow page they stand one below the other."""
     columns = []
     for axes in sorted(figure.axes, key=lambda axes: axes.bbox.x0):
-        labels = axes.yaxis.get_tightbbox(renderer) or axes.bbox
-        left, right = min(axes.bbox.x0, labels.x0), max(axes.bbox.x1, labels.x1)
+        # What stands beside axes: the numbers of theirs, and insets, such as the key of a map's colours.
+        parts = [part.get_tightbbox(renderer) for part in (axes.xaxis, axes.yaxis, *axes.child_axes)]
+        boxes = [axes.bbox, *filter(None, parts)]
+        left, right = min(box.x0 for box in boxes), max(box.x1 for box in boxes)
         if columns and axes.bbox.x0 < columns[-1][1]:
-            columns[-1][1] = max(columns[-1][1], right)
+            columns[-1] = [min(columns[-1][0], left), max(columns[-1][1], right)]
         else:
             columns.append([left, right])
     between = [round((one[1] + other[0]) / 2) for one, other in itertools.pairwise(columns)]

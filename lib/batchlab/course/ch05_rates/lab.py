@@ -176,7 +176,7 @@ class RateMap(Live):
         best, edge, beyond = grid.best_and_edge(size, budget)
         if np.isfinite(best):
             verdict = "beyond the edge of stability" if losses[0] >= grid.limit else f"{rate / best:.3g} times the best"
-            text += f"For this batch size {best:.3g} is the best rate, and the edge lies between {edge:.3g} and "
+            text += f"For this batch size, {best:.3g} is the best rate, and the edge lies between {edge:.3g} and "
             text += f"{beyond:.3g}: this rate is {verdict}. "
             text += f"In proportion to B it would be {self.share * size:.3g}."
         return text
