@@ -26,6 +26,7 @@ class History:
     Attributes:
         problem, model: the `Problem` that is trained on, and the `Model`.
         batch_size, learning_rate, seed, seeds: the settings of the run.
+        device: where it is trained; None if it is spread over several devices.
         num_epochs: how many epochs have been trained.
         train_loss, val_loss: (num_epochs + 1,) mean loss over the training and over the validation samples.
         train_accuracy, val_accuracy: (num_epochs + 1,) fraction classified right; NaN for regression.
@@ -47,7 +48,7 @@ class History:
         state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
         states = jax.tree.map(self._repeated, self._state)
-        states = states if self._device is None else jax.device_put(states, self._device)  # as training returns them
+        states = states if self.device is None else jax.device_put(states, self.device)  # as training returns them
         self._add(states, self._measured(states, 1), np.zeros(1))
         self.prepare([self._width()])  # here, so that `seconds` never counts it
 
@@ -55,13 +56,13 @@ class History:
         """Put data and start where they are trained."""
         problem, devices, first = self.problem, sharding.devices_of(self.problem), pieces.device_of(self.problem)
         placed = sharding.spread(problem, devices) if devices else problem
-        self._data, self._device = (placed.x, placed.y, placed.x_val, placed.y_val), None if devices else first
+        self._data, self.device = (placed.x, placed.y, placed.x_val, placed.y_val), None if devices else first
         if not devices:  # copies, since JAX can take over an array as it lies; `jnp.array` would compile for each shape
             self._data = jax.device_put(tuple(map(np.array, self._data)), first)
         seeds = np.uint32(self.seed) if self.seeds is None else np.arange(self.seed, self.seed + self.seeds, dtype="u4")
         with jax.default_device(first):
             start = self._programs.start(seeds, np.float32(self.learning_rate), params)
-        self._state = jax.device_put(start, self._device)
+        self._state = jax.device_put(start, self.device)
 
     train_loss = property(lambda self: self._values[..., 0, 0])
     val_loss = property(lambda self: self._values[..., 0, 1])
@@ -113,7 +114,7 @@ class History:
         epoch = check_integer("epoch", epoch, 0, self.num_epochs, "Train further to look further.")
         state, reached = self.kept_state(epoch)
         while reached < epoch:
-            state = jax.device_put(state, self._device)
+            state = jax.device_put(state, self.device)
             state, _, count = self._train(state, reached, epoch - reached)
             reached += count
         return jax.tree.map(np.asarray, state[0])

@@ -7,6 +7,7 @@ import jax
 
 from ..live import Live, Menu
 from ..measure import devices
+from ..pieces import device_of
 
 QUICKER = "the quicker one"
 
@@ -25,7 +26,6 @@ class Placed(Live):
     """
 
     placed = None  # (kind of device, {kind: seconds of the updates that were timed}); None where there is one kind
-    _asked = None  # what the menu said when `moved` was asked last
 
     def places(self):
         """What the menu offers."""
@@ -47,11 +47,6 @@ class Placed(Live):
         self.placed = chosen, times
         with jax.default_device(kinds[chosen]) if times or self.device != QUICKER else contextlib.nullcontext():
             yield
-
-    def moved(self):
-        """Whether the menu says something else than when this was asked last: what was trained begins anew."""
-        before, self._asked = self._asked, self.device
-        return before != self.device
 
     def place_said(self):
         """Facts: where it is trained, and why there; none where there is one kind of device."""
@@ -76,3 +71,8 @@ def on_device(work):
             yield pause
 
     return placed
+
+
+def in_place(run):
+    """Whether a run is where it would be trained now, asked in a slice of work; one on several devices stays there."""
+    return run.device in (None, device_of(run.problem))

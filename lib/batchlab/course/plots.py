@@ -37,9 +37,9 @@ def counted(count, one, many=None):
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}  # behind words on lines
 
 
-def narrow(axes):
-    """Whether the columns of the picture stand one below the other."""
-    return axes.figure.get_figwidth() < NARROW
+def narrow(part):
+    """Whether the columns of a picture, a `Figure` or one of its `Axes`, stand one below the other."""
+    return part.figure.get_figwidth() < NARROW
 
 
 def begin(axes):

@@ -477,10 +477,10 @@ function render({ model, el }) {
   for (const [name, react] of Object.entries(watched)) model.on(name, react);
   const room = new ResizeObserver(() => showFrame());
   room.observe(el);
-  const seen = new AbortController();
+  const closing = new AbortController();
   const watchScreen = () => {  // a window that goes to another screen keeps its width, and gets other pixels
     const same = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
-    same.addEventListener("change", () => (showFrame(), watchScreen()), { once: true, signal: seen.signal });
+    same.addEventListener("change", () => (showFrame(), watchScreen()), { once: true, signal: closing.signal });
   };
   watchScreen();
   takeFrame();
@@ -493,7 +493,7 @@ function render({ model, el }) {
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(name, react);
     room.disconnect();
-    seen.abort();
+    closing.abort();
     kernel?.disconnect?.(watchKernel);
   };
 }

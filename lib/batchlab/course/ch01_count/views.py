@@ -5,7 +5,7 @@ from matplotlib.patches import FancyArrowPatch, Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from ...live import NARROW, View, columns
+from ...live import View, columns
 from .. import plots
 
 COLUMNS = 10  # of the grid of samples
@@ -136,7 +136,7 @@ def update_views(figure, x, y, names, best):
         names: a letter for each.
         best: slope and intercept at the lowest mean loss.
     """
-    wide = figure.get_figwidth() >= NARROW
+    wide = not plots.narrow(figure)
     data, plane = columns(figure, (1, 1), left=(0.6, 0.75), right=(0.1, 0.15), top=0.42, bottom=1.3 if wide else 1.8)
     low, high = np.array([-2.2, 2.2])
     data.set(xlim=(low, high), ylim=(-3.2, 4.2), xlabel="x", ylabel="y")

@@ -8,7 +8,7 @@ import optax
 
 from ...live import Menu, Number, Tick, Whole, press
 from .. import plots
-from ..placing import device_menu, on_device
+from ..placing import device_menu, in_place, on_device
 from ..prepared import Prepared
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
@@ -164,7 +164,7 @@ class Descents(Prepared):
         """The three descents that are asked for; one that there is goes on."""
         start, walks = (self.start_across, self.start_up), {}
         for role, settings in self._settings().items():
-            there = role in old and old[role].settings == (start, settings)
+            there = role in old and old[role].settings == (start, settings) and in_place(old[role].run)
             walks[role] = old[role] if there else Walk(made, start, **settings)
         return walks
 
@@ -181,7 +181,7 @@ class Descents(Prepared):
             yield
         if self._loaded != self.surface:
             self._load()
-        self.walks = self._walks(self.scene, {} if self.moved() else self.walks)
+        self.walks = self._walks(self.scene, self.walks)
         for role, walk in () if self.locked else self.walks.items():
             while not walk.reach(self._updates(role, self._goal())):
                 yield

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import optax
 
-from ...live import NARROW, View, columns, still
+from ...live import View, columns, still
 from .. import plots
 from ..plots import BEST, TRAINING, VALIDATION
 from .surfaces import N, basins, decayed_sgd, path, straight_line
@@ -191,7 +191,7 @@ def descents_view(figure, surface, minima, outputs):
         The `View`, whose `update(paths, start)` takes for each of LOOKS the points of its path, its losses above the
         lowest, where they lie on the horizontal axis, and how many make an epoch; and the axes of these losses.
     """
-    wide = figure.get_figwidth() >= NARROW
+    wide = not plots.narrow(figure)
     problem, spans = surface.problem, np.ptp(surface.window, axis=1)
     above = 0.66 if wide else 0.88  # inches, for a title and the legend
     room = {"left": (0.74, 0.68), "right": (0.1, 0.15), "top": (above, 0.36), "bottom": 0.54}

@@ -13,7 +13,7 @@ from ... import data, pieces
 from ...descent import fit
 from ...live import Menu, Number, Tick, Whole, columns, press
 from .. import plots
-from ..placing import device_menu, on_device
+from ..placing import device_menu, in_place, on_device
 from ..prepared import Prepared
 from . import views
 
@@ -222,8 +222,8 @@ class Lab(Prepared):
             "seed": self.seed,
             "seeds": BAND if self.band else None,
         }
-        anew = self.moved() or self.run is None
-        if anew or any(getattr(self.run, name) != value for name, value in settings.items()):
+        stays = self.run is not None and in_place(self.run)
+        if not stays or any(getattr(self.run, name) != value for name, value in settings.items()):
             self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
         if not self.locked:
             self.say("")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import measure
-from ...live import NARROW, Live, Menu, Whole, columns
+from ...live import Live, Menu, Whole, columns
 from .. import plots
 from . import views
 from .runs import EARLY, RUNS
@@ -104,8 +104,8 @@ class GradientLab(Live):
 
     def panels(self, figure, widths=(1, 1.3)):
         """Two axes side by side."""
-        wide = figure.get_figwidth() >= NARROW
-        return columns(figure, widths, left=(0.6, 0.75), right=0.15, top=0.4, bottom=0.5 if wide else 0.6)
+        below = 0.6 if plots.narrow(figure) else 0.5
+        return columns(figure, widths, left=(0.6, 0.75), right=0.15, top=0.4, bottom=below)
 
     def __repr__(self):
         return f"{type(self).__name__}: {self._first}"

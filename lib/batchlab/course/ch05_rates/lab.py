@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...checks import check_integer
-from ...live import NARROW, Live, Menu, Steps, View, columns, press, running_loop
+from ...live import Live, Menu, Steps, View, columns, press, running_loop
 from .. import plots
 from . import grids, views
 
@@ -119,7 +119,7 @@ class RateMap(Live):
 
     def draw(self, figure):
         """The map with its lines on the left, the runs of the chosen cell on the right."""
-        wide = figure.get_figwidth() >= NARROW
+        wide = not plots.narrow(figure)
         room = {
             "left": (0.85, 0.75),
             "right": (0.75, 0.15),

@@ -4,11 +4,11 @@ import jax
 import numpy as np
 
 from ... import measure
-from ...live import NARROW, Live, Menu, Whole, columns
+from ...live import Live, Menu, Whole, columns
 from ...measure import devices
 from ...pieces import device_of
 from ..placing import device_menu
-from ..plots import note
+from ..plots import narrow, note
 from . import views
 from .plans import STEP
 from .views import in_bytes
@@ -147,7 +147,7 @@ class StepLab(Live):
 
     def draw(self, figure):
         """The bytes on the left, the rate on the right; before the prediction only the budget can be seen."""
-        top = (0.58, 0.35) if figure.get_figwidth() < NARROW else 0.35  # narrow: two lines above the first
+        top = (0.58, 0.35) if narrow(figure) else 0.35  # narrow: two lines above the first
         left, right = columns(figure, (1.25, 1), left=(0.8, 0.7), top=top, bottom=0.55)
         self._budget, self._views = views.budget_line(left, MOST), []
         if self.measured_on is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...live import NARROW, View, columns
+from ...live import View, columns
 from .. import plots
 from ..plots import TRAINING, VALIDATION
 from .bumps import N
@@ -14,7 +14,7 @@ GOOD = "#CCE3F0"  # the basin of the good minimum
 
 def axes_of(figure):
     """Axes for the loss, for the descents close below it, and for the shares."""
-    top = 0.42 if figure.get_figwidth() >= NARROW else 0.62
+    top = 0.62 if plots.narrow(figure) else 0.42
     loss, strips, shares = columns(figure, (1.25, 1), rows=(2, 1), left=(1.05, 0.65), right=0.12, top=top, bottom=0.5)
     above, below = loss.get_position(), strips.get_position()
     bottom = below.y1 + 0.12 / figure.get_figheight()
@@ -48,7 +48,7 @@ def landscape(axes, scene, shaded=True):
         depth = np.interp(place, scene.grid, scene.losses)
         axes.plot(place, depth, mark, color="black", markersize=size, markeredgecolor="white")
     axes.set(xlim=WINDOW, ylim=(scene.losses.min() - 0.6, None), ylabel="loss")
-    between = " " if axes.figure.get_figwidth() >= NARROW else "\n"
+    between = "\n" if plots.narrow(axes) else " "
     axes.set_title("★ best minimum" + f",{between}shaded: its basin" * shaded, linespacing=1.15)
 
 
@@ -95,7 +95,7 @@ def against_batch_size(axes, sizes):
         lines += axes.plot([], [], marker=mark, markersize=5, markeredgecolor="white", label=name, **look)
         bars += axes.plot([], [], color=color, linewidth=1.2)
     now = axes.axvline(1, color=plots.NOW, linewidth=1, linestyle=":")
-    top = 1.28 if axes.figure.get_figwidth() >= NARROW else 1.5  # for the key
+    top = 1.5 if plots.narrow(axes) else 1.28  # for the key
     axes.set(xscale="log", xlim=(0.85, 1.2 * N), ylim=(-0.02, top), xlabel="batch size B (dotted: now)")
     plots.ticks(axes.xaxis, sizes)
     plots.ticks(axes.yaxis, np.linspace(0, 1, 6), [f"{value:.0%}" for value in np.linspace(0, 1, 6)])
