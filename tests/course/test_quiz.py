@@ -490,6 +490,13 @@ def test_a_chapter_is_finished_only_when_nothing_is_open(restart, monkeypatch):
     other.close()
 
 
+def test_what_is_wrong_with_the_file_is_said_at_the_end_of_a_chapter_that_is_still_open(progress):
+    progress.write_text("{")
+    words = quiz.chapter_done("03")
+    assert repr(words).startswith("Still open in chapter 03: the exercise")
+    assert f"The progress file could not be understood. The old one is kept as {progress.name}.bak" in repr(words)
+
+
 # ---- exercises -----------------------------------------------------------------------------------------------------
 
 
@@ -622,8 +629,9 @@ def test_an_exception_of_the_readers_code_is_said_with_its_line():
         "with IndexError: list index out of range"
     )
     assert "TypeError" in repr(check(lambda val_loss: 3))
+    assert repr(check(lambda val_loss, patience: next(iter(())))).endswith(", with StopIteration")
     assert "TypeError: 'int' object is not callable" in repr(check(3))
-    assert entry() == {"done": False, "tries": 3}
+    assert entry() == {"done": False, "tries": 4}
 
 
 def test_the_line_is_the_readers_own_even_where_a_library_raised():
@@ -663,7 +671,8 @@ def test_an_endless_loop_is_ended_and_said_with_its_line(monkeypatch):
 @needs_timer
 def test_a_value_and_another_thread_have_no_time_limit(monkeypatch):
     monkeypatch.setattr(signal, "setitimer", lambda *_: pytest.fail("a timer was set"))
-    assert repr(quiz.Exercise("03.x", lambda value: None, title="X", hints=[], solution="3").check(3)) == "Right: X."
+    monkeypatch.setitem(quiz.questions.EXERCISE_TEXTS, "03.x", {"title": "X"})
+    assert repr(quiz.Exercise("03.x", lambda value: None).check(3)) == "Right: X."
     said = []
     thread = threading.Thread(target=lambda: said.append(check(ch03.early_stopping)))
     thread.start()
@@ -700,8 +709,10 @@ def test_done_stays_done_and_tries_are_counted_until_then(restart):
     assert entry() == {"done": True, "tries": 2}
 
 
-def test_hints_come_one_by_one_and_the_solution_is_folded():
-    task = quiz.Exercise("01.x", print, title="A & B", hints=["Round up.", "Use -(-n // b)."], solution="a < b\n")
+def test_hints_come_one_by_one_and_the_solution_is_folded(monkeypatch):
+    texts = {"title": "A & B", "hints": ("Round up.", "Use -(-n // b).")}
+    monkeypatch.setitem(quiz.questions.EXERCISE_TEXTS, "01.x", texts)
+    task = quiz.Exercise("01.x", print, "a < b\n")
     said = [repr(task.hint()) for _ in range(3)]
     assert said[:2] == ["Hint 1 of 2: Round up.", "Hint 2 of 2: Use -(-n // b)."]
     assert "no further hint" in said[2]
@@ -712,8 +723,10 @@ def test_hints_come_one_by_one_and_the_solution_is_folded():
     assert "open" not in folded
 
 
-def test_exercises_are_registered_and_an_unknown_one_is_said():
-    @quiz.register("99.double", title="Double", solution="2 * x")
+def test_exercises_are_registered_and_an_unknown_one_is_said(monkeypatch):
+    monkeypatch.setitem(quiz.questions.EXERCISE_TEXTS, "99.double", {"title": "Double"})
+
+    @quiz.register("99.double", solution="2 * x")
     def check_double(answer):
         if answer != 4:
             raise quiz.Wrong(f"twice 2 is 4, not {answer}.")

@@ -66,12 +66,15 @@ def filled_in(value):
 class Exercise:
     """A few lines for the reader to write: `check(answer)`, `hint()` (one more at each call) and `solution()`.
 
+    The title, the hints and, unless it is given, the solution are those of the chapter's text file.
+
     >>> from batchlab.course.quiz import progress_file
     >>> _ = progress_file("off")
     >>> def check_ceil(count):
     ...     if count(10, 3) != 4:
     ...         raise Wrong(f"10 samples in batches of 3 are 4 iterations, not {count(10, 3)}: count the last.")
-    >>> ceil = Exercise("01.ceil", check_ceil, title="Iterations per epoch", hints=["Round up."], solution="-(-n // b)")
+    >>> questions.EXERCISE_TEXTS["01.ceil"] = {"title": "Iterations per epoch", "hints": ("Round up.",), "advice": {}}
+    >>> ceil = Exercise("01.ceil", check_ceil, solution="-(-n // b)")
     >>> ceil.check(lambda n, b: n // b)
     Not yet: 10 samples in batches of 3 are 4 iterations, not 3: count the last.
     >>> ceil.check(lambda n, b: -(-n // b))
@@ -80,52 +83,51 @@ class Exercise:
 
     limit = 10  # seconds
 
-    def __init__(self, key, checker, *, title=None, hints=None, solution=None):
-        self.key, self.checker, self._title, self._hints, self._hinted = key, checker, title, hints, 0
+    def __init__(self, key, checker, solution=None):
+        self.key, self.checker, self._hinted = key, checker, 0
         self._solution = inspect.getsource(solution) if callable(solution) else solution
 
     @property
     def title(self):
-        """What it is called: as given, else as the chapter's text file has it."""
-        return questions.EXERCISE_TEXTS[self.key]["title"] if self._title is None else self._title
+        """What it is called."""
+        return questions.EXERCISE_TEXTS[self.key]["title"]
 
     @property
     def hints(self):
-        """The hints, from the vaguest to the plainest, from the same place as the title."""
-        return questions.EXERCISE_TEXTS.get(self.key, {"hints": ()})["hints"] if self._hints is None else self._hints
+        """The hints, from the vaguest to the plainest."""
+        return questions.EXERCISE_TEXTS[self.key]["hints"]
 
     @property
     def code(self):
-        """The solution: as given, the source of a function or a text, else from the same place as the title."""
-        return questions.EXERCISE_TEXTS[self.key]["solution"] if self._solution is None else self._solution
+        """The solution: the source of a function, or a text."""
+        return self._solution or questions.EXERCISE_TEXTS[self.key]["solution"]
 
     def check(self, answer):
         """Say whether `answer`, usually the reader's function, is right. It never raises, so that "Run all" goes on.
 
         After `limit` seconds of computing it ends the answer and says so; on Windows Kernel > Interrupt Kernel does.
         """
-        tries, words = 1, Words(f"Right: {self.title}.", right=True)
         limited = time_limit(self.limit) if callable(answer) else contextlib.nullcontext()  # a value does not loop
         try:
             with limited:
                 self.checker(filled_in(answer))
         except NotImplementedError as error:
-            tries, words = 0, Words(f"Not yet: {error}" if str(error) else "Not yet: it is not implemented.")
+            right, said = None, f"Not yet: {str(error) or 'it is not implemented.'}"
         except Wrong as error:
-            words = Words(f"Not yet: {error}", right=False)
+            right, said = False, f"Not yet: {error}"
         except OutOfTime as error:
-            said = (
-                f"your code was ended{_line(error, answer)} after {self.limit} seconds of computing: does its loop end?"
-            )
-            words = Words(f"Not yet: {said}", right=False)
+            where = f"{_line(error, answer)} after {self.limit} seconds of computing"
+            right, said = False, f"Not yet: your code was ended{where}: does its loop end?"
         except Exception as error:
-            said = f"your code stopped{_line(error, answer)} with {type(error).__name__}: {error}"
-            words = Words(f"Not yet: {said}", right=False)
+            what = f"{type(error).__name__}: {error}".removesuffix(": ")  # where it says no more than its name
+            right, said = False, f"Not yet: your code stopped{_line(error, answer)} with {what}"
+        else:
+            right, said = True, f"Right: {self.title}."
         with load().change() as record:
             entry = record["exercises"].setdefault(self.key, {"done": False, "tries": 0})
-            entry["tries"] += 0 if entry["done"] else tries
-            entry["done"] = entry["done"] or bool(words)
-        return Words(f"{words.text} {load().notice()}", words.right)
+            entry["tries"] += right is not None and not entry["done"]
+            entry["done"] = entry["done"] or right is True
+        return Words(f"{said} {load().notice()}", right)
 
     def hint(self):
         """Return the next hint."""
@@ -153,14 +155,11 @@ def _line(error, answer):
 EXERCISES = {}
 
 
-def register(key, *, solution=None, title=None, hints=None):
-    """Decorate a checker: keep it as `exercise(key)`. The solution is a function, shown as its source, or a text.
-
-    Title, hints and solution are those of the chapter's text file, unless they are given here.
-    """
+def register(key, *, solution=None):
+    """Decorate a checker: keep it as `exercise(key)`. The solution is a function, shown as its source, or a text."""
 
     def keep(checker):
-        EXERCISES[key] = Exercise(key, checker, title=title, hints=hints, solution=solution)
+        EXERCISES[key] = Exercise(key, checker, solution)
         return checker
 
     return keep
@@ -174,25 +173,24 @@ def exercise(key):
 def chapter_done(chapter):
     """Record chapter "03" as finished, or say what of it is still open; with a link to the next chapter.
 
-    In a notebook a button below it shuts the kernel down. What the chapter used and freed goes back to the system.
+    In a notebook a button shuts the kernel down. What the chapter used and freed goes back to the system.
     """
     process.release_memory()  # 80 MB of chapter 4
     questions.import_chapter(chapter)
     with load().change() as record:
-        asked = sorted(key for key in questions.ASKED if key not in record["predictions"])
-        coded = [key for key in EXERCISES if not record["exercises"].get(key, {}).get("done")]
-        left = [(key, f"the prediction “{questions.ASKED[key]}”") for key in asked]
-        left += [(key, f"the exercise “{EXERCISES[key].title}”") for key in coded]
+        given, done = record["predictions"], {key for key, entry in record["exercises"].items() if entry["done"]}
+        left = [(key, f"the prediction “{name}”") for key, name in sorted(questions.ASKED.items()) if key not in given]
+        left += [(key, f"the exercise “{coded.title}”") for key, coded in EXERCISES.items() if key not in done]
         left = [name for key, name in left if key.split(".")[0] == chapter != "final"]
         if not left:
             record["chapters"][chapter] = True
-    text = f"Chapter {chapter} is finished. {load().notice()}".strip()
+    text = f"Chapter {chapter} is finished."
     if left:
         text = f"Still open in chapter {chapter}: {', '.join(left)}. Then run this cell again."
     if get_ipython() is not None:
         display(Closing())
-    words, following = Words(text, right=None if left else True), after(chapter)
+    words, following = Words(f"{text} {load().notice()}", right=None if left else True), after(chapter)
     if following is None:
         return words
     markup = f"{words._repr_html_()}<p>Next: {link(following)}</p>"
-    return Words(f"{text}\nNext: {following} {NOTEBOOKS[following][0]}", words.right, markup)
+    return Words(f"{words.text}\nNext: {following} {NOTEBOOKS[following][0]}", words.right, markup)
