@@ -247,7 +247,7 @@ def test_a_failing_callback_is_said_in_the_widget_and_fails_a_strict_test(monkey
 
 
 def number(**more):
-    return quiz.NumberPrediction(quiz.NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs"), **more)
+    return quiz.Prediction(quiz.NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs"), **more)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The chapters of the course: number -> (title, notebook), in the order in which they are read."""
 
+import itertools
+
 NOTEBOOKS = {
     "00": ("Start here", "00_start_here.ipynb"),
     "01": ("Count epochs, batches, iterations", "01_count_epochs_batches_iterations.ipynb"),
@@ -23,5 +25,4 @@ def link(chapter):
 
 def after(chapter):
     """The number of the next chapter; None after the last."""
-    numbers = list(NOTEBOOKS)
-    return next(iter(numbers[numbers.index(chapter) + 1 :]), None) if chapter in numbers else None
+    return dict(itertools.pairwise(NOTEBOOKS)).get(chapter)

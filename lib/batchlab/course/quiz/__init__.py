@@ -16,6 +16,6 @@ A key begins with its chapter: "03.more_epochs". All texts are plain text. Nothi
 
 from . import exercises, predictions, progress, questions
 from .exercises import EXERCISES, Exercise, Wrong, chapter_done, exercise, filled_in, register, wrong
-from .predictions import Final, NumberPrediction, Prediction, ask
+from .predictions import Final, Prediction, ask
 from .progress import Progress, Words, load, progress_file, reset, summary
 from .questions import QUESTIONS, NumberQuestion, Question, language, read

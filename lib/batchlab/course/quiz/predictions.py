@@ -1,5 +1,6 @@
 """The widgets that show a question, keep its answer on view, and unlock what it guards."""
 
+import itertools
 import os
 import random
 
@@ -23,7 +24,7 @@ class Prediction(QuizWidget):
         question: a `Question`.
         unlocks: what opens then, one or a list: an object whose `locked` is set to False, or a function that is called.
 
-    >>> from batchlab.course.quiz import Question, progress_file
+    >>> from batchlab.course.quiz import NumberQuestion, Question, progress_file
     >>> _ = progress_file("off")
     >>> guess = Prediction(Question("01.x", "Are 10 samples in batches of 3 four batches?", {"Yes.": "3 + 3 + 3 + 1.",
     ...                             "No.": "The last, smaller one counts."}, answer=0))  # fmt: skip
@@ -32,6 +33,12 @@ class Prediction(QuizWidget):
     >>> guess.commit(0)
     You predicted: Yes.
     Right: 3 + 3 + 3 + 1.
+    >>> guess = Prediction(NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs"))
+    >>> guess.commit(90)
+    You predicted: 90 epochs
+    >>> guess.reveal(84)
+    You predicted: 90 epochs
+    Right: the measurement gives 84 epochs, yours is 6 too high (at most 25 % off counts as right).
     """
 
     _esm = text_of("question.js")
@@ -61,9 +68,15 @@ class Prediction(QuizWidget):
         self._looked = True
         return self._show()
 
+    def reveal(self, measured):
+        """Say how far a number is from the measured value. Before there is one, nothing is given away."""
+        self._looked = self._looked or bool(self.question.answers())  # a run of all cells has not looked yet
+        words = self.question.reveal(measured)
+        return self._show(words) if self.question.answers() else words
+
     def answer_again(self):
         """Let the reader choose again; the first answer stays on record."""
-        return self._show(Words("Choose again. Your first answer stays on record."), frozen=False)
+        return self._show(Words("Choose again. Your first answer stays on record."), anew=True)
 
     def unlock(self, *targets):
         """Open `targets` as soon as there is an answer: at once, if there is one already."""
@@ -87,12 +100,12 @@ class Prediction(QuizWidget):
         self._open(self._targets)
         return words
 
-    def _show(self, words=None, frozen=None):
-        """Show the latest answer and what is said about it, controls frozen; without an answer, the open question."""
+    def _show(self, words=None, anew=False):
+        """Show the latest answer and what is said of it, controls frozen; without one, or `anew`, the open question."""
         answers = self.question.answers()
         self.state = self.question.standing()
         words = self.question.words(self._looked) if words is None else words
-        frozen = bool(answers) if frozen is None else frozen
+        frozen = bool(answers) and not anew
         self.shown = {
             "heading": self.question.heading,
             "text": self.question.text,
@@ -107,12 +120,15 @@ class Prediction(QuizWidget):
 
     def _wished(self, change):
         """Do what the page wishes. Exceptions, else lost in a log, are said, and raised too if BATCHLAB_STRICT=1."""
-        new = {name: wish for name, wish in change["new"].items() if wish[1] > self._heard}
-        for name, (value, count) in sorted(new.items(), key=lambda item: item[1][1]):
-            self._heard = max(self._heard, count)
+        doing = {"skip": self.skip, "again": self.answer_again, "explain": self.explain}
+        wishes = sorted((count, name, value) for name, (value, count) in change["new"].items() if count > self._heard)
+        for count, name, value in wishes:
+            self._heard = count
             try:
-                doing = {"commit": self._take, "skip": self.skip, "again": self.answer_again, "explain": self.explain}
-                doing[name](*([value] if name == "commit" else []))
+                if name == "commit":
+                    self._take(value)
+                else:
+                    doing[name]()
             except Exception as error:
                 failure = f"This failed, and not through you. {type(error).__name__}: {error}"
                 self.shown = {**self.shown, "said": f"{self.shown['said']}\n{failure}".strip(), "right": False}
@@ -123,7 +139,7 @@ class Prediction(QuizWidget):
         try:
             answer = self.question.taken(value)
         except ValueError as nothing_usable:
-            self._show(Words(str(nothing_usable)), frozen=False)
+            self._show(Words(str(nothing_usable)), anew=True)
         else:
             self._record(answer)
 
@@ -135,30 +151,9 @@ class Prediction(QuizWidget):
         return f"Prediction “{self.question.name}”: {self.question.asks}"
 
 
-class NumberPrediction(Prediction):
-    """A prediction that is a number, compared by `reveal` with the measured one.
-
-    >>> from batchlab.course.quiz import NumberQuestion, progress_file
-    >>> _ = progress_file("off")
-    >>> guess = NumberPrediction(NumberQuestion("03.best", "Which epoch is best?", 1, 500, unit="epochs"))
-    >>> guess.commit(90)
-    You predicted: 90 epochs
-    >>> guess.reveal(84)
-    You predicted: 90 epochs
-    Right: the measurement gives 84 epochs, yours is 6 too high (at most 25 % off counts as right).
-    """
-
-    def reveal(self, measured):
-        """Say how far the prediction is from the measured value. Before there is one, nothing is given away."""
-        self._looked = self._looked or bool(self.question.answers())  # a run of all cells has not looked yet
-        words = self.question.reveal(measured)
-        return self._show(words) if self.question.answers() else words
-
-
 def ask(key, unlocks=()):
     """Return the `Prediction` of the question kept as `key`, such as "03.more_epochs"."""
-    asked = questions.find(questions.QUESTIONS, key, "question")
-    return (NumberPrediction if isinstance(asked, questions.NumberQuestion) else Prediction)(asked, unlocks)
+    return Prediction(questions.find(questions.QUESTIONS, key, "question"), unlocks)
 
 
 class Final(ipywidgets.VBox):
@@ -178,13 +173,10 @@ class Final(ipywidgets.VBox):
 
     def __init__(self, attempt=1):
         attempt = check_integer("attempt", attempt, 1)
-        by_chapter = {}
-        for key in sorted(key for key in questions.QUESTIONS if key.startswith("final.")):
-            by_chapter.setdefault(key.split(".")[1], []).append(key)
-        choose = random.Random(attempt)
-        self.questions = []
-        for keys in by_chapter.values():
-            asked = questions.QUESTIONS[key := choose.choice(keys)]
+        keys = sorted(key for key in questions.QUESTIONS if key.startswith("final."))
+        choose, self.questions = random.Random(attempt), []
+        for _, same in itertools.groupby(keys, lambda key: key.split(".")[1]):
+            asked = questions.QUESTIONS[key := choose.choice(list(same))]
             drawn = questions.FinalQuestion(f"{key}.{attempt}", asked.text, asked.options, answer=asked.form[1])
             self.questions.append(Prediction(drawn))
         self._score = ipywidgets.HTML()
@@ -195,9 +187,8 @@ class Final(ipywidgets.VBox):
 
     def _count(self):
         states = {shown.question.key.split(".")[1]: shown.state for shown in self.questions}
-        left = sum(state == "open" for state in states.values())
+        right, left = (list(states.values()).count(state) for state in ("right", "open"))
         again = [chapter for chapter, state in states.items() if state not in ("open", "right")]
-        right = sum(state == "right" for state in states.values())
         done = not left and right >= self.GOOD
         if done:
             with load().change() as record:

@@ -105,13 +105,12 @@ class Progress:
         self.path = None
 
 
-def _put(draft, path, pauses=(0.02, 0.05, 0.1, 0.2)):
+def _put(draft, path):
     """Put `draft` in the place of `path`: again after each pause, since on Windows a file that is read is locked."""
-    for pause in pauses:
-        try:
+    for pause in (0.02, 0.05, 0.1, 0.2):
+        with contextlib.suppress(PermissionError):
             return os.replace(draft, path)
-        except PermissionError:
-            time.sleep(pause)
+        time.sleep(pause)
     return os.replace(draft, path)
 
 
@@ -152,12 +151,12 @@ def reset():
 
 def summary():
     """Return what was predicted and coded, chapter by chapter."""
-    record, rows = load().read(), []
-    for chapter in [*NOTEBOOKS, "final"]:
+    record, lines, body = load().read(), [], ""
+    names = {chapter: f"{chapter} {title}" for chapter, (title, _) in NOTEBOOKS.items()} | {"final": "The final quiz"}
+    for chapter, name in names.items():
         given = [answers for key, answers in record["predictions"].items() if key.split(".")[0] == chapter]
         coded = [entry for key, entry in record["exercises"].items() if key.split(".")[0] == chapter]
-        row = {
-            "chapter": f"{chapter} {NOTEBOOKS[chapter][0]}" if chapter in NOTEBOOKS else "The final quiz",
+        counts = {
             "predicted": sum(answers[-1]["answer"] is not None for answers in given),
             "right": sum(answers[-1]["right"] is True for answers in given),
             "right at once": sum(answers[0]["right"] is True for answers in given),
@@ -165,13 +164,10 @@ def summary():
             "exercises right": sum(entry["done"] for entry in coded),
             "finished": "yes" if chapter in record["chapters"] else "no",
         }
-        rows.append((link(chapter) if chapter in NOTEBOOKS else row["chapter"], row))
+        lines.append(f"{name}: " + ", ".join(f"{what} {count}" for what, count in counts.items()))
+        cells = [link(chapter) if chapter in NOTEBOOKS else name, *counts.values()]
+        body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     notice = load().notice()
-    lines = [f"{row['chapter']}: " + ", ".join(f"{k} {v}" for k, v in list(row.items())[1:]) for _, row in rows]
-    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0][1])
-    body = "".join(
-        f"<tr><td>{name}</td>" + "".join(f"<td>{value}</td>" for value in list(row.values())[1:]) + "</tr>"
-        for name, row in rows
-    )
+    head = "".join(f'<th scope="col">{what}</th>' for what in ("chapter", *counts))
     markup = f"<table><caption>Your progress. {html.escape(notice)}</caption><tr>{head}</tr>{body}</table>"
     return Words("\n".join([*lines, notice]), markup=markup)

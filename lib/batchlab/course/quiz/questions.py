@@ -9,7 +9,6 @@ import html
 import importlib
 import os
 import pathlib
-import pkgutil
 import random
 import re
 import tomllib
@@ -140,8 +139,10 @@ class Question:
 
     def as_html(self):
         """The question for viewers without a kernel."""
-        options = "".join(f"<li>{html.escape(text)}</li>" for text in self.field()["options"])
-        return f"<p><b>{self.heading}:</b> {html.escape(self.text)}</p><ul>{options}</ul>"
+        return f"<p><b>{self.heading}:</b> {html.escape(self.text)}</p>{self._field_as_html()}"
+
+    def _field_as_html(self):
+        return "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in self.field()["options"]) + "</ul>"
 
     def for_a_page(self):
         """All that may be said about answers, for `playQuestion` of question.js, which has no kernel to ask."""
@@ -242,10 +243,8 @@ class NumberQuestion(Question):
             raise ValueError(self.wanted)
         return int(number) if number.is_integer() else number
 
-    def as_html(self):
-        """The question for viewers without a kernel."""
-        asked = f"<p><b>{self.heading}:</b> {html.escape(self.text)}</p>"
-        return f"{asked}<p>Answer: {self.asks} {html.escape(self.unit)}</p>"
+    def _field_as_html(self):
+        return f"<p>Answer: {self.asks} {html.escape(self.unit)}</p>"
 
 
 def _plain(number):
@@ -344,7 +343,7 @@ def _exercise_text(key, entry):
 
 def _texts(entry, name, key):
     """A list of texts of an entry, each on one line."""
-    texts = entry.get(name, []) if isinstance(entry, dict) else None
+    texts = entry.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"the {name} of {key} must be a list of texts")
     return tuple(" ".join(text.split()) for text in texts)
@@ -369,7 +368,5 @@ def find(kept, key, what):
 
 def import_chapter(number):
     """Import the package of chapter "03", which registers its questions and exercises; nothing if there is none."""
-    course = __package__.rpartition(".")[0]
-    for module in pkgutil.iter_modules(importlib.import_module(course).__path__):
-        if module.name.startswith(f"ch{number}_"):
-            importlib.import_module(f"{course}.{module.name}")
+    for package in pathlib.Path(__file__).parents[1].glob(f"ch{number}_*/__init__.py"):
+        importlib.import_module(f"...{package.parent.name}", __name__)
