@@ -9,6 +9,7 @@ import pytest
 
 from batchlab import quiz
 from batchlab.course.quiz import questions
+from batchlab.course.quiz.closing import Closing
 from batchlab.live import export
 
 from ..course import every_lab
@@ -115,6 +116,68 @@ def test_an_answer_that_was_kept_from_another_wording_leaves_the_question_open(p
     _, place = put(page, "03.more_epochs", earlier=["It was worded so."])
     assert place.get_by_role("button", name="Commit").is_visible()
     assert place.locator(".said").is_hidden()
+
+
+@pytest.mark.parametrize("key", ["03.more_epochs", "03.batch_size"])
+def test_the_keyboard_goes_on_where_it_was_when_a_button_goes_away(page, key):
+    put(page, key, guards=True)
+    focused = "document.activeElement.textContent || document.activeElement.type"
+
+    def press(*keys):
+        for one in keys:
+            page.keyboard.press(one)
+        return page.evaluate(focused)
+
+    page.locator("input").first.focus()
+    choose = ("Space", "Tab", "Enter") if key == "03.more_epochs" else ("5", "Enter")
+    assert press(*choose) == "I have looked: explain"
+    assert press("Enter") == "Answer again"
+    assert press("Enter") in ("radio", "text")
+    assert page.evaluate("document.activeElement.value") == page.evaluate("document.querySelector('input').value")
+
+
+def test_two_views_of_a_question_go_on_counting_where_the_other_stopped(page):
+    shown = quiz.ask("03.more_epochs").shown
+    page.evaluate(
+        "(shown) => { const state = { shown, wishes: {} }; window.state = state;"
+        " const model = { get: (name) => state[name], set: (name, value) => (state[name] = value),"
+        "   save_changes: () => {}, on: () => {}, off: () => {} };"
+        " document.querySelector('main').replaceChildren(...['one', 'two'].map((id) => {"
+        "   const el = Object.assign(document.createElement('section'), { id });"
+        "   window.question.default.render({ model, el }); return el; })); }",
+        shown,
+    )
+    for count, view in enumerate(("one", "two", "one", "one", "two"), 1):
+        page.locator(f"#{view}").get_by_role("button", name="Skip").click()
+        assert page.evaluate("window.state.wishes") == {"skip": [True, count]}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "said"),
+    [
+        ("{ shutdown: async () => {} }", "The kernel is shut down, its memory is free."),
+        ("{ shutdown: async () => { throw new Error('not here'); } }", "To free the memory of this chapter: Kernel >"),
+        ("{}", "To free the memory of this chapter: Kernel >"),
+        ("undefined", "To free the memory of this chapter: Kernel >"),
+    ],
+    ids=["shuts down", "refuses", "cannot", "no kernel"],
+)
+def test_the_button_that_closes_a_chapter_says_how_where_it_cannot(page, kernel, said):
+    source = SCRIPT.with_name("closing.js").read_text(encoding="utf-8")
+    cleanup = page.evaluate(
+        "async ([source, instead]) => {"
+        " const script = await import('data:text/javascript;charset=utf-8,' + encodeURIComponent(source));"
+        " const el = document.createElement('section');"
+        " document.querySelector('main').replaceChildren(el);"
+        f" const model = {{ widget_manager: {{ kernel: {kernel} }}, get: () => instead }};"
+        " return script.default.render({ model, el }); }",
+        [source, Closing().instead],
+    )
+    assert cleanup is None
+    if "shutdown" in kernel:
+        page.get_by_role("button").click()
+    page.get_by_text(said).wait_for(timeout=2000)
+    assert page.get_by_role("button").count() == 0
 
 
 # ----------------------------------------------------------------------------------------------------------- barriers

@@ -2,13 +2,12 @@
 
 export default { render({ model, el }) {
   const kernel = model.widget_manager?.kernel, button = document.createElement("button");
+  const closed = "The kernel is shut down, its memory is free. To go on here, restart it: Kernel > Restart Kernel.";
   el.classList.add("batchlab-quiz");
-  if (!kernel?.shutdown) return (el.textContent = model.get("instead"));
   Object.assign(button, { type: "button", textContent: "Close this chapter: shut its kernel down" });
   button.addEventListener("click", async () => {
     button.disabled = true;
-    await kernel.shutdown();
-    el.textContent = "The kernel is shut down, its memory is free. To go on here, restart it: Kernel > Restart Kernel.";
+    el.textContent = await kernel.shutdown().then(() => closed, () => model.get("instead"));
   });
-  el.append(button);
+  el.append(kernel?.shutdown ? button : model.get("instead"));
 } };

@@ -17,71 +17,70 @@ function keepKeys() {
   }, true);
 }
 
-let asked = 0;
-
 function render({ model, el }) {
   keepKeys();
-  const name = `batchlab-question-${Date.now()}-${++asked}`;
-  let count = Math.max(0, ...Object.values(model.get("wishes") ?? {}).map(([, earlier]) => earlier));
+  const { heading, text, options, low, high, unit } = model.get("shown");  // what is asked stays as it is
   const wish = (kind, value) => {
-    model.set("wishes", { ...model.get("wishes"), [kind]: [value, ++count] });
+    const wishes = model.get("wishes") ?? {};  // another view of the question may have added to them
+    const count = 1 + Math.max(0, ...Object.values(wishes).map(([, earlier]) => earlier));
+    model.set("wishes", { ...wishes, [kind]: [value, count] });
     model.save_changes();
   };
-  const text = element("legend"), fields = element("div"), said = element("div", { className: "said" });
-  const group = element("fieldset", {}, text, fields);
-  const button = (label, kind, value) => {
+  const labelled = (label, looks) => {
+    const input = element("input", looks);
+    return element("label", {}, input, element("span", { textContent: label }));
+  };
+  const name = `batchlab-question-${Math.random()}`;
+  const fields = options
+    ? options.map((option) => labelled(option, { type: "radio", name, value: option }))
+    : [labelled(unit || "number", { type: "text", inputMode: "decimal", placeholder: `${low} to ${high}`, size: 12 })];
+  const legend = element("legend", {}, element("b", { textContent: `${heading}: ` }), text);
+  const group = element("fieldset", {}, legend, ...fields), inputs = [...group.querySelectorAll("input")];
+  const chosen = () => (options ? inputs.find((input) => input.checked) : inputs[0])?.value ?? null;
+  const button = (label, kind, value = () => true) => {
     const made = element("button", { type: "button", textContent: label });
     made.addEventListener("click", () => wish(kind, value()));
     return made;
   };
-  const chosen = () => group.querySelector("input:checked")?.value ?? group.querySelector("input[type=text]")?.value ?? null;
-  const commit = button("Commit", "commit", chosen), skip = button("Skip", "skip", () => true);
-  const again = button("Answer again", "again", () => true), explain = button("I have looked: explain", "explain", () => true);
-  said.setAttribute("role", "status");
-  said.setAttribute("aria-live", "polite");
+  const commit = button("Commit", "commit", chosen), skip = button("Skip", "skip");
+  const explain = button("I have looked: explain", "explain"), again = button("Answer again", "again");
+  const buttons = element("div", { className: "buttons" }, commit, skip, explain, again);
+  const said = element("div", { className: "said", role: "status", ariaLive: "polite" });
+  const commitOnEnter = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();  // or it would press the button that has the focus next
+    wish("commit", chosen());
+  };
+  if (!options) inputs[0].addEventListener("keydown", commitOnEnter);
   commit.classList.add("first");
   el.classList.add("batchlab-quiz");
-  el.append(group, element("div", { className: "buttons" }, commit, skip, explain, again), said);
+  el.append(group, buttons, said);
 
-  let asks = null;
-  const build = ({ options, low, high, unit }) => {
-    if (options) {
-      return options.map((option) => {
-        const input = element("input", { type: "radio", name, value: option });
-        return element("label", {}, input, element("span", { textContent: option }));
-      });
-    }
-    const input = element("input", { type: "text", inputMode: "decimal", placeholder: `${low} to ${high}`, size: 12 });
-    input.addEventListener("keydown", ({ key }) => key === "Enter" && wish("commit", chosen()));
-    return [element("label", {}, input, element("span", { textContent: unit || "number" }))];
-  };
   const show = () => {
-    const shown = model.get("shown");
-    const key = JSON.stringify([shown.text, shown.options]);
-    if (asks !== key) {
-      asks = key;
-      text.replaceChildren(element("b", { textContent: `${shown.heading}: ` }), shown.text);
-      fields.replaceChildren(...build(shown));
+    const shown = model.get("shown"), { answer, frozen, unexplained } = shown;
+    const focused = el.getRootNode().activeElement;
+    for (const input of inputs) {
+      input.disabled = frozen;
+      if (frozen && options) input.checked = input.value === answer;
+      else if (frozen) input.value = answer ?? input.value;
     }
-    const { answer } = shown;
-    for (const input of group.querySelectorAll("input")) {
-      input.disabled = shown.frozen;
-      if (input.type === "radio" && shown.frozen) input.checked = input.value === answer;
-      if (input.type === "text" && shown.frozen && answer !== null) input.value = answer;
-    }
-    commit.hidden = skip.hidden = shown.frozen;
-    explain.hidden = !shown.unexplained;
-    again.hidden = !shown.frozen || shown.unexplained;
+    commit.hidden = skip.hidden = frozen;
+    explain.hidden = !unexplained;
+    again.hidden = !frozen || unexplained;
     said.textContent = shown.said;
     said.dataset.right = shown.right ?? "";
     said.hidden = !shown.said;
-    el.dataset.answered = shown.frozen;
+    // What goes away with the focus on it hands that on: the keyboard would begin at the top of the page again.
+    if (el.contains(focused) && focused.matches("[hidden], :disabled")) {
+      const next = [explain, again].find((one) => !one.hidden) ?? inputs.find((input) => input.checked) ?? inputs[0];
+      next.focus({ preventScroll: true });
+    }
   };
   model.on("change:shown", show);
   show();
   if (el.closest(".jupyter-widgets-disconnected")) {  // saved in a notebook: no kernel hears an answer
     group.disabled = true;
-    for (const one of [commit, skip, explain, again]) one.hidden = true;
+    buttons.hidden = true;
     said.textContent = `${said.textContent}\nTo answer, run the cell above again.`.trim();
     said.hidden = false;
   }
