@@ -1,5 +1,6 @@
 """What checks share: an answer is numbers or is refused in words, and a mistake is recognised by what it gives."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -29,11 +30,13 @@ def test_what_is_left_open_is_no_mistake(answer):
 
 def test_rates_come_in_the_order_of_the_batch_sizes():
     assert answers.rates({8: 2.0, 1: 0.5}, (1, 8)) == [0.5, 2.0]
+    assert answers.rates({8: jnp.float32(2), 1: np.array(0.5)}, (1, 8)) == [0.5, 2.0]
     for wrong, told in (
         ([0.5, 2.0], r"as \{1: ..., 8: ...\}; it is \[0.5, 2.0\]"),
         ({1: 0.5}, r"as \{1: ..., 8: ...\}"),
         ({1: 0.5, 8: "x"}, "the rate of batch size 8 is 'x'; it must be a number above 0"),
         ({1: -1, 8: 1.0}, "the rate of batch size 1 is -1; it must be a number above 0"),
+        ({1: 2e4, 8: 1.0}, "the rate of batch size 1 is 20000.0; it must be a number above 0 and below 10,000"),
     ):
         with pytest.raises(quiz.Wrong, match=told):
             answers.rates(wrong, (1, 8))

@@ -24,11 +24,13 @@ def rates(answer, batch_sizes):
     if not isinstance(answer, dict) or set(answer) != set(batch_sizes):
         asked = ", ".join(f"{size}: ..." for size in batch_sizes)
         raise quiz.Wrong(f"hand in a rate for each batch size, as {{{asked}}}; it is {answer!r}.")
-    found = quiz.filled_in(tuple(answer[size] for size in batch_sizes))
-    for size, rate in zip(batch_sizes, found, strict=True):
-        if not isinstance(rate, int | float | np.number) or not 0 < rate < 1e4:
-            raise quiz.Wrong(f"the rate of batch size {size} is {rate!r}; it must be a number above 0.")
-    return list(found)
+    found = []
+    for size, rate in zip(batch_sizes, quiz.filled_in(tuple(answer[size] for size in batch_sizes)), strict=True):
+        refused = f"the rate of batch size {size} is {rate!r}; it must be a number above 0 and below 10,000."
+        found.append(float(numbers(rate, (), refused)))
+        if not 0 < found[-1] < 1e4:
+            raise quiz.Wrong(refused)
+    return found
 
 
 def told(answer, mistakes, otherwise):

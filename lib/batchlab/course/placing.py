@@ -35,18 +35,17 @@ class Placed(Live):
         """The problem that is trained, and the settings of `fit` that say what is compiled for it."""
         raise NotImplementedError
 
-    @contextlib.contextmanager
     def there(self):
-        """In this block JAX's default device is the one that was chosen."""
+        """A block in which JAX's default device is the one that was chosen: `with self.there(): ...`."""
         kinds = devices.kinds_of_device()
         if len(kinds) == 1:
-            yield
-            return
+            return contextlib.nullcontext()
         problem, settings = self.trained()
         chosen, times = devices.quickest(problem, **settings) if self.device == QUICKER else (self.device, {})
         self.placed = chosen, times
-        with jax.default_device(kinds[chosen]) if times or self.device != QUICKER else contextlib.nullcontext():
-            yield
+        if self.device == QUICKER and not times:  # the reader has placed the samples, or set a default of JAX
+            return contextlib.nullcontext()
+        return jax.default_device(kinds[chosen])
 
     def place_said(self):
         """Facts: where it is trained, and why there; none where there is one kind of device."""
