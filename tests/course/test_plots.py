@@ -500,6 +500,11 @@ def test_ticks_are_those_and_no_others(axes):
         assert len(axis.get_minorticklocs()) == 0
 
 
+def test_numbers_have_three_figures_or_are_whole():
+    said = {0.0123456: "0.0123", 2: "2", 999.4: "999", 999.7: "1,000", 1234.5: "1,234", 2e6: "2,000,000"}
+    assert {value: plots.figures(value) for value in said} == said
+
+
 def test_things_are_counted_in_words():
     assert [plots.counted(n, "batch", "batches") for n in (0, 1, 2)] == ["0 batches", "1 batch", "2 batches"]
     assert plots.counted(1500, "update") == "1,500 updates"

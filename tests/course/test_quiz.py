@@ -840,7 +840,7 @@ def texts(tmp_path, monkeypatch):
     """A function that writes such files beside each other and has them read."""
     for name in ("QUESTIONS", "EXERCISE_TEXTS"):
         monkeypatch.setattr(quiz.questions, name, {})
-    monkeypatch.setattr(quiz.questions, "_sources", [])
+    monkeypatch.setattr(quiz.questions, "_sources", set())
     monkeypatch.setattr(quiz.questions, "_language", "en")
 
     def write(english=TEXTS, **others):

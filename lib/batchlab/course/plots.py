@@ -1,8 +1,7 @@
-"""Views: each takes Axes and data, makes its artists once, and returns what brings them up to date.
+"""What the views and stills of the chapters share: colours, words and ticks, and how a run becomes a line.
 
-A view draws what stands still into the axes, and lists in `artists` what moves, from back to front. `update` changes
-the moving artists and draws nothing; who owns the figure decides when to draw. Colours are those of Okabe and Ito, told
-apart by colour-blind readers too, and line styles and markers say the same once more.
+Colours are those of Okabe and Ito, told apart by colour-blind readers too, and line styles and markers say the same
+once more. What is drawn again and again is made once: a view (`batchlab.live.View`) changes it and draws nothing.
 """
 
 import numpy as np
@@ -24,7 +23,7 @@ NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")  # as they are, also on a
 
 def figures(value):
     """A number with three figures, or as a whole number where it has more."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
 
 
 def counted(count, one, many=None):

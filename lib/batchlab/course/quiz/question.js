@@ -45,7 +45,9 @@ function render({ model, el }) {
   const commit = button("Commit", "commit", chosen), skip = button("Skip", "skip");
   const explain = button("I have looked: explain", "explain"), again = button("Answer again", "again");
   const buttons = element("div", { className: "buttons" }, commit, skip, explain, again);
-  const said = element("div", { className: "said", role: "status", ariaLive: "polite" });
+  const said = element("div", { className: "said" });
+  said.setAttribute("role", "status");
+  said.setAttribute("aria-live", "polite");
   const commitOnEnter = (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();  // or it would press the button that has the focus next

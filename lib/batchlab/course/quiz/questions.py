@@ -19,7 +19,7 @@ QUESTIONS = {}  # key -> Question
 EXERCISE_TEXTS = {}  # key -> {"title", "hints", "advice": {name of a mistake: what is said of it}, "solution"}
 ASKED = {}  # key -> name, of the questions asked in this kernel
 
-_sources = []  # the English files read so far
+_sources = set()  # the English files read so far
 _language = os.environ.get("BATCHLAB_LANGUAGE", "en")
 
 
@@ -258,8 +258,7 @@ def _plain(number):
 def read(beside, name="questions"):
     """Take up the questions and the texts of exercises in `<name>.toml` beside a Python file."""
     path = pathlib.Path(beside).with_name(f"{name}.toml")
-    if path not in _sources:
-        _sources.append(path)
+    _sources.add(path)
     _take_up(path)
 
 
