@@ -3,6 +3,7 @@
 import contextlib
 import html
 import inspect
+import reprlib
 import signal
 import threading
 import traceback
@@ -120,7 +121,8 @@ class Exercise:
             right, said = False, f"Not yet: your code was ended{where}: does its loop end?"
         except Exception as error:
             what = f"{type(error).__name__}: {error}".removesuffix(": ")  # where it says no more than its name
-            right, said = False, f"Not yet: your code stopped{_line(error, answer)} with {what}"
+            code, value = f"your code stopped{_line(error, answer)}", f"the check stopped at {reprlib.repr(answer)}"
+            right, said = False, f"Not yet: {code if callable(answer) else value} with {what}"
         else:
             right, said = True, f"Right: {self.title}."
         with load().change() as record:
