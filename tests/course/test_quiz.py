@@ -311,6 +311,18 @@ def test_a_typed_number_is_restored_and_array_scalars_are_taken(restart):
         again.commit(501)
 
 
+def test_a_first_number_that_was_right_is_judged_too_and_what_is_no_number_stays(progress):
+    entries = [{"answer": 90, "right": None}, {"answer": "It falls.", "right": False}]
+    record = {"predictions": {"03.best": entries}, "exercises": {}, "chapters": {}}
+    progress.write_text(json.dumps(record))  # of a version in which the question had options
+    guess = number()
+    assert "84 epochs, yours is 6 too high" in repr(guess.reveal(84))
+    guess.commit(400)
+    kept = [(entry["answer"], entry["right"]) for entry in quiz.load().read()["predictions"]["03.best"]]
+    assert kept == [(90, True), ("It falls.", False), (400, False)]
+    assert "right 0, right at once 1" in repr(quiz.summary())
+
+
 def test_a_number_shows_its_range_without_a_kernel():
     bundle, _ = number()._repr_mimebundle_()
     assert bundle["text/plain"] == "Prediction “Which epoch is best?”: a number from 1 to 500"

@@ -69,7 +69,7 @@ class Prediction(QuizWidget):
         return self._show()
 
     def reveal(self, measured):
-        """Say how far a number is from the measured value. Before there is one, nothing is given away."""
+        """Say how far the predicted number is from the measured one; before it is predicted, nothing is given away."""
         self._looked = self._looked or bool(self.question.answers())  # a run of all cells has not looked yet
         words = self.question.reveal(measured)
         return self._show(words) if self.question.answers() else words

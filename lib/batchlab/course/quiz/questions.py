@@ -186,8 +186,9 @@ class NumberQuestion(Question):
         if not self.answers():
             return Words("The measured value is shown once you have predicted or skipped. Then run this cell again.")
         with load().change() as record:
-            latest = record["predictions"][self.key][-1]
-            latest["right"] = self.judge(latest["answer"])[0]
+            for entry in record["predictions"][self.key]:
+                if self.fits(entry["answer"]):
+                    entry["right"] = self.judge(entry["answer"])[0]
         return self.words()
 
     def fits(self, answer):
