@@ -125,23 +125,17 @@ class Prediction(QuizWidget):
         for count, name, value in wishes:
             self._heard = count
             try:
-                if name == "commit":
-                    self._take(value)
-                else:
+                if name in doing:
                     doing[name]()
+                elif (answer := self.question.taken(value)) is None:
+                    self._show(Words(self.question.wanted), anew=True)
+                else:
+                    self._record(answer)
             except Exception as error:
                 failure = f"This failed, and not through you. {type(error).__name__}: {error}"
                 self.shown = {**self.shown, "said": f"{self.shown['said']}\n{failure}".strip(), "right": False}
                 if os.environ.get("BATCHLAB_STRICT") == "1":
                     raise
-
-    def _take(self, value):
-        try:
-            answer = self.question.taken(value)
-        except ValueError as nothing_usable:
-            self._show(Words(str(nothing_usable)), anew=True)
-        else:
-            self._record(answer)
 
     def as_html(self):
         """The question for viewers without a kernel."""

@@ -132,10 +132,8 @@ class Question:
         return {"options": random.Random(self.key).sample(list(self.options), len(self.options))}
 
     def taken(self, value):
-        """The answer that the page hands in, or an error in words."""
-        if value not in self.options:
-            raise ValueError(self.wanted)
-        return value
+        """The answer that the page hands in; None if it is none."""
+        return value if value in self.options else None
 
     def as_html(self):
         """The question for viewers without a kernel."""
@@ -235,13 +233,13 @@ class NumberQuestion(Question):
         return {"low": self.low, "high": self.high, "unit": self.unit}
 
     def taken(self, value):
-        """The number that was typed, or an error in words."""
+        """The number that was typed; None if it is none of this range."""
         try:
             number = float(value)
         except (TypeError, ValueError):
-            number = None
+            return None
         if not self.fits(number):
-            raise ValueError(self.wanted)
+            return None
         return int(number) if number.is_integer() else number
 
     def _field_as_html(self):
