@@ -55,16 +55,13 @@ class Question:
 
     def __init__(self, key, text, options, *, answer, title="", spoilers=()):
         self.key, self.text, self.options, self.title, self.spoilers = key, text, dict(options), title, spoilers
+        self.name = title or text  # what to call it
         positions = {answer} if isinstance(answer, int) else set(answer)
         if not positions or not positions <= set(range(len(self.options))):
             raise ValueError(f"{key}: answer={answer} must be positions from 0 to {len(self.options) - 1}.")
         self.right = {self.option(position) for position in positions}
         self.form = len(self.options), positions  # what a translation leaves as it is
-
-    @property
-    def name(self):
-        """What to call it: its title, else its text."""
-        return self.title or self.text
+        self.asks = f"{len(self.options)} options"  # what there is to choose from, in words
 
     def option(self, choice):
         """The option at a position, counted from 0."""
@@ -122,11 +119,6 @@ class Question:
 
     # What the page needs; a question with another kind of field has its own.
 
-    @property
-    def asks(self):
-        """What there is to choose from, in words."""
-        return f"{len(self.options)} options"
-
     def field(self):
         """What the page offers: the options, in an order that is shuffled by the question's key."""
         return {"options": random.Random(self.key).sample(list(self.options), len(self.options))}
@@ -165,17 +157,16 @@ class NumberQuestion(Question):
     """
 
     def __init__(self, key, text, low, high, *, unit="", within=0.25, whys=None, title="", spoilers=()):
-        self.key, self.text, self.title, self.spoilers = key, text, title, spoilers
+        self.key, self.text, self.title, self.name, self.spoilers = key, text, title, title or text, spoilers
         self.low, self.high, self.unit, self.within, self.measured = low, high, unit, within, None
-        self.whys = whys or {}
-        self.form = low, high
-        self.wanted = f"Type a number from {low} to {high} first, or skip."
+        self.whys, self.form, self.asks = whys or {}, (low, high), f"a number from {low} to {high}"
+        self.wanted = f"Type {self.asks} first, or skip."
 
     def option(self, choice):
         """The number, as JSON can hold it."""
         choice = _plain(choice)
         if not self.fits(choice):
-            raise ValueError(f"{choice} is out of range: choose a number from {self.low} to {self.high}.")
+            raise ValueError(f"{choice} is out of range: choose {self.asks}.")
         return choice
 
     def reveal(self, measured):
@@ -222,11 +213,6 @@ class NumberQuestion(Question):
     def spoken(self, answer):
         """A number with its unit."""
         return f"{answer if isinstance(answer, int) else format(answer, '.4g')} {self.unit}".strip()
-
-    @property
-    def asks(self):
-        """The range, in words."""
-        return f"a number from {self.low} to {self.high}"
 
     def field(self):
         """What the page offers: a box to type a number of this range into."""
