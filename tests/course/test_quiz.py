@@ -929,6 +929,16 @@ def test_a_translation_that_does_not_fit_is_refused(texts, change):
         texts(zh=other), quiz.language("zh")
 
 
+def test_a_translation_judges_a_number_as_english_does(texts):
+    english = TEXTS.replace('unit = "ways"', 'unit = "ways"\nwithin = 0')
+    other = CHINESE + '[questions."98.many"]\nkind = "number"\nquestion = "多少？"\nlow = 1\nhigh = 9\n'
+    texts(english, zh=other + "within = 0\n")
+    assert quiz.language("zh") == "zh"
+    assert quiz.ask("98.many").question.within == 0
+    with pytest.raises(ValueError, match=r"98.many must be asked as in questions\.toml: .* low, high and within"):
+        texts(english, zh=other)
+
+
 def test_a_chapter_is_imported_when_it_is_asked_for():
     code = """
 from batchlab import quiz

@@ -159,7 +159,7 @@ class NumberQuestion(Question):
     def __init__(self, key, text, low, high, *, unit="", within=0.25, whys=None, title="", spoilers=()):
         self.key, self.text, self.title, self.name, self.spoilers = key, text, title, title or text, spoilers
         self.low, self.high, self.unit, self.within, self.measured = low, high, unit, within, None
-        self.whys, self.form, self.asks = whys or {}, (low, high), f"a number from {low} to {high}"
+        self.whys, self.form, self.asks = whys or {}, (low, high, within), f"a number from {low} to {high}"
         self.wanted = f"Type {self.asks} first, or skip."
 
     def option(self, choice):
@@ -270,7 +270,8 @@ def _take_up(path):
         said, worked = _understood(other)
         for key, translated in said.items():
             if key not in questions or questions[key].form != translated.form:
-                raise ValueError(f"{other.name}: {key} must be asked as in {path.name}: the options in the same order.")
+                same = "the options in the same order, or the same low, high and within"
+                raise ValueError(f"{other.name}: {key} must be asked as in {path.name}: {same}.")
         for key, translated in worked.items():
             english = exercises.get(key, translated)
             exercises[key] = english | translated | {"advice": english["advice"] | translated["advice"]}
