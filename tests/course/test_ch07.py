@@ -214,13 +214,13 @@ def test_the_newest_results_of_each_gpu_are_read_and_no_rehearsal(tmp_path):
     put(tmp_path, "c", "GPU two", parts=False)
     one, two = results.gpus(tmp_path)
     assert (one.device, two.device) == ("GPU one", "GPU two")
-    assert {row["B"]: row["samples/s"] for row in one.steps} == {1: 5000.0, 256: 2e6}
-    assert one.knee["Bsat"] == 300.0
+    assert one.rates == {1: 5000.0, 256: 2e6}
+    assert one.fit == measure.Saturation(0.2e-3, 300.0)
     assert one.small == {"cpu": {1: 300.0, 256: 900.0}, "gpu": {1: 5.0, 256: 400.0}}
     assert one.origin == (
         "GPU one, driver 570.1, JAX 0.11.2, beside a CPU with a long name, 16 cores, measured by make gpu on 2026-02-02"
     )
-    assert (two.steps, two.knee, two.small) == ([], None, {})
+    assert (two.planned, two.counted, two.rates, two.fit, two.cpu, two.small) == ({}, {}, {}, None, {}, {})
 
 
 def test_a_measured_gpu_is_shown_beside_this_device_with_its_origin(tmp_path, own):

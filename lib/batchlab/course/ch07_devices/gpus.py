@@ -12,10 +12,10 @@ from . import results
 from .views import at_knee, decades, in_bytes
 
 LARGE = (784, 2048, 2048, 10)  # widths of the network that fills a GPU, as `make gpu` measures it
-PERCEPTRON = f"perceptron {'-'.join(map(str, LARGE))}"
+PERCEPTRON, STEP = f"perceptron {'-'.join(map(str, LARGE))}", (models.mlp(LARGE), "classification", LARGE[0], LARGE[-1])
 HERE = (1, 16, 256)  # batch sizes that are measured on the reader's own device
-OWN_MARKERS = "oP"  # of the reader's CPU, and of another device
-COLOURS, MARKERS, OWN = (plots.BEST, plots.VALIDATION, *plots.KEPT), "s^Dv*<", plots.TRAINING
+OWN, OWN_MARKERS = plots.TRAINING, "oP"  # of the reader's CPU, and of another device
+COLOURS, MARKERS = (plots.BEST, plots.VALIDATION, *plots.KEPT), "s^Dv*<"
 
 
 def on_a_gpu(folder=results.RESULTS):
@@ -27,16 +27,15 @@ def on_a_gpu(folder=results.RESULTS):
     found = results.gpus(folder)
     if not found:
         return quiz.Words("Not yet measured on a GPU: there are no results to show.")
-    kinds = measure.kinds_of_device()
-    return _measured(found, Own(*list(kinds.items())[-1], kinds))
+    return _measured(found, measure.kinds_of_device())
 
 
 @still()
-def _measured(figure, found, own):
+def _measured(figure, found, kinds):
     figure.set_figheight(4.2 + 0.4 * len(found))
-    said, origin = [], [gpu.origin for gpu in found]
+    said, origin, own = [], [gpu.origin for gpu in found], list(kinds)[-1]
     for axes, panel in zip(figure.subplots(1, 3), (memory, rates, against_cpu), strict=True):
-        said.append(panel(axes, found, own))
+        said.append(panel(axes, found, kinds, own))
         axes.set(xscale="log", yscale="log", xlabel="batch size B")
         decades(axes.xaxis)
         decades(axes.yaxis)
@@ -47,27 +46,6 @@ def _measured(figure, found, own):
     return " ".join([*said, f"Origin: {'; '.join(origin)}."])
 
 
-class Own:
-    """The reader's own device, measured when it is asked for."""
-
-    def __init__(self, kind, device, kinds):
-        self.kind, self.device, self.kinds = kind, device, kinds
-        self.step = models.mlp(LARGE), "classification", LARGE[0], LARGE[-1]
-
-    def planned(self):
-        """Bytes of a step of the large network: {batch size: bytes}."""
-        return {size: measure.step_bytes(*self.step, size, device=self.device).total for size in HERE}
-
-    def rates(self):
-        """Samples a second of the large network: {batch size: samples/s}."""
-        seconds = measure.throughput(*self.step, HERE, 3, self.device)
-        return dict(zip(HERE, (np.array(HERE) / seconds).tolist(), strict=True))
-
-    def small(self):
-        """Epochs a second of the small network on each kind of device: {kind: {batch size: epochs/s}}."""
-        return {kind: {size: epochs_a_second(size, place) for size in HERE} for kind, place in self.kinds.items()}
-
-
 def epochs_a_second(batch_size, device):
     """Epochs a second of `fit` with 256 samples of the noisy sine and the network 1-32-32-1, losses included."""
     with jax.default_device(device):
@@ -75,79 +53,65 @@ def epochs_a_second(batch_size, device):
 
 
 def _line(axes, values, *style, **look):
-    """Draw {batch size: value}."""
+    """Draw {batch size: value}; return it in words."""
     axes.plot(list(values), list(values.values()), *style, **look)
+    return ", ".join(f"{plots.figures(value)} at B = {size:,}" for size, value in values.items())
 
 
-def _sentence(name, speeds):
-    return f"{name}: {', '.join(f'{plots.figures(speed)} at B = {size:,}' for size, speed in speeds.items())}"
-
-
-def memory(axes, found, own):
+def memory(axes, found, kinds, own):
     """Bytes of a step of the large network: the compiler's plan as a line, what the device counted as marks."""
     axes.set_title("bytes of a step")
     said = []
     for gpu, colour, marker in zip(found, COLOURS, MARKERS, strict=False):
-        planned = {row["B"]: 1e6 * row["MB planned"] for row in gpu.steps}
-        counted = {row["B"]: 1e6 * row["MB counted"] for row in gpu.steps if row["MB counted"] != ""}
-        if not planned:
-            continue
-        _line(axes, planned, color=colour)
-        _line(axes, counted, marker, color=colour, markersize=6)
-        off = [abs(counted[size] / planned[size] - 1) for size in counted]
-        words = f"the counter is off the plan by up to {100 * max(off):.0f} %" if off else "nothing was counted"
-        said.append(f"{gpu.device}: {in_bytes(max(planned.values()))} planned at B = {max(planned):,}; {words}")
-    if own.kind != "CPU":
-        planned = own.planned()
+        if gpu.planned:
+            _line(axes, gpu.planned, color=colour)
+            _line(axes, gpu.counted, marker, color=colour, markersize=6)
+            off = [abs(count / gpu.planned[size] - 1) for size, count in gpu.counted.items()]
+            words = f"the counter is off the plan by up to {100 * max(off):.0f} %" if off else "nothing was counted"
+            size, most = list(gpu.planned.items())[-1]
+            said.append(f"{gpu.device}: {in_bytes(most)} planned at B = {size:,}; {words}")
+    if own != "CPU":
+        planned = {size: measure.step_bytes(*STEP, size, device=kinds[own]).total for size in HERE}
         _line(axes, planned, "--", color=OWN)
-        said.append(f"your {own.kind}: {in_bytes(planned[HERE[-1]])} planned at B = {HERE[-1]}")
-    return f"Bytes of a step of the {PERCEPTRON}. {_joined(said)}"
+        said.append(f"your {own}: {in_bytes(planned[HERE[-1]])} planned at B = {HERE[-1]}")
+    return f"Bytes of a step of the {PERCEPTRON}. {'; '.join(said) or 'Not measured'}."
 
 
-def rates(axes, found, own):
+def rates(axes, found, kinds, own):
     """Samples a second of the large network, with the fitted line and its knee."""
     axes.set_title("samples a second")
     said = []
     for gpu, colour, marker in zip(found, COLOURS, MARKERS, strict=False):
-        speeds = {row["B"]: row["samples/s"] for row in gpu.steps}
-        if not speeds:
-            continue
-        _line(axes, speeds, marker, color=colour, markersize=5, label=gpu.device)
-        said.append(_sentence(gpu.device, speeds))
-        if gpu.knee:
-            fit = measure.Saturation(gpu.knee["t0 ms"] / 1e3, gpu.knee["Bsat"])
-            fine = np.geomspace(min(speeds), max(speeds), 60)
-            axes.plot(fine, fit.samples_per_second(fine), color=colour)
-            axes.axvline(fit.knee, color=colour, linewidth=1, linestyle=":")
-            at_knee(axes, fit.knee, 0.03, f"knee: {plots.figures(fit.knee)}", color=colour)
-            said.append(f"its knee at B = {plots.figures(fit.knee)}")
-        beside = {row["B"]: row["samples/s"] for row in gpu.rows("steps", "cpu")}
-        if beside:
+        if gpu.rates:
+            told = _line(axes, gpu.rates, marker, color=colour, markersize=5, label=gpu.device)
+            said.append(f"{gpu.device}: {told}")
+        if gpu.fit:
+            fine, knee = np.geomspace(min(gpu.rates), max(gpu.rates), 60), gpu.fit.knee
+            axes.plot(fine, gpu.fit.samples_per_second(fine), color=colour)
+            axes.axvline(knee, color=colour, linewidth=1, linestyle=":")
+            at_knee(axes, knee, 0.03, f"knee: {plots.figures(knee)}", color=colour)
+            said.append(f"its knee at B = {plots.figures(knee)}")
+        if gpu.cpu:
             label = f"the CPU beside {'it' if len(found) == 1 else gpu.device}"
-            _line(axes, beside, ":", marker=marker, color="0.5", markersize=5, label=label)
-            said.append(_sentence("its CPU", beside))
-    speeds = own.rates()
-    label = f"your {own.kind}"
-    _line(axes, speeds, "--", marker=OWN_MARKERS[own.kind != "CPU"], color=OWN, label=label)
-    said.append(_sentence(f"your {own.kind}", speeds))
-    return f"Samples a second. {_joined(said)}"
+            told = _line(axes, gpu.cpu, ":", marker=marker, color="0.5", markersize=5, label=label)
+            said.append(f"its CPU: {told}")
+    speeds = dict(zip(HERE, HERE / measure.throughput(*STEP, HERE, 3, kinds[own]), strict=True))
+    look = {"marker": OWN_MARKERS[own != "CPU"], "color": OWN, "label": f"your {own}"}
+    said.append(f"your {own}: {_line(axes, speeds, '--', **look)}")
+    return f"Samples a second. {'; '.join(said)}."
 
 
-def against_cpu(axes, found, own):
+def against_cpu(axes, found, kinds, own):
     """Epochs a second of the small network: GPU against the CPU beside it, from batch size 1 on."""
     axes.set_title("epochs a second")
     said = []
     for gpu, colour, marker in zip(found, COLOURS, MARKERS, strict=False):
         for place, (kind, speeds) in enumerate(gpu.small.items()):
-            shade = colour if place else "0.5"
-            _line(axes, speeds, "-" if place else ":", marker=marker, color=shade)
-            said.append(_sentence(gpu.device if place else f"{gpu.device}'s {kind}", speeds))
-    for place, (kind, speeds) in enumerate(own.small().items()):
-        label = f"your {kind}" if kind != own.kind else None  # that one is in the legend already
-        _line(axes, speeds, "--", marker=OWN_MARKERS[place > 0], color=OWN, label=label)
-        said.append(_sentence(f"your {kind}", speeds))
-    return f"Epochs a second of {results.SMALL} with 256 samples. {_joined(said)}"
-
-
-def _joined(said):
-    return f"{'; '.join(said)}." if said else "Not measured."
+            name, style, shade = (gpu.device, "-", colour) if place else (f"{gpu.device}'s {kind}", ":", "0.5")
+            said.append(f"{name}: {_line(axes, speeds, style, marker=marker, color=shade)}")
+    for kind, device in kinds.items():
+        speeds = {size: epochs_a_second(size, device) for size in HERE}
+        label = f"your {kind}" if kind != own else None  # that one is in the legend already
+        look = {"marker": OWN_MARKERS[kind != "CPU"], "color": OWN, "label": label}
+        said.append(f"your {kind}: {_line(axes, speeds, '--', **look)}")
+    return f"Epochs a second of {results.SMALL} with 256 samples. {'; '.join(said)}."
