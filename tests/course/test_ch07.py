@@ -58,7 +58,8 @@ MISTAKES = {
     "all at once": (lambda gradient, x, y, m: gradient(x, y), "was asked for 8 samples at once"),
     "a list": (lambda *args: np.array(pieces_of(*args)[0]), "the gradients of the pieces: add them up"),
     "a number": (lambda *args: 1.0, "the shape of the result is ()"),
-    "no numbers": (lambda *args: "x", "the shape of the result is (0,)"),
+    "no numbers": (lambda *args: "x", "the result is 'x'. Return the sum of the pieces, an array."),
+    "more than was asked": (lambda *args: (np.ones(3), 8), "the result is (array([1., 1., 1.]), 8)"),
     "one sample as a row": (lambda gradient, x, y, m: gradient(x[0], y[0]), "Give it rows of x"),
     "beyond the end": (too_far, "with no samples at all"),
     "something else": (lambda *args: np.ones(3), "each times its share of the samples"),
@@ -121,6 +122,11 @@ def test_each_wrong_largest_batch_fails_with_its_own_words(mistake, largest):
     labs.has_its_own_words(quiz.exercise("07.largest").check, mistakes, mistake)
 
 
+def test_what_is_no_number_of_samples_is_said_to_be_none():
+    for answer in (float("nan"), -3, [2893]):
+        assert f"the answer is {answer!r}. Hand in one number" in repr(quiz.exercise("07.largest").check(answer))
+
+
 # ---- in your framework, other optimizers, GPUs -----------------------------------------------------------------------
 
 
@@ -163,6 +169,13 @@ def test_plain_sgd_is_planned_as_the_course_plans_it():
     for size in (1, 64, 1024):
         ours, courses = plans.plan(plans.OPTIMIZERS["SGD"], size).total, measure.step_bytes(*STEP, size).total
         assert ours == pytest.approx(courses, abs=16)  # there the rate is an argument
+
+
+def test_what_cannot_be_planned_is_refused_in_words():
+    with pytest.raises(TypeError, match="it must be one with its rate"):
+        plans.plan(optax.adam, 64)  # as `fit` takes it
+    with pytest.raises(TypeError, match=r"batch_size is 64\.5; it must be a whole number"):
+        plans.plan(optax.adam(0.001), 64.5)
 
 
 def test_without_results_it_says_that_nothing_was_measured(tmp_path):

@@ -5,6 +5,7 @@ import optax
 
 from ... import measure, models
 from .. import quiz
+from ..answers import numbers, told
 from . import plans
 
 quiz.read(__file__)
@@ -19,13 +20,10 @@ def accumulate(gradient, x, y, micro_batch):
     return total
 
 
-class _Watched:
-    """The gradient of (1/n) sum_i |x_i . w - y_i|^2 / 2 at w, which notes how many samples it is asked for."""
+def _gradient_at(w, most, case):
+    """A function for the gradient of the mean of (x_i . w - y_i)^2 / 2, of at most so many samples."""
 
-    def __init__(self, w):
-        self.w, self.asked = w, []
-
-    def __call__(self, x, y):
+    def gradient(x, y):
         if np.ndim(x) != 2 or np.ndim(y) != 1 or len(x) != len(y):
             raise quiz.Wrong(
                 f"`gradient` was called with shapes {np.shape(x)} and {np.shape(y)}. Give it rows of x and the same "
@@ -33,17 +31,14 @@ class _Watched:
             )
         if len(x) == 0:
             raise quiz.Wrong("`gradient` was called with no samples at all. Stop at the last sample.")
-        self.asked.append(len(x))
-        return self.of(x, y)
+        if len(x) > most:
+            raise quiz.Wrong(
+                f"{case}, `gradient` was asked for {len(x)} samples at once: that would not fit into the memory. "
+                f"Never give it more than {most}."
+            )
+        return (x @ w - y) @ x / len(x)
 
-    def of(self, x, y):
-        return (x @ self.w - y) @ x / len(x)
-
-
-def _cases():
-    rng = np.random.default_rng(7)
-    for n, micro_batch in ((8, 4), (10, 4), (7, 3), (5, 1), (3, 8)):
-        yield rng.normal(size=(n, 3)), rng.normal(size=n), rng.normal(size=3), micro_batch
+    return gradient
 
 
 def _wrong_ways(grads, sizes, most):
@@ -72,35 +67,25 @@ def check_accumulate(answer):
 
     `gradient(x, y)` returns the gradient of the mean loss over the samples it is given, as an array.
     """
-    for x, y, w, micro_batch in _cases():
-        gradient = _Watched(w)
-        result = quiz.filled_in(answer(gradient, x.copy(), y.copy(), micro_batch))
-        n, right = len(x), gradient.of(x, y)
-        case = f"with {n} samples in micro-batches of {micro_batch}"
-        if gradient.asked and max(gradient.asked) > micro_batch:
-            raise quiz.Wrong(
-                f"{case}, `gradient` was asked for {max(gradient.asked)} samples at once: that would not fit into the "
-                f"memory. Never give it more than {micro_batch}."
-            )
+    rng = np.random.default_rng(7)
+    for n, most in ((8, 4), (10, 4), (7, 3), (5, 1), (3, 8)):
+        x, y, case = rng.normal(size=(n, 3)), rng.normal(size=n), f"with {n} samples in micro-batches of {most}"
+        gradient = _gradient_at(rng.normal(size=3), most, case)
+        result = quiz.filled_in(answer(gradient, x.copy(), y.copy(), most))
+        pieces = [(x[start : start + most], y[start : start + most]) for start in range(0, n, most)]
         try:
-            value = np.asarray(result, np.float64)
+            value = np.asarray(result, float)
         except (TypeError, ValueError):
-            value = np.zeros(0)
-        starts = range(0, n, micro_batch)
-        pieces = [(x[start : start + micro_batch], y[start : start + micro_batch]) for start in starts]
-        if value.shape != right.shape:
-            several = value.shape == (len(pieces), *right.shape)
+            raise quiz.Wrong(f"{case} the result is {result!r}. Return the sum of the pieces, an array.") from None
+        if value.shape != (3,):
+            several = value.shape == (len(pieces), 3)
             more = "These are the gradients of the pieces: add them up." if several else "Return the sum of the pieces."
-            raise quiz.Wrong(
-                f"{case} the shape of the result is {value.shape}, and a gradient's is {right.shape}. {more}"
-            )
-        if np.allclose(value, right, rtol=1e-6, atol=1e-12):
-            continue
-        grads, sizes = np.array([gradient.of(*piece) for piece in pieces]), [len(piece) for piece, _ in pieces]
-        ways = _wrong_ways(grads, sizes, micro_batch)
-        told = [advice for wrong, advice in ways if np.allclose(value, wrong, rtol=1e-6, atol=1e-12)]
-        advice = told[0] if told else "the gradients of the pieces, each times its share of the samples, add up to it."
-        raise quiz.Wrong(f"{case} the result is not the gradient of the mean over all {n}. Look: {advice}")
+            raise quiz.Wrong(f"{case} the shape of the result is {value.shape}, and a gradient's is (3,). {more}")
+        if not np.allclose(value, accumulate(gradient, x, y, most), rtol=1e-6, atol=1e-12):
+            ways = _wrong_ways([gradient(*piece) for piece in pieces], [len(piece) for piece, _ in pieces], most)
+            advice = "the gradients of the pieces, each times its share of the samples, add up to it."
+            advice = told(value, ways, advice)
+            raise quiz.Wrong(f"{case} the result is not the gradient of the mean over all {n}. Look: {advice}")
 
 
 ADAM, BUDGET, IMAGES = optax.adam(0.001), 20e6, (models.mlp((784, 256, 10)), "classification", 784, 10)
@@ -117,11 +102,10 @@ answer = int((20e6 - constant) / each)
 @quiz.register("07.largest", solution=LARGEST.strip())
 def check_largest(answer):
     """Check the largest batch of 784-256-10 that Adam can take within 20 MB, to 2 %, as this compiler plans it."""
-    quiz.filled_in(answer)
-    try:
-        value = float(answer)
-    except (TypeError, ValueError):
-        raise quiz.Wrong(f"the answer is {answer!r}. Hand in one number of samples.") from None
+    lacking = f"the answer is {answer!r}. Hand in one number of samples."
+    value = numbers(answer, (), lacking)
+    if not value >= 1:  # or NaN
+        raise quiz.Wrong(lacking)
     copy = plans.parameter_bytes(IMAGES)
     constant, each = measure.byte_law({size: plans.plan(ADAM, size, IMAGES).total for size in (1024, 4096)})
     right = (BUDGET - constant) / each

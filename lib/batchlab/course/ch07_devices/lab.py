@@ -57,15 +57,13 @@ class StepLab(Live):
     micro_batches = Menu("micro-batches", MICRO_BATCHES, hidden=lambda lab: not lab.pieces)
     device = device_menu()
 
-    def __init__(
-        self, batch_size=256, samples=1_000_000, budget=1000, *, measured=None, pieces=True, locked=False, **settings
-    ):
+    def __init__(self, batch_size=256, samples=1_000_000, budget=1000, *, measured=None, pieces=True, **settings):
         self.devices, self.pieces = devices.kinds_of_device(), pieces
         self._known = {} if measured is None else measured.wait()._known  # device -> what is known of it
         self.measured_on = None  # the device that is shown
         self.samples = samples  # the batch size is checked against it
         begin = {"batch_size": batch_size, "budget": budget, "device": device_of().platform.upper()}
-        super().__init__(locked=locked, **begin | settings)
+        super().__init__(**begin | settings)
 
     def places(self):
         """Each kind: here they are compared, so none is chosen for the reader."""
@@ -120,23 +118,23 @@ class StepLab(Live):
     timed = property(lambda self: TIMED, doc="Batch sizes that are timed.")
     fit = property(lambda self: self.known["fit"], doc="The `measure.Saturation` of the timed steps.")
     piece = property(lambda self: MICRO_BATCHES[self.micro_batches], doc="Samples of a micro-batch, or None.")
-    here = property(lambda self: self.bytes_of(self.batch_size), doc="Bytes of a step as it is set.")
-
-    def bytes_of(self, batch_size):
-        """Bytes of a step: of the whole batch, or of one micro-batch after the other."""
-        if self.piece is not None and self.piece < batch_size:
-            return self.known["pieces"][self.piece]
-        return float(measure.bytes_at(self.known["bytes"], batch_size))
-
-    @property
-    def full(self):
-        """Bytes of a step with all samples, in one piece."""
-        return float(measure.bytes_at(self.known["bytes"], self.samples))
 
     @property
     def at_once(self):
         """Samples that are on the device at the same time."""
         return min(self.batch_size, self.piece or self.batch_size)
+
+    @property
+    def here(self):
+        """Bytes of a step as it is set: of the whole batch, or of one micro-batch after the other."""
+        if self.at_once < self.batch_size:
+            return self.known["pieces"][self.piece]
+        return float(measure.bytes_at(self.known["bytes"], self.batch_size))
+
+    @property
+    def full(self):
+        """Bytes of a step with all samples, in one piece."""
+        return float(measure.bytes_at(self.known["bytes"], self.samples))
 
     @property
     def rate(self):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from ... import measure, models
+from ...checks import check_integer
 
 STEP = models.mlp((64, 128, 10)), "classification", 64, 10  # the digits of chapter 4
 OPTIMIZERS = {"SGD": optax.sgd(0.1), "momentum": optax.sgd(0.1, momentum=0.9), "Adam": optax.adam(0.1)}
@@ -20,7 +21,9 @@ def parameter_bytes(step=STEP):
 @functools.lru_cache(maxsize=64)
 def plan(optimizer, batch_size, step=STEP):
     """The `measure.Bytes` of one step with an optax optimizer: it is given, and returns, parameters and state."""
-    model, kind, n_inputs, n_outputs = step
+    if not hasattr(optimizer, "update"):
+        raise TypeError(f"optimizer is {optimizer!r}; it must be one with its rate, such as optax.adam(0.001).")
+    batch_size, (model, kind, n_inputs, n_outputs) = check_integer("batch_size", batch_size, 1), step
     loss = models.loss_of(model, kind)
 
     def take(params, state, x, y):
@@ -31,8 +34,7 @@ def plan(optimizer, batch_size, step=STEP):
     params = jax.eval_shape(model.init, jax.random.key(0))
     x, y = (jax.ShapeDtypeStruct((batch_size, width), jnp.float32) for width in (n_inputs, n_outputs))
     found = jax.jit(take).lower(params, jax.eval_shape(optimizer.init, params), x, y).compile().memory_analysis()
-    sizes = found.argument_size_in_bytes, found.temp_size_in_bytes, found.output_size_in_bytes
-    return measure.Bytes(*sizes)
+    return measure.Bytes(found.argument_size_in_bytes, found.temp_size_in_bytes, found.output_size_in_bytes)
 
 
 def law(optimizer, step=STEP):

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+from matplotlib.ticker import EngFormatter
 
 from ... import measure
 from ...live import View, still
@@ -17,30 +18,21 @@ LOWEST, HIGHEST = 1e4, 1e12  # bytes
 def in_bytes(count):
     """Bytes in words, three digits of them.
 
-    >>> in_bytes(131188), in_bytes(16_000_000_000)
-    ('131 kB', '16 GB')
+    >>> in_bytes(131188), in_bytes(999_999), in_bytes(16_000_000_000)
+    ('131 kB', '1 MB', '16 GB')
     """
-    power = min(max(len(str(int(count))) - 1, 0) // 3, 4)
-    return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
+    return EngFormatter("B")(float(f"{count:.3g}"))
 
 
 def decades(axis):
     """Ticks in words: 1, 100, 10 k, 1 M."""
-
-    def short(value, _):
-        for unit, word in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-            if value >= unit:
-                return f"{value / unit:g}{word}"
-        return f"{value:g}"
-
-    axis.set_major_formatter(short)
+    axis.set_major_formatter(EngFormatter())
     axis.set_ticks([], minor=True)
 
 
 def at_knee(axes, knee, height, words, away=6, **look):
     """Words beside the line of the knee, at a part of the height."""
-    place = {"xycoords": axes.get_xaxis_transform(), "va": "bottom"}
-    return beside(axes, words, (knee, height), (away, 0), **place, **look)
+    return beside(axes, words, (knee, height), (away, 0), xycoords=axes.get_xaxis_transform(), va="bottom", **look)
 
 
 def budget_line(axes, most):
@@ -136,7 +128,7 @@ def samples_a_second(axes, sizes, seconds, fit):
 @still()
 def optimizers_memory(figure):
     """Bytes of a step with three optimizers: the constant in copies of the parameters, and against B. A `Still`."""
-    sizes, copy = np.array([1, 16, 64, 256, 1024, 16_384, 1_000_000]), plans.parameter_bytes()
+    sizes, copy = (1, 16, 64, 256, 1024, 16_384, 1_000_000), plans.parameter_bytes()
     laws = {name: plans.law(optimizer) for name, optimizer in plans.OPTIMIZERS.items()}
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     for row, (constant, _) in enumerate(laws.values()):
@@ -151,7 +143,7 @@ def optimizers_memory(figure):
     left.set_title("the constant")
     looks = ((BYTES, "-", 0), (PIECE, "--", 0), (BUDGET, "-.", 3))  # and how far up its name stands
     for (name, optimizer), (colour, style, up) in zip(plans.OPTIMIZERS.items(), looks, strict=True):
-        total = [plans.plan(optimizer, int(size)).total for size in sizes]
+        total = [plans.plan(optimizer, size).total for size in sizes]
         right.plot(sizes, total, style, color=colour, marker="o", markersize=4)
         beside(right, name, (1, total[0]), (-6, up), color=colour)
     right.set(xscale="log", yscale="log", xlim=(0.004, 3e6), xlabel="batch size B", xticks=[1, 100, 1e4, 1e6])
