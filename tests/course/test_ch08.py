@@ -163,8 +163,13 @@ WRONG_STEPS = {
     "the chapter's alone": ([0.01], "shorter first steps do as well"),
     "all": ([*POWERS, 10, 100], "with a first step of 10 the loss ends at"),
     "one left out": ([1e-6, 1e-5, 1e-3, 0.01, 0.1, 1], "a first step of 0.0001 does as well"),
-    "powers": ([-6, -5, -4, -3, -2, -1, 0], "Hand in steps, not powers"),
+    "powers": (
+        [-6, -5, -4, -3, -2, -1, 0],
+        "-6 is not one of the nine first steps from 1e-6 to 100. Hand in steps, not powers.",
+    ),
     "empty": ([], "the list is empty"),
+    "an array": (np.array([0.01, 5.0]), "5 is not one of the nine first steps"),
+    "infinite": ([0.01, np.inf], "inf is not one of the nine first steps"),
     "a number": (0.01, "hand in a list of numbers"),
     "nothing": (..., "nothing is filled in"),
 }

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...descent import fit
 from .. import quiz
+from ..answers import told
 from .rules import one_in_ten, rprop
 
 quiz.read(__file__)
@@ -66,10 +67,10 @@ WEIGHTS = {
 PARTS = "the change", "the signs to remember", "the new steps"
 
 
-def alike(result, right):
-    """For each part of two results which entries are the same; remembered may be gradients in place of signs."""
-    pairs = zip((result[0], np.sign(result[1]), result[2]), (right[0], np.sign(right[1]), right[2]), strict=True)
-    return np.array([np.isclose(one, other, rtol=1e-6, atol=1e-12) for one, other in pairs])
+def as_rows(result):
+    """A result as one array, a row a part: (3, 12). What is remembered may be gradients in place of signs."""
+    change, remembered, step = (np.asarray(part, float) for part in result)
+    return np.array([change, np.sign(remembered), step])
 
 
 @quiz.register("08.rprop_step", solution=rprop_step)
@@ -78,23 +79,21 @@ def check_rprop_step(answer):
 
     All are arrays of one entry a weight. It returns the change, the signs to remember and the new steps.
     """
-    given = [array.copy() for array in WEIGHTS.values()]
-    result = quiz.filled_in(answer(*given))
+    result = answer(*(array.copy() for array in WEIGHTS.values()))
+    quiz.filled_in(tuple(result) if isinstance(result, list) else result)
     if not isinstance(result, tuple | list) or len(result) != 3:
         raise quiz.wrong("08.rprop_step", "three arrays")
-    quiz.filled_in(tuple(result))
     for name, part in zip(PARTS, result, strict=True):
         if np.shape(part) != (12,):
             raise quiz.wrong("08.rprop_step", "shape", name=name, shape=np.shape(part))
-    result, right = [np.asarray(part, float) for part in result], rprop_step(**WEIGHTS)
-    same = alike(result, right)
-    if same.all():
-        return
-    made = (name for name, pieces in MISTAKES.items() if alike(result, mistaken(pieces)(**WEIGHTS)).all())
-    part, at = np.argwhere(~same)[0]
-    case = {name: array[at] for name, array in WEIGHTS.items()} | {"name": PARTS[part], "right": right[part][at]}
-    case["is"] = np.sign(result[1][at]) if part == 1 else result[part][at]
-    raise quiz.wrong("08.rprop_step", "look", **case, advice=quiz.wrong("08.rprop_step", next(made, "another")))
+    found, right = as_rows(result), as_rows(rprop_step(**WEIGHTS))
+    same = np.isclose(found, right, rtol=1e-6, atol=1e-12)
+    if not same.all():
+        mistakes = ((as_rows(mistaken(pieces)(**WEIGHTS)), name) for name, pieces in MISTAKES.items())
+        advice = quiz.wrong("08.rprop_step", told(found, mistakes, "another"))
+        part, at = np.argwhere(~same)[0]
+        case = {name: array[at] for name, array in WEIGHTS.items()} | {"name": PARTS[part], "advice": advice}
+        raise quiz.wrong("08.rprop_step", "look", **case, right=right[part, at], found=found[part, at])
 
 
 FIRST_STEPS, GOOD = tuple(10.0**power for power in range(-6, 3)), 0.1
@@ -111,17 +110,17 @@ def last_loss(first_step):
 def check_first_step(answer):
     """Check a list of first steps: those of FIRST_STEPS with which Rprop ends below GOOD."""
     try:
-        given = {min(FIRST_STEPS, key=lambda step: abs(np.log(step / float(one)))) for one in answer if float(one) > 0}
-        odd = [one for one in answer if not any(np.isclose(float(one), step, rtol=1e-3) for step in FIRST_STEPS)]
+        given = [float(step) for step in answer]
     except (TypeError, ValueError):
         raise quiz.wrong("08.first_step", "no list", answer=answer) from None
-    if odd:
-        raise quiz.wrong("08.first_step", "odd", odd=odd[0])
     if not given:
         raise quiz.wrong("08.first_step", "empty")
+    for step in given:
+        if not np.isclose(step, FIRST_STEPS, rtol=1e-3, atol=0).any():
+            raise quiz.wrong("08.first_step", "odd", odd=step)
     for step in FIRST_STEPS:
-        loss = last_loss(step)
-        if step in given and loss >= GOOD:
+        loss, is_given = last_loss(step), np.isclose(step, given, rtol=1e-3, atol=0).any()
+        if is_given and loss >= GOOD:
             raise quiz.wrong("08.first_step", "too long", step=step, loss=loss, good=GOOD)
-        if step not in given and loss < GOOD:
+        if not is_given and loss < GOOD:
             raise quiz.wrong("08.first_step", "shorter" if step < min(given) else "left out", step=step)
