@@ -178,6 +178,11 @@ def test_what_cannot_be_planned_is_refused_in_words():
         plans.plan(optax.adam(0.001), 64.5)
 
 
+def test_plans_are_said_to_be_those_of_the_device_for_which_they_were_made(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # which is there, but another is JAX's default device
+    assert ch07_devices.optimizers_memory().alt.startswith("What a step takes, as the CPU's compiler plans it.")
+
+
 def test_without_results_it_says_that_nothing_was_measured(tmp_path):
     assert "Not yet measured on a GPU" in repr(ch07_devices.on_a_gpu(tmp_path))
     assert "Not yet measured on a GPU" in repr(ch07_devices.on_a_gpu(tmp_path / "missing"))

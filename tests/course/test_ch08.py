@@ -139,6 +139,17 @@ def test_still_pictures_are_readable_and_come_with_words(monkeypatch):
         assert min(text.get_fontsize() for text in still.figure.findobj(Text) if text.get_text()) >= 11
 
 
+def test_the_sizes_of_the_gradients_are_shown_of_a_network_of_three_layers_or_fewer():
+    problem = bl.data.digits(n=40)
+    for hidden, said in (((), "lie within"), ((8,), "second layer, 90 weights")):
+        model = bl.models.mlp((64, *hidden, 10))
+        still = ch08_rprop.gradient_sizes(problem, model, model.init(jax.random.key(0)))
+        assert said in still.alt + "".join(text.get_text() for text in still.figure.axes[0].get_legend().get_texts())
+    model = bl.models.mlp((64, 8, 8, 8, 10))
+    with pytest.raises(ValueError, match="the model has 4 layers; the picture has colours for three"):
+        ch08_rprop.gradient_sizes(problem, model, model.init(jax.random.key(0)))
+
+
 # ---- in your framework -----------------------------------------------------------------------------------------------
 
 
@@ -367,6 +378,23 @@ def test_locked_until_the_prediction():
     page.wish(batch_size=1)
     assert page.words.startswith("batch size 1, epoch 100:")
     assert page.message == ""
+
+
+def test_locked_at_another_batch_size_it_shows_that_one_alone():
+    lab = ch08_rprop.SignLab(batch_size=20, locked=True)
+    assert lab.words().startswith("batch size 20, epoch 100:")
+    assert {size for _, _, size in lab._ends} == {20}
+
+
+def test_what_is_set_while_it_trains_is_not_taken_for_trained():
+    lab = ch08_rprop.SignLab(locked=True)
+    with lab.aside():
+        lab.batch_size = 20
+        work = lab.work()
+        next(work)
+        lab.batch_size = 1  # as another thread would do
+        list(work)
+        assert "batch size 20" in lab.words()
 
 
 def test_the_static_picture_comes_with_words(lab):

@@ -1,11 +1,11 @@
 """What the step lab shows: bytes of a step, and samples a second, against the batch size."""
 
-import jax
 import numpy as np
 from matplotlib.ticker import EngFormatter
 
 from ... import measure
 from ...live import View, still
+from ...pieces import device_of
 from .. import plots
 from ..plots import BOX, beside, narrow, ticks
 from . import plans
@@ -151,8 +151,7 @@ def optimizers_memory(figure):
     decades(right.xaxis)
     right.set_title("bytes of a step")
     said = [f"{name}: {in_bytes(constant)} and {each:,.0f} bytes a sample" for name, (constant, each) in laws.items()]
-    kind = jax.default_backend().upper()
-    return f"What a step takes, as the {kind}'s compiler plans it. {'; '.join(said)}."
+    return f"What a step takes, as the {device_of().platform.upper()}'s compiler plans it. {'; '.join(said)}."
 
 
 @still(height=3.8)

@@ -1,5 +1,7 @@
 """The live picture of going by the sign: SGD at its best rate and Rprop, at any of some batch sizes."""
 
+import itertools
+
 import numpy as np
 import optax
 
@@ -8,8 +10,8 @@ from ...live import Live, Menu, Steps, Tick, View, columns, running_loop
 from . import views
 from .rules import one_in_ten, rprop
 
-EPOCHS, SEEDS = 100, 3
-SIZES = (1, 2, 5, 10, 20, 50, 100)
+N, EPOCHS, SEEDS = 100, 100, 3
+SIZES = (1, 2, 5, 10, 20, 50, N)
 OPTIMIZERS = {  # a rule, and the rates of which it takes the best; the "rate" of Rprop is its first step
     "SGD": (optax.sgd, np.geomspace(0.01, 3.16, 6)),
     "Rprop": (rprop, [0.01]),
@@ -28,7 +30,7 @@ class SignLab(Live):
     Args:
         data: a key of `DATA`.
         batch_size: where it starts, one of SIZES.
-        locked: begin with the controls off and the full batch alone, for a prediction to unlock.
+        locked: begin with the controls off and this batch size alone, for a prediction to unlock.
 
     >>> lab = SignLab(batch_size=100)
     >>> lab.words()[:24]
@@ -37,21 +39,21 @@ class SignLab(Live):
 
     recorded = (("rmsprop", 2), ("batch_size", 7))
     size, narrow_height = (9.0, 3.7), 7.4
-    batch_size = Steps("batch size", lambda lab: SIZES, 100, hint="1: SGD, 100: full-batch GD")
+    batch_size = Steps("batch size", lambda lab: SIZES, N, hint=f"1: SGD, {N}: full-batch GD")
     data = Menu("data", DATA)
     rmsprop = Tick("RMSprop, too")
 
-    def __init__(self, data="one in ten", *, locked=False, **settings):
-        self.problems = {name: one_in_ten(**settings) for name, settings in DATA.items()}
-        self.n, self._ends = len(self.problems[data].x) if data in DATA else 0, {}
+    def __init__(self, data="one in ten", **settings):
+        self.problems = {name: one_in_ten(N, **settings) for name, settings in DATA.items()}
+        self._ends = {}  # (data, rule, batch size) -> training losses (rates, seeds, epochs + 1)
         self._fills = running_loop() is None  # else the first picture does not wait for the other batch sizes
-        super().__init__(locked=locked, data=data, **settings)
+        super().__init__(data=data, **settings)
 
     def first_frame(self):
         """The first picture does not wait for the other batch sizes."""
         self.wait()
         self._fills = True
-        self.do(self._trained(SIZES))
+        self.do(self._trained(self.data, self.rules, () if self.locked else SIZES))
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -63,23 +65,23 @@ class SignLab(Live):
     def work(self):
         """Train what is asked for at this batch size; then, while nothing else is asked, at the others."""
         self.say("Make your prediction above, or skip it: then the controls unlock." if self.locked else "")
-        yield from self._trained([self.batch_size])
-        self._shown = self.data, self.batch_size, self.rules
+        data, size, rules = self.data, self.batch_size, self.rules
+        yield from self._trained(data, rules, [size])
+        self._shown = data, size, rules
         yield
         if self._fills:
-            yield from self._trained(SIZES)
+            yield from self._trained(data, rules, () if self.locked else SIZES)
 
-    def _trained(self, sizes):
-        """Train every rule at these batch sizes, unless locked: then at the full batch alone."""
-        for size in sizes if not self.locked else [self.n]:
-            for rule in self.rules:
-                key, (optimizer, rates) = (self.data, rule, size), OPTIMIZERS[rule]
-                if key not in self._ends:
-                    settings = {"batch_sizes": [size], "learning_rates": rates, "seeds": SEEDS, "num_epochs": EPOCHS}
-                    sweep = measure.Sweep(self.problems[self.data], hidden=(8,), optimizer=optimizer, **settings)
-                    yield from sweep.work()
-                    self._ends[key] = _losses(sweep)
-                    yield
+    def _trained(self, data, rules, sizes):
+        """Train by these rules at these batch sizes, where that has not been done."""
+        for size, rule in itertools.product(sizes, rules):
+            if (data, rule, size) not in self._ends:
+                optimizer, rates = OPTIMIZERS[rule]
+                settings = {"batch_sizes": [size], "learning_rates": rates, "seeds": SEEDS, "num_epochs": EPOCHS}
+                sweep = measure.Sweep(self.problems[data], hidden=(8,), optimizer=optimizer, **settings)
+                yield from sweep.work()
+                self._ends[data, rule, size] = _losses(sweep)
+                yield
 
     def best(self, rule, size):
         """The number of the best rate of a rule at a batch size, by the median loss at the end."""
@@ -90,7 +92,7 @@ class SignLab(Live):
     def draw(self, figure):
         """The losses along the epochs, and where they end."""
         left, right = columns(figure, (1.1, 1), left=0.72, right=0.2, top=0.4, bottom=0.55)
-        self._curves, self._last = views.losses(left, EPOCHS), views.last_losses(right, self.n, EPOCHS)
+        self._curves, self._last = views.losses(left, EPOCHS), views.last_losses(right, N, EPOCHS)
         return [View([*self._curves.artists, *self._last.artists], None)]  # one, since both can be seen while locked
 
     def show(self):
@@ -108,7 +110,7 @@ class SignLab(Live):
     def facts(self):
         """What is counted, and how the rules are tuned."""
         return [
-            f"N = {self.n} training samples",
+            f"N = {N} training samples",
             f"SGD: {len(OPTIMIZERS['SGD'][1])} rates (thin), for each batch size the best (thick)",
             "Rprop: first step 0.01",
             f"medians of {SEEDS} starts",

@@ -21,13 +21,15 @@ TARGET, EPOCHS = 0.1, 600  # a training loss, and after how many epochs a run is
 def gradient_sizes(figure, problem, model, params):
     """How large the full gradient of each weight is, layer by layer, as a `Still`.
 
-    The model is a perceptron of `models.mlp`; params are its parameters, a list of (weight, bias).
+    The model is a perceptron of `models.mlp`; params are its parameters, a list of at most three (weight, bias).
     """
+    if len(params) > 3:
+        raise ValueError(f"the model has {len(params)} layers; the picture has colours for three.")
     gradient = measure.batch_gradient(problem, model, params)
     stops = np.cumsum([weight.size + bias.size for weight, bias in params])[:-1]
     layers = [np.abs(part[part != 0]) for part in np.split(gradient, stops)]
     axes = figure.subplots()
-    for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=True):
+    for name, part, color, style in zip(("first", "second", "third"), layers, RULES.values(), STYLES, strict=False):
         look = {"histtype": "step", "color": color, "linewidth": 2, "label": f"{name} layer, {len(part):,} weights"}
         shares = np.full(len(part), 100 / len(part))
         *_, (outline,) = axes.hist(part, np.logspace(-6, 0, 31), weights=shares, **look)
@@ -111,17 +113,17 @@ def units_picture(figure, draws=3):
 
 
 @still(height=3.4)
-def drift(figure, cycles=5, learning_rate=0.01, gradients=NINE_AND_ONE):
+def drift(figure, cycles=5):
     """A weight under the ten gradients, over and over, by SGD, RMSprop and three kinds of Rprop, as a `Still`."""
     axes, said = figure.subplots(), []
     for name, rule, style, up in (
-        ("SGD", optax.sgd(learning_rate), "-", 8),
-        ("RMSprop", optax.rmsprop(learning_rate), ":", -4),
-        ("Rprop that goes on", rprop(learning_rate, change="go"), ":", -8),
-        ("Rprop of 1993", rprop(learning_rate, change="back"), "--", 0),
-        ("Rprop that waits", rprop(learning_rate), "-", 0),
+        ("SGD", optax.sgd(0.01), "-", 8),
+        ("RMSprop", optax.rmsprop(0.01), ":", -4),
+        ("Rprop that goes on", rprop(0.01, change="go"), ":", -8),
+        ("Rprop of 1993", rprop(0.01, change="back"), "--", 0),
+        ("Rprop that waits", rprop(0.01), "-", 0),
     ):
-        path, color = follow(rule, tuple(gradients) * cycles), RULES[name.split()[0]]
+        path, color = follow(rule, NINE_AND_ONE * cycles), RULES[name.split()[0]]
         axes.plot(np.arange(len(path) + 1), [0.0, *path], color=color, linestyle=style, linewidth=2)
         plots.beside(axes, name, (len(path), path[-1]), (6, up), va="center", color=color)
         said.append(f"{name} {path[9]:.2f} and {path[-1]:.2f}")
