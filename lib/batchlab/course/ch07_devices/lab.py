@@ -18,7 +18,7 @@ ASKED = (*TIMED, 1_000_000, 50_000_000)  # batch sizes whose bytes the compiler 
 PIECES = (64, 256, 1024)  # micro-batches to choose from
 MICRO_BATCHES = {"none: the whole batch": None, **{f"of {size} samples": size for size in PIECES}}
 REPEATS = 9
-MOST, MOST_MEGABYTES = ASKED[-1], 100_000
+MOST = ASKED[-1]
 
 
 class StepLab(Live):
@@ -51,9 +51,7 @@ class StepLab(Live):
         remedy=lambda lab: f"{lab.samples} are all samples: full batch.",
     )
     samples = Whole("samples N", 10, MOST, 1_000_000, log=True, digits=2, remedy="The picture ends there.")
-    budget = Whole(
-        "budget", 1, MOST_MEGABYTES, 1000, log=True, digits=2, hint="MB of memory", remedy="It is in megabytes."
-    )
+    budget = Whole("budget", 1, 100_000, 1000, log=True, digits=2, hint="MB of memory", remedy="It is in megabytes.")
     micro_batches = Menu("micro-batches", MICRO_BATCHES, hidden=lambda lab: not lab.pieces)
     device = device_menu()
 

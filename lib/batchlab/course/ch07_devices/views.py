@@ -12,7 +12,7 @@ from . import plans
 
 BYTES, BUDGET, PIECE, FULL, RATE = plots.TRAINING, plots.VALIDATION, plots.BEST, plots.KEPT[0], plots.TRAINING
 GREY = {"color": "0.45", "linewidth": 1}
-LOWEST, HIGHEST = 1e4, 1e12  # bytes
+HIGHEST = 1e12  # bytes
 
 
 def in_bytes(count):
@@ -37,7 +37,7 @@ def at_knee(axes, knee, height, words, away=6, **look):
 
 def budget_line(axes, most):
     """Axes for bytes up to the batch size `most`, and the memory budget in them; `update(budget)`."""
-    axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * most), ylim=(LOWEST, HIGHEST), xlabel="batch size B")
+    axes.set(xscale="log", yscale="log", xlim=(0.8, 1.3 * most), ylim=(1e4, HIGHEST), xlabel="batch size B")
     axes.set_title("bytes of one step")
     ticks(axes.yaxis, [1e4, 1e6, 1e8, 1e10], ["10 kB", "1 MB", "100 MB", "10 GB"])
     axes.set_xticks([1, 100, 1e4, 1e6])
