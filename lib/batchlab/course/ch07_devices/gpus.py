@@ -14,7 +14,7 @@ from .views import at_knee, decades, in_bytes
 LARGE = (784, 2048, 2048, 10)  # widths of the network that fills a GPU, as `make gpu` measures it
 PERCEPTRON, STEP = f"perceptron {'-'.join(map(str, LARGE))}", (models.mlp(LARGE), "classification", LARGE[0], LARGE[-1])
 HERE = (1, 16, 256)  # batch sizes that are measured on the reader's own device
-OWN, OWN_MARKERS = plots.TRAINING, "oP"  # of the reader's CPU, and of another device
+OWN, OWN_MARKERS = plots.TRAINING, "oP"  # of the reader's devices: a CPU, and another
 COLOURS, MARKERS = (plots.BEST, plots.VALIDATION, *plots.KEPT), "s^Dv*<"
 
 
@@ -33,9 +33,10 @@ def on_a_gpu(folder=results.RESULTS):
 @still()
 def _measured(figure, found, kinds):
     figure.set_figheight(4.2 + 0.4 * len(found))
-    said, origin, own = [], [gpu.origin for gpu in found], list(kinds)[-1]
+    gpus, own = list(zip(found, COLOURS, MARKERS, strict=False)), list(kinds)[-1]  # a GPU where there is one
+    said, origin = [], [gpu.origin for gpu in found]
     for axes, panel in zip(figure.subplots(1, 3), (memory, rates, against_cpu), strict=True):
-        said.append(panel(axes, found, kinds, own))
+        said.append(panel(axes, gpus, kinds, own))
         axes.set(xscale="log", yscale="log", xlabel="batch size B")
         decades(axes.xaxis)
         decades(axes.yaxis)
@@ -58,11 +59,11 @@ def _line(axes, values, *style, **look):
     return ", ".join(f"{plots.figures(value)} at B = {size:,}" for size, value in values.items())
 
 
-def memory(axes, found, kinds, own):
+def memory(axes, gpus, kinds, own):
     """Bytes of a step of the large network: the compiler's plan as a line, what the device counted as marks."""
     axes.set_title("bytes of a step")
     said = []
-    for gpu, colour, marker in zip(found, COLOURS, MARKERS, strict=False):
+    for gpu, colour, marker in gpus:
         if gpu.planned:
             _line(axes, gpu.planned, color=colour)
             _line(axes, gpu.counted, marker, color=colour, markersize=6)
@@ -77,11 +78,11 @@ def memory(axes, found, kinds, own):
     return f"Bytes of a step of the {PERCEPTRON}. {'; '.join(said) or 'Not measured'}."
 
 
-def rates(axes, found, kinds, own):
+def rates(axes, gpus, kinds, own):
     """Samples a second of the large network, with the fitted line and its knee."""
     axes.set_title("samples a second")
     said = []
-    for gpu, colour, marker in zip(found, COLOURS, MARKERS, strict=False):
+    for gpu, colour, marker in gpus:
         if gpu.rates:
             told = _line(axes, gpu.rates, marker, color=colour, markersize=5, label=gpu.device)
             said.append(f"{gpu.device}: {told}")
@@ -92,7 +93,7 @@ def rates(axes, found, kinds, own):
             at_knee(axes, knee, 0.03, f"knee: {plots.figures(knee)}", color=colour)
             said.append(f"its knee at B = {plots.figures(knee)}")
         if gpu.cpu:
-            label = f"the CPU beside {'it' if len(found) == 1 else gpu.device}"
+            label = f"the CPU beside {'it' if len(gpus) == 1 else gpu.device}"
             told = _line(axes, gpu.cpu, ":", marker=marker, color="0.5", markersize=5, label=label)
             said.append(f"its CPU: {told}")
     speeds = dict(zip(HERE, HERE / measure.throughput(*STEP, HERE, 3, kinds[own]), strict=True))
@@ -101,11 +102,11 @@ def rates(axes, found, kinds, own):
     return f"Samples a second. {'; '.join(said)}."
 
 
-def against_cpu(axes, found, kinds, own):
+def against_cpu(axes, gpus, kinds, own):
     """Epochs a second of the small network: GPU against the CPU beside it, from batch size 1 on."""
     axes.set_title("epochs a second")
     said = []
-    for gpu, colour, marker in zip(found, COLOURS, MARKERS, strict=False):
+    for gpu, colour, marker in gpus:
         for place, (kind, speeds) in enumerate(gpu.small.items()):
             name, style, shade = (gpu.device, "-", colour) if place else (f"{gpu.device}'s {kind}", ":", "0.5")
             said.append(f"{name}: {_line(axes, speeds, style, marker=marker, color=shade)}")
