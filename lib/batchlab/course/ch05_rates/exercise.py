@@ -17,24 +17,18 @@ def rate_for(batch_size, sizes, rates):
     return min(per_sample * batch_size, max(rates))
 
 
-def _wrong_ways(batch_size, sizes, rates):
-    """What comes out of typical mistakes, and what is said about each."""
+def typical_mistakes(batch_size, sizes, rates):
+    """What comes out of each, with the name under which the text file has its advice."""
     (first, *_, last), (lowest, *_, highest) = sizes, rates
     at, log_sizes, log_rates = np.log(batch_size), np.log(sizes), np.log(rates)
-    power = np.polyval(np.polyfit(log_sizes, log_rates, 1), at)
-    yield lowest * batch_size / first, "this is in proportion to B without end. The measured rates stop growing."
-    yield highest * batch_size / last, ("this takes the proportion from the last pair, which is beyond the "
-                                        "corner.")  # fmt: skip
-    yield highest, "this is the rate beyond the corner. Below it a smaller batch wants a lower rate."
-    yield lowest * np.sqrt(batch_size / first), ("this is a square-root rule. The small batches grow in "
-                                                 "proportion.")  # fmt: skip
-    yield np.interp(batch_size, sizes, rates), ("this draws a straight line from pair to pair, and so cuts the "
-                                                "corner.")  # fmt: skip
-    yield np.exp(np.interp(at, log_sizes, log_rates)), ("this draws straight lines from pair to pair in the "
-                                                        "logarithms, and so cuts the corner.")  # fmt: skip
-    yield np.exp(power), "this is one power of B through all pairs, below and beyond the corner."
-    yield np.mean(np.divide(rates, sizes)) * batch_size, ("this averages rate / B over all pairs; beyond the corner "
-                                                          "that is too low.")  # fmt: skip
+    yield lowest * batch_size / first, "in proportion without end"
+    yield highest * batch_size / last, "in proportion to the last pair"
+    yield highest, "the highest"
+    yield lowest * np.sqrt(batch_size / first), "square root"
+    yield np.interp(batch_size, sizes, rates), "interpolated"
+    yield np.exp(np.interp(at, log_sizes, log_rates)), "interpolated in the logarithms"
+    yield np.exp(np.polyval(np.polyfit(log_sizes, log_rates, 1), at)), "one power"
+    yield np.mean(np.divide(rates, sizes)) * batch_size, "mean ratio"
 
 
 # batch size asked for, sizes, rates: on a straight line up to a corner, then flat
@@ -50,14 +44,13 @@ _CASES = (
 @quiz.register("05.rate_for", solution=rate_for)
 def check_rate_for(answer):
     """Check `rate_for(batch_size, sizes, rates)`: one rate."""
-    for case in _CASES:
-        (batch_size, sizes, rates), result, right = case, answer(*case), rate_for(*case)
-        said = f"with rates {rates} at batch sizes {sizes}, asked for {batch_size}, it returned"
-        value = numbers(result, (), f"{said} {result!r}. Return one number, the rate.")
+    for asked, sizes, rates in _CASES:
+        result, right = answer(asked, sizes, rates), rate_for(asked, sizes, rates)
+        case = f"with rates {rates} at batch sizes {sizes}, asked for {asked}, it returned"
+        value = numbers(result, (), quiz.wrong("05.rate_for", "no number", case=case, result=result))
         if not np.isclose(value, right, rtol=1e-6, atol=0):
-            advice = "the pairs tell two things: rate / B below the corner, and the rate beyond it."
-            advice = told(value, _wrong_ways(*case), advice)
-            raise quiz.Wrong(f"{said} {value:.4g}; right is {right:.4g}. Look: {advice}")
+            advice = quiz.wrong("05.rate_for", told(value, typical_mistakes(asked, sizes, rates), "another"))
+            raise quiz.wrong("05.rate_for", "not the rate", case=case, value=value, right=right, advice=advice)
 
 
 # ---- an experiment ---------------------------------------------------------------------------------------------------
