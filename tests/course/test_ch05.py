@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from matplotlib.text import Text
 
 import batchlab as bl
 from batchlab import quiz
@@ -196,14 +197,25 @@ def test_a_diverged_run_is_the_worst_there_is():
     assert grid.limit == pytest.approx(problem.y.var())
 
 
+def test_a_run_that_breaks_at_the_budget_is_lost_as_one_before_it():
+    grid = grids.RateGrid(small_problem(), hidden=(), keep=False)
+    for seed, end in enumerate([[1.0, 2.0], [np.nan, 2.0], [3.0, 4.0]]):  # training and validation loss after 10 epochs
+        curve = np.ones((11, 4))
+        curve[-1, :2] = end
+        grid._sweep.curves[24, 0.25, seed] = curve
+    expected = [[1, 2], [np.inf, np.inf], [3, 4]]
+    np.testing.assert_allclose(grid.ends(24, 0.25, "equal epochs"), expected)
+    assert grid.losses(24, "equal epochs") == ([0.25], [pytest.approx(3)])
+
+
 def test_the_work_can_be_stopped_anywhere_and_goes_on():
     grid = grids.RateGrid(small_problem(), hidden=(), seeds=1, keep=False)
     for _, _ in zip(range(5), grid.work(), strict=False):
         pass
     done = grid.finished
     assert 0 < done < grid.total
-    grid._going.close()  # as an interrupt would
-    grid._going = None
+    grid.slices.close()  # as an interrupt would
+    grid.slices = None
     assert grid.run(progress=False).finished == grid.total
     grid.refine()
     assert grid.finished < grid.total
@@ -271,9 +283,68 @@ def test_a_click_chooses_a_cell(lab):
     assert (lab.batch_size, lab.learning_rate) == (4, 0.25)
 
 
+def test_a_click_at_the_end_of_a_refined_map_chooses_the_last_rate():
+    grid = grids.RateGrid(bl.data.two_moons(n=4), optimizer="Adam", hidden=(), seeds=1, keep=False)
+    for _ in range(3):
+        grid.run(progress=False).refine()
+    lab = ch05_rates.RateMap(grid, learning_rate=1.0, batch_size=4)
+    axes = lab.picture.figure.axes[0]
+    for height, rate in ((axes.get_ylim()[1] - 0.05, 4.0), (axes.get_ylim()[0] + 0.05, 4.0**-5)):
+        lab.clicked(*axes.transData.transform((2, height)))
+        assert lab.learning_rate == rate
+
+
 def test_beyond_the_edge_is_said(lab):
     lab.batch_size, lab.learning_rate = 1, 64.0
     assert "beyond the edge of stability" in lab.words()
+
+
+@pytest.fixture(scope="module")
+def moons():
+    """Runs on two moons, where guessing costs less than 1, and the full batch is too slow at the lowest rate."""
+    return grids.RateGrid(bl.data.two_moons(n=16), hidden=(), seeds=1, keep=False).run(progress=False)
+
+
+def test_every_cell_that_is_no_better_than_guessing_is_crossed_and_no_other(moons):
+    kinds, lost = ch05_rates.views.image(moons, "equal epochs")
+    for column, size in enumerate(moons.batch_sizes.tolist()):
+        rates, losses = map(np.array, moons.losses(size, "equal epochs"))
+        np.testing.assert_allclose(2 ** lost[lost[:, 0] == column, 1], rates[losses >= moons.limit])
+    assert kinds[0, -1] == kinds[-1, 0] == 8  # white
+
+
+def test_a_run_that_is_too_slow_is_not_called_beyond_the_edge(moons):
+    lab = ch05_rates.RateMap(moons, batch_size=16, learning_rate=1 / 64)
+    assert np.median(moons.loss_at(16, 1 / 64, "equal epochs")) >= moons.limit
+    assert "the edge lies between 16 and 32: this rate is 0.00391 times the best. " in lab.words()
+
+
+def test_an_edge_that_is_not_on_the_map_is_said_in_words(moons, monkeypatch):
+    lab = ch05_rates.RateMap(moons, batch_size=16, learning_rate=1.0)
+    for found, said in (
+        ((4.0, 64.0, np.inf), "4 is the best rate, and the edge lies beyond 64: this rate is 0.25 times the best."),
+        (
+            (0.5, np.nan, 0.5),
+            "0.5 is the best rate, and no rate is better than guessing: this rate is 2 times the best.",
+        ),
+    ):
+        monkeypatch.setattr(moons, "best_and_edge", lambda *args, found=found: found)
+        assert said in lab.words()
+
+
+def test_while_the_map_fills_the_words_stand_at_what_is_known(monkeypatch):
+    grid = grids.RateGrid(small_problem(), hidden=(), seeds=1, keep=False)
+    next(rest for rest in grid.work() if 14 <= grid.finished < 21)  # seven rates for each batch size
+    monkeypatch.setattr(ch05_rates.RateMap, "work", lambda lab: iter(()))
+    lab = ch05_rates.RateMap(grid, batch_size=1)
+    assert np.isnan(lab.best).tolist() == [False, False, True, True, True, True]
+    words = [artist for artist in lab._lines.artists if isinstance(artist, Text)]
+    assert all(word.get_visible() for word in words)
+    assert np.isfinite([word.get_position() for word in words]).all()
+
+
+def test_where_all_runs_were_kept_nothing_is_said_to_be_compiled(lab):
+    assert ch05_rates.RateMap(small_grid(), batch_size=8).frame["message"] == ""
 
 
 def test_frames_are_small_nothing_compiles_and_what_stands_is_not_drawn_anew(lab):
@@ -294,7 +365,7 @@ def test_each_optimizer_has_a_map_of_its_own():
     page, sgd = Page(lab), lab.grid
     page.wish(optimizer="Adam")
     assert lab.grid.finished == lab.grid.total
-    assert set(page.row("learning_rate")["steps"]) > set(grids.OPTIMIZERS["Adam"].rates)
+    assert set(page.row("learning_rate")["steps"]) > set(grids.OPTIMIZERS["Adam"][1])
     assert lab.words().startswith("Adam, batch size 8, learning rate 1:")
     run = bl.fit(sgd.problem, hidden=(), optimizer=optax.adam, batch_size=8, learning_rate=0.25, num_epochs=10, seeds=3)
     found = lab.grid.ends(8, 0.25, "equal epochs")[:, 0]

@@ -7,29 +7,19 @@ until it has had both. That question decides what is seen: at equal epochs a lar
 """
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import optax
 
 from ... import data, measure
-from ...checks import check_integer
 from ...progress import progress_bar
-from ...sweeps import METRICS, Sweep
+from ...sweeps import Sweep
 
-
-class Optimizer(NamedTuple):
-    """An optax factory of a rate, and the rates that every batch size gets, a factor of 4 apart."""
-
-    make: Callable
-    rates: np.ndarray
-
-
-OPTIMIZERS = {
-    "SGD": Optimizer(optax.sgd, 4.0 ** np.arange(-3, 4)),
-    "momentum": Optimizer(functools.partial(optax.sgd, momentum=0.9), 4.0 ** np.arange(-4, 4)),
-    "Adam": Optimizer(optax.adam, 4.0 ** np.arange(-5, 2)),
+OPTIMIZERS = {  # an optax factory of a rate, and the rates that every batch size gets, a factor of 4 apart
+    "SGD": (optax.sgd, 4.0 ** np.arange(-3, 4)),
+    "momentum": (functools.partial(optax.sgd, momentum=0.9), 4.0 ** np.arange(-4, 4)),
+    "Adam": (optax.adam, 4.0 ** np.arange(-5, 2)),
 }
 EPOCHS, ITERATIONS = 10, 64  # at which runs are compared
 BUDGETS = {"equal epochs": f"after {EPOCHS} epochs", "equal iterations": f"after {ITERATIONS} updates"}
@@ -57,6 +47,7 @@ class RateGrid:
         batch_sizes: (b,) int.
         coarse: the rates that every batch size gets.
         limit: the loss that counts as lost, that of guessing; see `measure.best_and_edge`.
+        slices: the training that goes on, None before it begins and after its end.
 
     >>> grid = RateGrid(data.two_moons(n=8), seeds=1, hidden=(), keep=False).run(progress=False)
     >>> grid.batch_sizes.tolist(), grid.finished == grid.total
@@ -65,20 +56,20 @@ class RateGrid:
 
     def __init__(self, problem=None, *, optimizer="SGD", hidden=(32,), seeds=SEEDS, seed=0, keep=True):
         self.problem = digits() if problem is None else data.check_problem(problem)
-        self.coarse, n = OPTIMIZERS[optimizer].rates, len(self.problem.x)
-        self.batch_sizes = np.array([*(2**k for k in range(n.bit_length()) if 2**k < n), n])
-        self.updates = -(-n // self.batch_sizes)  # in an epoch
-        self._asked = {"hidden": hidden, "seeds": check_integer("seeds", seeds, 1), "seed": seed, "keep": keep}
+        self.limit, n = measure.guessing_loss(self.problem), len(self.problem.x)
+        self.batch_sizes = np.append(2 ** np.arange((n - 1).bit_length()), n)
+        make, self.coarse = OPTIMIZERS[optimizer]
+        self._asked = {"hidden": hidden, "seeds": seeds, "seed": seed, "keep": keep}
         self._settings = self._asked | {
             "batch_sizes": self.batch_sizes,
-            "num_epochs": np.maximum(EPOCHS, -(-ITERATIONS // self.updates)),
+            "num_epochs": np.maximum(EPOCHS, -(-ITERATIONS // self.updates(self.batch_sizes))),
             "checks": CHECKS,
-            "optimizer": OPTIMIZERS[optimizer].make,
+            "optimizer": make,
         }
-        self.limit = measure.guessing_loss(self.problem)
-        self.passes, self._going, self._ends, self._medians = 1, None, {}, {}
-        self._sweeps = [Sweep(self.problem, learning_rates=self.coarse, **self._settings)]
-        self.model, self.seeds = self._sweeps[0].model, self._sweeps[0].seeds
+        self._sweep = Sweep(self.problem, learning_rates=self.coarse, **self._settings)
+        self.model, self.seeds = self._sweep.model, self._sweep.seeds
+        self._passes, self._step = 1, 4.0  # passes to come; what two neighbours of the finest rates are apart, a factor
+        self.slices, self._ends = None, {}
 
     def beside(self, optimizer):
         """The same grid for another optimizer."""
@@ -89,110 +80,95 @@ class RateGrid:
     @property
     def total(self):
         """How many runs the grid has, as far as is known: where to refine is decided when the pass before is done."""
-        coming = self.passes + 1 - len(self._sweeps)
-        return sum(sweep.total for sweep in self._sweeps) + coming * MORE * len(self.batch_sizes) * len(self.seeds)
+        return self._sweep.total + self._passes * MORE * len(self.batch_sizes) * len(self.seeds)
 
     @property
     def finished(self):
         """How many of them are finished."""
-        return sum(sweep.finished for sweep in self._sweeps)
+        return self._sweep.finished
 
     def refine(self):
         """Ask for a further pass; `run` or `work` makes it."""
-        self.passes += 1
+        self._passes += 1
 
     def run(self, progress=True):
         """Train what is not finished yet. It can be stopped, and goes on when it is called again."""
-        with progress_bar(self.total, " runs", progress, self.finished) as bar:
-            for _ in self.work():
-                bar.update(self.finished - bar.n)
+        _trained([self], progress)
         return self
 
     def work(self):
         """A generator that trains and yields after each slice of some 20 ms; whoever drops it loses nothing."""
-        while self._step():
+        while True:
+            slices, self.slices = self.slices or self._passes_in_turn(), None  # what the reader stops is begun anew
+            if next(slices, self) is self:
+                return
+            self.slices = slices
             yield
 
-    def _step(self):
-        self._going = self._going or self._all()
-        try:
-            going = next(self._going, self) is not self
-        except BaseException:  # stopped by the reader: the next call begins where the last run ended
-            self._going = None
-            raise
-        self._going = self._going if going else None
-        return going
-
-    def _all(self):
-        while True:
-            yield from self._sweeps[-1].work()
-            if len(self._sweeps) > self.passes:
-                return
-            self._sweeps.append(Sweep(self.problem, learning_rates=self._between(), **self._settings))
+    def _passes_in_turn(self):
+        yield from self._sweep.work()
+        while self._passes:
+            rates = np.append(self._sweep.learning_rates, self._between(), axis=1)
+            finer = Sweep(self.problem, learning_rates=rates, **self._settings)
+            finer.curves |= self._sweep.curves
+            self._sweep, self._passes, self._step = finer, self._passes - 1, self._step**0.5
+            yield from self._sweep.work()
 
     def _between(self):
-        """MORE new rates for each batch size, half-way between those that there are."""
-        low, high = self.coarse[[0, -1]]
-        step = np.sqrt(self.coarse[1] / low) ** (0.5 ** (len(self._sweeps) - 1))
-        half_way, added = np.exp(np.arange(np.log(low * step), np.log(high), 2 * np.log(step))), []
+        """MORE new rates for each batch size (b, MORE), half-way between those that there are."""
+        (low, *_, high), step = self.coarse, self._step**0.5
+        half_way = low * step ** np.arange(1, np.log(high / low) / np.log(step), 2)
+        added = []
         for size in self.batch_sizes.tolist():
-            known = [rate for sweep in self._sweeps for rate in self._rates_of(sweep, size)]
-            found = [self.best_and_edge(size, budget)[:2] for budget in BUDGETS]
-            around = [(best, edge if np.isfinite(edge) else best) for best, edge in found]
-            wanted = [rate for best, edge in around for rate in (best * step, best / step, edge * step)]
-            wanted += sorted(half_way, key=lambda rate: abs(np.log(rate / around[0][0])))
-            new = []
+            found = [self.best_and_edge(size, budget) for budget in BUDGETS]
+            wanted = [rate for best, edge, _ in found for rate in (best * step, best / step, edge * step)]
+            wanted += sorted(half_way, key=lambda rate: abs(np.log(rate / found[0][0])))
+            rates = self.rates(size)
+            known = len(rates)
             for rate in wanted:
-                if low < rate < high and not np.isclose(rate, [*known, *new], rtol=0.01, atol=0).any():
-                    new.append(float(rate))
-            added.append(sorted(new[:MORE]))
-        return np.array(added)
+                if low < rate < high and not np.isclose(rate, rates, rtol=0.01, atol=0).any():
+                    rates.append(rate)
+            added.append(rates[known : known + MORE])
+        return added
 
     # ---- answers -----------------------------------------------------------------------------------------------------
 
     def rates(self, batch_size):
         """The learning rates of a batch size, increasing, whether run yet or not."""
-        return sorted(rate for sweep in self._sweeps for rate in self._rates_of(sweep, batch_size))
+        return sorted(self._sweep.learning_rates[self.batch_sizes == batch_size][0].tolist())
 
-    def _rates_of(self, sweep, batch_size):
-        return sweep.learning_rates[self.batch_sizes.tolist().index(batch_size)].tolist()
+    def updates(self, batch_size):
+        """How many updates an epoch has."""
+        return -(-len(self.problem.x) // batch_size)
 
     def epochs_at(self, batch_size, budget):
         """After how many epochs the runs of a batch size are compared."""
-        at = self.batch_sizes.tolist().index(batch_size)
-        return EPOCHS if budget == "equal epochs" else ITERATIONS / self.updates[at]
+        return EPOCHS if budget == "equal epochs" else ITERATIONS / self.updates(batch_size)
 
     def curves(self, batch_size, learning_rate):
         """The finished runs of a cell: [(epochs (k,), values (k, 4)), ...], the metrics in the order of METRICS."""
-        runs = [(batch_size, learning_rate, int(seed)) for seed in self.seeds]
-        found = [sweep.curves[run] for run in runs for sweep in self._sweeps if run in sweep.curves]
-        return [(self._sweeps[0].epochs(batch_size, len(curve)), curve) for curve in found]
+        found = [self._sweep.curves.get((batch_size, learning_rate, seed)) for seed in self.seeds.tolist()]
+        return [(self._sweep.epochs(batch_size, len(curve)), curve) for curve in found if curve is not None]
 
     def ends(self, batch_size, learning_rate, budget):
-        """The four metrics of each seed at the budget, (seeds, 4); None while a seed is missing.
+        """Training and validation loss of each seed at the budget, (seeds, 2); None while a seed is missing.
 
-        Between two measurements of a run a straight line is taken. A run that diverged before has infinite losses.
+        Between two measurements of a run a straight line is taken. The losses of a run that has diverged are infinite.
         """
         cell = batch_size, learning_rate, budget
         if cell not in self._ends:
             curves = self.curves(batch_size, learning_rate)
             if len(curves) < len(self.seeds):
                 return None
-            at = self.epochs_at(batch_size, budget)
-            lost = np.array([0.0 if metric.endswith("accuracy") else np.inf for metric in METRICS])
-            values = [
-                [np.interp(at, epochs, column) for column in curve.T] if epochs[-1] >= at - 1e-9 else lost
-                for epochs, curve in curves
-            ]
-            self._ends[cell] = np.array(values)
-            losses = self._ends[cell][:, 0]
-            self._medians[cell] = float(np.median(np.where(np.isnan(losses), np.inf, losses)))
+            at = self.epochs_at(batch_size, budget) - 1e-9  # a run that is measured there has come so far
+            ends = np.array([[np.interp(at, x, y, right=np.inf) for y in curve.T[:2]] for x, curve in curves])
+            self._ends[cell] = np.where(np.isfinite(ends).all(axis=1, keepdims=True), ends, np.inf)
         return self._ends[cell]
 
     def losses(self, batch_size, budget):
         """The rates of a batch size that have been run, and the median training loss over the seeds: two lists."""
         known = [rate for rate in self.rates(batch_size) if self.ends(batch_size, rate, budget) is not None]
-        return known, [self._medians[batch_size, rate, budget] for rate in known]
+        return known, [float(np.median(self.loss_at(batch_size, rate, budget))) for rate in known]
 
     def loss_at(self, batch_size, learning_rate, budget):
         """The training loss of each seed, at a rate that was run or at the best one if that is None: (seeds,)."""
@@ -266,15 +242,24 @@ class BestRates(NamedTuple):
         return corner, per_sample * np.minimum(self.batch_sizes, corner)
 
 
-@functools.lru_cache(maxsize=8)
-def drawn(optimizer="SGD", draws=DRAWS, progress=True):
-    """Finished grids for several draws of the digits, one run a cell; each with its own digits, start and shuffles."""
-    made = [RateGrid(digits(draw), optimizer=optimizer, seeds=1, seed=draw) for draw in range(draws)]
-    with progress_bar(sum(grid.total for grid in made), " runs", progress) as bar:
+def _trained(made, progress):
+    """Train what these grids have not finished yet, with one progress bar for all: the same grids."""
+
+    def finished():
+        return sum(grid.finished for grid in made)
+
+    with progress_bar(sum(grid.total for grid in made), " runs", progress, finished()) as bar:
         for grid in made:
             for _ in grid.work():
-                bar.update(sum(grid.finished for grid in made) - bar.n)
+                bar.update(finished() - bar.n)
     return made
+
+
+@functools.lru_cache(maxsize=8)
+def drawn(optimizer="SGD", progress=True):
+    """Finished grids for several draws of the digits, one run a cell; each with its own digits, start and shuffles."""
+    made = [RateGrid(digits(draw), optimizer=optimizer, seeds=1, seed=draw) for draw in range(DRAWS)]
+    return _trained(made, progress)
 
 
 def best_rates(optimizer="SGD", budget="equal epochs", progress=True):

@@ -7,8 +7,6 @@ from ...live import Live, Menu, Steps, View, columns, press, running_loop
 from .. import plots
 from . import grids, views
 
-SWEEP_FRAME_SECONDS = 0.3  # between two frames while runs are made
-
 
 class BatchSize(Steps):
     """A batch size of the map: a typed one becomes the nearest."""
@@ -38,6 +36,9 @@ class RateMap(Live):
     """
 
     size, narrow_height = (9.0, 4.3), 9.4
+    frame_seconds = (
+        0.3  # drawing takes its time from the runs: while they are made the map is seen to fill now and then
+    )
     optimizer = Menu("optimizer", grids.OPTIMIZERS)
     batch_size = BatchSize(
         "batch size",
@@ -77,74 +78,63 @@ class RateMap(Live):
         """Whether all runs that were asked for are made."""
         return self.grid.finished == self.grid.total
 
-    @property
-    def frame_seconds(self):
-        """Drawing takes its time from the runs: while they are made the map is seen to fill now and then."""
-        return SWEEP_FRAME_SECONDS
-
     def clicked(self, x, y):
         """Choose the cell at a place of the map."""
         point = plots.point_in(self.picture.figure.axes[0], x, y)
         if point is not None:
-            sizes = self.grid.batch_sizes
-            self.batch_size = int(sizes[int(np.clip(round(point[0]), 0, len(sizes) - 1))])
-            self.learning_rate = float(2.0 ** point[1])
+            sizes = self.grid.batch_sizes.tolist()
+            self.batch_size = sizes[min(max(round(point[0]), 0), len(sizes) - 1)]
+            self._choose_rate(2.0 ** point[1])
 
     def begin(self, changed):
         """Another batch size or optimizer may have been run at other rates: the nearest is chosen."""
         if "optimizer" in changed:
             self.redraw()
-        rates = self.grid.rates(self.batch_size)
-        self.learning_rate = min(max(self.learning_rate, min(rates)), max(rates))
+        self._choose_rate(self.learning_rate)
+
+    def _choose_rate(self, rate):
+        """Choose the nearest of the batch size's rates, however far away it is."""
+        self.learning_rate = float(np.clip(rate, *self.grid.coarse[[0, -1]]))
 
     def first_frame(self):
         """In a kernel the map fills after the cell; where nothing will go on, it is shown finished."""
-        if running_loop() is None:
-            self.wait()
-        else:
-            self.start()
+        self.wait() if running_loop() is None else self.start()
 
     def work(self):
         """Make the runs that are missing, unless the reader has stopped that."""
         waiting = "Make your prediction above, or skip it: then the map is shown." if self.locked else ""
-        self.say(waiting)
         if self._going and not self.complete:
-            self.say(waiting or f"Training with {self.optimizer} is being compiled: a few seconds, once.")
-            yield  # so that the wait is seen as one
+            if self.grid.slices is None:
+                self.say(waiting or f"Training with {self.optimizer} is being compiled: a few seconds, once.")
+                yield  # so that the wait is seen as one
             for _ in self.grid.work():  # which loses nothing when newer work replaces this
                 self.say(waiting)
                 yield
+        self.say(waiting)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
     def draw(self, figure):
         """The map with its lines on the left, the runs of the chosen cell on the right."""
-        wide = not plots.narrow(figure)
-        room = {
-            "left": (0.85, 0.75),
-            "right": (0.75, 0.15),
-            "top": (0.55, 0.35) if wide else (0.6, 0.45),
-            "bottom": 0.5,
-        }
-        left, right = columns(figure, (1.35, 1), **room)
+        top = (0.6, 0.45) if plots.narrow(figure) else (0.55, 0.35)
+        left, right = columns(figure, (1.35, 1), left=(0.85, 0.75), right=(0.75, 0.15), top=top, bottom=0.5)
         self._map, self._lines = views.map_of_losses(left, self.grid), views.lines_on_map(left, self.grid)
         self._curves, self._mapped = views.curves_of_cell(right, self.grid), None
         return [View([], None), self._map, self._lines, self._curves]  # nothing is seen before the prediction
 
     def show(self):
         """Bring the views up to date."""
-        grid, budget, sizes = self.grid, self.compare, self.grid.batch_sizes
+        grid, budget, cell = self.grid, self.compare, (self.batch_size, self.learning_rate)
         if (grid.finished, budget) != self._mapped:
-            self.best = grid.best(budget)
-            self.beyond = np.array([grid.best_and_edge(b, budget)[1:] for b in sizes.tolist()])
+            found = [grid.best_and_edge(size, budget) for size in grid.batch_sizes.tolist()]
+            self.best, *self.around_edge = np.transpose(found)
+            known = np.isfinite(self.best[:4])
+            self.share = np.median((self.best / grid.batch_sizes)[:4][known]) if known.any() else np.nan
             self._map.update(*views.image(grid, budget))
             self._mapped = grid.finished, budget
-        small = (self.best / sizes)[:4]
-        self.share = float(np.median(small[np.isfinite(small)])) if np.isfinite(small).any() else np.nan
-        cell = self.batch_size, self.learning_rate
         title = f"{self.optimizer}, {grids.BUDGETS[budget]}"
-        self._lines.update(self.best, self.beyond, self.share, cell, title)
-        self._curves.update(grid.curves(*cell), *cell, budget)
+        self._lines.update(self.best, self.around_edge, self.share, cell, title)
+        self._curves.update(*cell, budget)
 
     def facts(self):
         """How far the runs are."""
@@ -160,24 +150,25 @@ class RateMap(Live):
         """What the picture shows, in words."""
         grid, budget = self.grid, self.compare
         size, rate = self.batch_size, self.learning_rate
-        text = f"batch size {size}, learning rate {rate:.3g}: "
-        text = text if self.optimizer == "SGD" else f"{self.optimizer}, {text}"
-        ends = grid.ends(size, rate, budget)
+        text = "" if self.optimizer == "SGD" else f"{self.optimizer}, "
+        text += f"batch size {size}, learning rate {rate:.3g}: "
         if self.locked:
-            return f"{text}its outcome is shown after your prediction."
+            return text + "its outcome is shown after your prediction."
+        ends = grid.ends(size, rate, budget)
         if ends is None:
             return text + f"not run yet, {self._progress()}."
         at = grid.epochs_at(size, budget)
-        updates = round(at * grid.updates[grid.batch_sizes.tolist().index(size)])
+        updates = round(at * grid.updates(size))
         losses, lost = np.median(ends, axis=0), int(np.sum(~np.isfinite(ends[:, 0])))
         text += f"after {at:.3g} epochs ({updates:,} updates) "
         text += f"training loss {losses[0]:.3g}, validation loss {losses[1]:.3g}" if np.isfinite(losses[0]) else "lost"
         text += f"; {lost} of {len(ends)} runs diverged. " if lost else f" (medians of {len(ends)} seeds). "
         best, edge, beyond = grid.best_and_edge(size, budget)
         if np.isfinite(best):
-            verdict = "beyond the edge of stability" if losses[0] >= grid.limit else f"{rate / best:.3g} times the best"
-            text += f"For this batch size, {best:.3g} is the best rate, and the edge lies between {edge:.3g} and "
-            text += f"{beyond:.3g}: this rate is {verdict}. "
+            verdict = "beyond the edge of stability" if rate >= beyond > edge else f"{rate / best:.3g} times the best"
+            where = f"between {edge:.3g} and {beyond:.3g}" if np.isfinite(beyond) else f"beyond {edge:.3g}"
+            stable = "no rate is better than guessing" if np.isnan(edge) else f"the edge lies {where}"
+            text += f"For this batch size, {best:.3g} is the best rate, and {stable}: this rate is {verdict}. "
             text += f"In proportion to B it would be {self.share * size:.3g}."
         return text
 

@@ -24,8 +24,12 @@ def _range(grid):
 def _heights(rates):
     """Where the cells of a column meet: (r + 1,), as powers of two."""
     places = np.log2(rates)
-    middle = (places[1:] + places[:-1]) / 2
-    return np.concatenate([[places[0] - 1], middle, [places[-1] + 1]])
+    return np.concatenate([[places[0] - 1], (places[1:] + places[:-1]) / 2, [places[-1] + 1]])
+
+
+def _highest(line):
+    """The highest point of a line that is drawn; part of it may be unknown or beyond the map."""
+    return max(line[np.isfinite(line)], default=-np.inf)
 
 
 def image(grid, budget):
@@ -36,8 +40,9 @@ def image(grid, budget):
     for column, size in enumerate(grid.batch_sizes.tolist()):
         rates, losses = grid.losses(size, budget)
         if rates:
-            kinds = np.searchsorted([*BOUNDS, grid.limit], losses, side="right")
-            kinds_at[:, column] = kinds[np.clip(np.searchsorted(_heights(rates), fine) - 1, 0, len(rates) - 1)]
+            losses = np.where(np.less(losses, grid.limit), losses, np.inf)
+            kinds = np.searchsorted((*BOUNDS, np.inf), losses, side="right")
+            kinds_at[:, column] = kinds[np.searchsorted(_heights(rates)[1:-1], fine)]
             lost += [(column, np.log2(rate)) for rate, kind in zip(rates, kinds, strict=True) if kind > len(BOUNDS)]
     return kinds_at, np.reshape(lost, (-1, 2))
 
@@ -71,7 +76,7 @@ def map_of_losses(axes, grid):
 
 
 def lines_on_map(axes, grid):
-    """Best rates, edge, the line in proportion to B and the chosen cell; `update(best, beyond, share, cell, said)`."""
+    """Best rates, edge, line in proportion to B and chosen cell; `update(best, around_edge, share, cell, said)`."""
     sizes, columns = grid.batch_sizes, np.arange(len(grid.batch_sizes))
     (edge,) = axes.plot([], [], color="black", linewidth=2, drawstyle="steps-mid")
     (linear,) = axes.plot([], [], color=plots.KEPT[0], linewidth=2.2, linestyle=(0, (4, 2)))
@@ -94,35 +99,33 @@ def lines_on_map(axes, grid):
     at += np.minimum(fine, 0) + np.maximum(fine - columns[-1], 0)
     top = _range(grid)[1]
 
-    def update(best, beyond, share, chosen, said):
+    def update(best, around_edge, share, chosen, said):
         title.set_text(said)
         dots.set_data(columns, np.log2(best))
-        line = np.log2(np.sqrt(beyond[:, 0] * beyond[:, 1]))
+        line = np.mean(np.log2(around_edge), axis=0)
         edge.set_data([-0.5, *columns, columns[-1] + 0.5], [line[0], *line, line[-1]])
         straight = np.log2(share) + at
         linear.set_data(fine, straight)
-        known = np.isfinite([line[0], share, best[1]]).all()
+        known = bool(np.isfinite([line[0], share, best[1]]).all())
         if known:
-            words[0].set_position((-0.4, line[:4].max() + up))
-            leaves = min(
-                np.searchsorted(straight, top - 1.2), len(fine) - 1
-            )  # where the line is about to leave the map
-            height = max(straight[leaves] + 0.9, line[-4:].max() + up)
+            words[0].set_position((-0.4, _highest(line[:4]) + up))
+            leaves = min(np.searchsorted(straight, top - 1.2), len(fine) - 1)  # where the line is to leave the map
+            height = max(straight[leaves] + 0.9, _highest(line[-4:]) + up)
             words[1].set_position((fine[leaves] - 0.25, min(top - 0.3 - up, height)))
             words[2].set_position((1.3, np.log2(best[1]) - 0.9))
         for word in words:
-            word.set_visible(bool(known) and dots.get_visible())
+            word.set_visible(known)
         size, rate = chosen
         x, rates = sizes.tolist().index(size), grid.rates(size)
-        y = _heights(rates)[[rates.index(rate), rates.index(rate) + 1]]
+        low, high = _heights(rates)[rates.index(rate) :][:2]
         for outline in (around, cell):
-            outline.set_data(x + np.array([-0.5, 0.5, 0.5, -0.5, -0.5]), y[[0, 0, 1, 1, 0]])
+            outline.set_data(x + np.array([-0.5, 0.5, 0.5, -0.5, -0.5]), [low, low, high, high, low])
 
     return View([linear, edge, dots, around, cell, *words, title], update)
 
 
 def curves_of_cell(axes, grid):
-    """The losses of a cell's runs, medians with the range of the seeds; `update(curves, size, rate, budget)`."""
+    """The losses of a cell's runs, medians with the range of the seeds; `update(size, rate, budget)`."""
     blank = [0, 1], [1, 1], [1, 1]
     pairs = (TRAINING, "-", "training loss"), (VALIDATION, (0, (4, 1.2)), "validation loss")
     bands = [axes.fill_between(*blank, color=color, alpha=0.2, linewidth=0) for color, _, _ in pairs]
@@ -137,36 +140,34 @@ def curves_of_cell(axes, grid):
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ticks(axes.yaxis, [0.001, 0.01, 0.1, 1, 10])
     apart = (HIGH / LOW) ** 0.075  # between two words, as a factor of the loss
-    counted = None
 
-    def update(curves, size, rate, budget):
-        nonlocal counted
+    def update(size, rate, budget):
         epochs, right = budget == "equal epochs", grid.epochs_at(size, budget)
-        each = 1 if epochs else grid.updates[grid.batch_sizes.tolist().index(size)]
-        if counted != budget:  # else what stands still need not be drawn anew
-            axes.set_xlim(0, grids.EPOCHS if epochs else grids.ITERATIONS)
-            axes.set_xlabel("epochs" if epochs else "updates (iterations)")
-            counted = budget
+        label = "epochs" if epochs else "updates (iterations)"
+        if axes.get_xlabel() != label:  # else what stands still need not be drawn anew
+            axes.set(xlim=(0, grids.EPOCHS if epochs else grids.ITERATIONS), xlabel=label)
         title.set_text(f"runs of batch size {size}, rate {rate:.3g}")
-        longest = max((at for at, _ in curves), key=len, default=np.zeros(0))
-        longest = longest[: np.searchsorted(longest, right - 1e-9) + 1]
-        values = np.full((len(curves), len(longest), 2), HIGH)
+        curves, ends = grid.curves(size, rate), grid.ends(size, rate, budget)
+        lost = 0 if ends is None else np.isinf(ends[:, 0]).sum()
+        said.set_text(f"diverged: {lost} of {len(ends)}" if lost else "" if curves else "not run yet")
+        x = max((at for at, _ in curves), key=len, default=np.zeros(0))
+        x = x[: np.searchsorted(x, right - 1e-9) + 1]
+        values = np.full((len(curves), len(x), 2), HIGH)
         for run, (_, curve) in zip(values, curves, strict=True):
-            run[: len(curve)] = np.clip(np.nan_to_num(curve[: len(longest), :2], nan=HIGH), LOW, HIGH)
-        lost = sum(at[-1] < right - 1e-9 for at, _ in curves)
-        said.set_text(f"diverged: {lost} of {len(curves)}" if lost else "" if curves else "not run yet")
-        for which, (line, band) in enumerate(zip(lines, bands, strict=True)):
-            shown = values[:, :, which] if len(curves) else np.full((1, 0), 1.0)
-            line.set_data(each * longest, np.median(shown, axis=0))
-            line.set_marker("o" if len(longest) < FEW else "")
-            if len(longest):
-                band.set_data(each * longest, shown.min(axis=0), shown.max(axis=0))
-            band.set_visible(bool(len(longest)) and line.get_visible())
-            words[which].set_visible(bool(len(longest)) and line.get_visible())
-        if len(longest):
-            ends = np.median(values[:, -1], axis=0)
-            words[0].set_y(np.clip(ends[0] / apart, LOW * apart**0.6, HIGH / apart**2.2))
-            words[1].set_y(np.clip(ends[1] * apart, words[0].get_position()[1] * apart**1.2, HIGH / apart))
+            run[: len(curve)] = np.maximum(np.fmin(curve[: len(x), :2], HIGH), LOW)  # of NaN and HIGH it takes HIGH
+        x = x if epochs else x * grid.updates(size)
+        medians = np.median(values, axis=0) if curves else np.zeros((0, 2))
+        for line, band, word, middle, shown in zip(lines, bands, words, medians.T, values.T, strict=True):
+            line.set_data(x, middle)
+            line.set_marker("o" if len(x) < FEW else "")
+            band.set_visible(bool(curves))
+            word.set_visible(bool(curves))
+            if curves:
+                band.set_data(x, shown.min(axis=1), shown.max(axis=1))
+        if curves:
+            first, second = medians[-1]
+            words[0].set_y(np.clip(first / apart, LOW * apart**0.6, HIGH / apart**2.2))
+            words[1].set_y(np.clip(second * apart, words[0].get_position()[1] * apart**1.2, HIGH / apart))
 
     return View([*bands, *lines, title, guess, *words, said], update)
 
@@ -182,12 +183,9 @@ def _batch_sizes(axes, sizes):
     ticks(axes.xaxis, sizes)
 
 
-def _labels(axes, x, entries, tall=190):
-    """Label lines where they end, at x: entries of (y, text, color); labels that would overlap are moved apart.
-
-    `tall` is about the height of the axes, in points.
-    """
-    low, high = np.log(axes.get_ylim())
+def _labels(axes, x, entries):
+    """Label lines where they end, at x: entries of (y, text, color); labels that would overlap are moved apart."""
+    tall, (low, high) = 190, np.log(axes.get_ylim())  # points, about the height of the axes
     floor = -np.inf
     for y, said, color in sorted(entries):
         half = 7.5 * (1 + said.count("\n"))
