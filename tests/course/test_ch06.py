@@ -100,8 +100,16 @@ QUICKEST = {
 ADAM = {
     "one number": (9.0, "Hand in two numbers"),
     "swapped": ((3.5, 9.5), "in the right order"),
-    "upside down": ((0.1, 0.3), "below 1"),
-    "not arrived": ((np.inf, 3.4), "give them more epochs"),
+    "upside down": ((0.1, 0.3), "first number is 0.1, below 1"),
+    "negative": ((-9.6, 3.4), "first number is -9.6, below 1"),
+    "not arrived": (
+        (np.inf, 3.4),
+        "first number is inf. A median is infinite if half of the runs do not arrive: give them more epochs",
+    ),
+    "neither arrived": (
+        (9.6, np.nan),
+        "second number is nan. A median is infinite if half of the runs do not arrive: give them more epochs",
+    ),
     "SGD": ((20.0, 2.7), "This is what SGD gives"),
     "another rate": ((30.0, 3.4), "gives another number. Are"),
     "the fixed rate twice": ((9.6, 9.6), "lowest median"),
@@ -228,7 +236,7 @@ def test_controls_change_the_picture_and_the_words(lab):
         ("batch_size", 600, "batch size 600, of which 500 is the nearest in the sweep: validation accuracy 0.8"),
         ("batch_size", 700, "batch size 700, of which 500 is the nearest"),
         ("learning_rate", 1.28, "at the fixed rate 1.28"),
-        ("learning_rate", 0.02, "by fewer than half of the runs at the fixed rate 0.02"),
+        ("learning_rate", 0.02, "by half of the runs or fewer at the fixed rate 0.02"),
         ("against", "iterations", " with the best rates, none at the fixed one"),
         ("against", "seconds", "seconds"),
         ("against", "epochs", "Fewest epochs"),

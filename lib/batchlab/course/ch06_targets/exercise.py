@@ -3,6 +3,7 @@
 import math
 
 from .. import quiz
+from ..answers import numbers, told
 
 quiz.read(__file__)
 
@@ -13,33 +14,28 @@ def quickest(noise_scale, saturation):
 
 
 def typical_mistakes(noise, knee):
-    """What comes out of each, by the name under which the text file has its advice."""
-    return {
-        "noise scale": noise,
-        "knee": knee,
-        "product": noise * knee,
-        "mean": (noise + knee) / 2,
-        "sum": noise + knee,
-        "root of a ratio": math.sqrt(knee / noise),
-        "root of the other ratio": math.sqrt(noise / knee),
-        "harmonic mean": 2 * noise * knee / (noise + knee),
-    }
+    """What comes out of each, with the name under which the text file has its advice."""
+    return (
+        (noise, "noise scale"),
+        (knee, "knee"),
+        (noise * knee, "product"),
+        ((noise + knee) / 2, "mean"),
+        (noise + knee, "sum"),
+        (math.sqrt(knee / noise), "root of a ratio"),
+        (math.sqrt(noise / knee), "root of the other ratio"),
+        (2 * noise * knee / (noise + knee), "harmonic mean"),
+    )
 
 
 @quiz.register("06.quickest", solution=quickest)
 def check_quickest(answer):
     """Check `quickest(noise_scale, saturation)`: the batch size of the fewest seconds to the target."""
     for noise, knee in ((100.0, 400.0), (90.0, 10.0), (50.0, 50.0), (5.0, 2000.0)):
-        result = quiz.filled_in(answer(noise, knee))
+        result = answer(noise, knee)
         case = f"for a noise scale of {noise:g} and a knee at {knee:g} it returned"
-        try:
-            value = float(result)
-        except (TypeError, ValueError):
-            raise quiz.wrong("06.quickest", "no number", case=case, result=result) from None
+        value = numbers(result, (), quiz.wrong("06.quickest", "no number", case=case, result=result))
         if not math.isclose(value, quickest(noise, knee), rel_tol=0.01, abs_tol=0.5):
-            mistakes = typical_mistakes(noise, knee)
-            made = (name for name in mistakes if math.isclose(value, mistakes[name], rel_tol=1e-6))
-            advice = quiz.wrong("06.quickest", next(made, "another"))
+            advice = quiz.wrong("06.quickest", told(value, typical_mistakes(noise, knee), "another"))
             raise quiz.wrong("06.quickest", "not the fewest", case=case, value=value, advice=advice)
 
 
@@ -50,13 +46,9 @@ AT_FIXED, AT_BEST = (5.0, 16.0), (1.8, 7.0)
 @quiz.register("06.adam")
 def check_adam(answer):
     """Check (at the fixed rate, at the best rates): how many times the epochs of B = 16 Adam needs at B = 256."""
-    quiz.filled_in(answer)
-    try:
-        fixed, best = (float(number) for number in answer)
-    except (TypeError, ValueError):
-        raise quiz.wrong("06.adam", "no pair", answer=answer) from None
+    fixed, best = numbers(answer, (2,), quiz.wrong("06.adam", "no pair", answer=answer))
     for value, which in ((fixed, "first"), (best, "second")):
-        if not 0 < value < math.inf:
+        if not value < math.inf:
             raise quiz.wrong("06.adam", "not arrived", which=which, value=value)
         if value < 1:
             raise quiz.wrong("06.adam", "below 1", which=which, value=value)

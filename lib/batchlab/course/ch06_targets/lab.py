@@ -3,22 +3,10 @@
 import numpy as np
 
 from ... import measure
-from ...checks import check_number
 from ...live import Live, Menu, Steps, View, Whole, columns, press, running_loop
 from .. import plots
 from . import views
 from .races import FIXED, digits_sweep
-
-REFRESH = 0.4  # seconds between two frames while the sweep goes on
-
-
-class SweptRate(Steps):
-    """A learning rate of the sweep: a typed one becomes the nearest, one beyond them all is refused."""
-
-    def validate(self, lab, value):
-        """The nearest rate that was swept."""
-        check_number(self.label, value, lab.rates[0], lab.rates[-1], remedy="The sweep tried no other.")
-        return super().validate(lab, value)
 
 
 class TargetLab(Live):
@@ -41,10 +29,13 @@ class TargetLab(Live):
 
     recorded = (("against", 4), ("batch_size", 10), ("learning_rate", 8))
     size, narrow_height = (9.0, 3.9), 8.0
+    frame_seconds = 0.4  # while the sweep goes on, it is the sweep that should get the time
     batch_size = Whole(
         "batch size", 1, lambda lab: lab.n, 32, log=True, remedy=lambda lab: f"{lab.n} are all samples: full-batch GD."
     )
-    learning_rate = SweptRate("learning rate", lambda lab: lab.rates.tolist(), FIXED, hint="the fixed one")
+    learning_rate = Steps(
+        "learning rate", lambda lab: lab.rates.tolist(), FIXED, hint="the fixed one", remedy="The sweep tried no other."
+    )
     against = Menu("against", plots.AXES)
 
     def __init__(self, sweep=None, *, locked=False, **settings):
@@ -61,10 +52,10 @@ class TargetLab(Live):
         self.seconds = {}  # of an epoch, by batch size
         self._slices, self._stopped, self._looked_up = None, False, -1
         begin = {"batch_size": min(32, self.n), "learning_rate": float(np.clip(FIXED, self.rates[0], self.rates[-1]))}
-        super().__init__(locked=locked, **begin | {name: v for name, v in settings.items() if v is not None})
+        super().__init__(locked=locked, **begin | settings)
 
     @press(lambda lab: "go on with the sweep" if lab._stopped else "pause the sweep", tip="pause, or go on",
-           disabled=lambda lab: lab._looked_up == lab.sweep.total)  # fmt: skip
+           disabled=lambda lab: lab.sweep.finished == lab.sweep.total)  # fmt: skip
     def stop_or_go_on(self):
         """Pause the sweep, or go on with it."""
         self._stopped = not self._stopped
@@ -73,16 +64,10 @@ class TargetLab(Live):
         """The sweep takes long: where a loop runs the picture fills up as it goes on."""
         self.wait() if running_loop() is None else self.start()
 
-    @property
-    def frame_seconds(self):
-        """While the sweep goes on, it is the sweep that should get the time."""
-        return Live.frame_seconds if self._slices is None else REFRESH
-
     # ---- work --------------------------------------------------------------------------------------------------------
 
     def begin(self, changed):
-        """Take what the sweep has found meanwhile; axes that suit what is counted."""
-        self._look_up()
+        """Axes that suit what is counted."""
         if not changed.isdisjoint(("against", "locked")):
             self.redraw()
 
@@ -92,14 +77,15 @@ class TargetLab(Live):
         if len(self.seconds) == len(self.sizes):
             return
         yield
-        while not self._stopped and self.sweep.finished < self.sweep.total:
-            self._go_on()
+        while not self._stopped:
+            slices, self._slices = self._slices or self.sweep.work(), None
+            if next(slices, self) is self:
+                break
+            self._slices = slices  # kept, so that a moved slider does not end the sweep
             self._tell()
             yield
         if self._stopped:
             return
-        self._slices = None
-        self._look_up()
         for size in self.sizes.tolist():
             if size not in self.seconds:
                 self.say(f"The sweep is done. Now the seconds of an epoch are measured: batch size {size}.")
@@ -108,12 +94,6 @@ class TargetLab(Live):
         if self.against == "seconds":
             self.redraw()
         self._tell()
-
-    def _go_on(self):
-        """A slice of the sweep. What makes the slices is kept, so that a moved slider does not end it."""
-        slices, self._slices = self._slices or self.sweep.work(), None
-        if next(slices, self) is not self:
-            self._slices = slices
 
     def _tell(self):
         """Say how far the sweep is."""
@@ -128,9 +108,9 @@ class TargetLab(Live):
 
     def _look_up(self):
         """Take from the sweep what it has found since the last time."""
-        if self._looked_up == self.sweep.total or self._looked_up == (done := self.sweep.finished):
+        if self._looked_up == self.sweep.finished:
             return
-        self._looked_up, self.epochs = done, self.sweep.epochs_to_target  # (batch sizes, rates, seeds)
+        self._looked_up, self.epochs = self.sweep.finished, self.sweep.epochs_to_target  # (batch sizes, rates, seeds)
         self.epochs[np.isnan(self.epochs).any(axis=(1, 2))] = np.nan  # which rate is best is not known half-way
         places, self.best = measure.best_rates(self.epochs)  # (batch sizes, seeds)
         self.best_rates = self.rates[places]
@@ -155,14 +135,14 @@ class TargetLab(Live):
         return [counts * self.units[:, None] for counts in (self.best, self.epochs[:, self.place()[1]])]
 
     def run_of(self, at, best=True):
-        """The run of a batch size's median seed, on the chosen axis: (places, validation accuracies), or None.
+        """The run of a batch size's median seed, on the chosen axis: places and validation accuracies, (k,) each.
 
-        `best`: at the best rate for this batch size, or else at the fixed one.
+        `best`: at the best rate for this batch size, or else at the fixed one. Both are empty until its runs are done.
         """
         fixed = self.place()[1]
         rate, epochs = (self.best_rates[at], self.best[at]) if best else (self.rates[fixed], self.epochs[at, fixed])
         if np.isnan(epochs).any():
-            return None
+            return np.zeros((2, 0))
         median = np.argsort(epochs, kind="stable")[(len(epochs) - 1) // 2]
         x, y = self.sweep.curve("val_accuracy", int(self.sizes[at]), float(rate), int(self.sweep.seeds[median]))
         if np.isfinite(epochs[median]):  # the last measurement lies behind the target
@@ -220,11 +200,10 @@ class TargetLab(Live):
 def said(cost, counted):
     """What the target costs, in words."""
     if np.isinf(cost):
-        return "by fewer than half of the runs"
+        return "by half of the runs or fewer"
     return f"after ≈ {1e3 * cost:.3g} ms" if counted == "seconds" else f"after {plots.figures(cost)} {counted}"
 
 
 def fewest(sizes, costs):
     """The cheapest batch size, in words."""
-    known = np.isfinite(costs)
-    return f"batch size {sizes[np.argmin(np.where(known, costs, np.inf))]}" if known.any() else "none"
+    return f"batch size {sizes[np.nanargmin(costs)]}" if np.isfinite(costs).any() else "none"

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
 
 from ... import data, measure, models
 from ...descent import fit
@@ -104,19 +103,19 @@ class Race(NamedTuple):
                              progress=False)  # fmt: skip
 
 
-def race(sweep, fixed=FIXED):
+def race(sweep):
     """A finished sweep as a `Race`."""
     epochs = sweep.epochs_to_target
     places, best = measure.best_rates(epochs)
-    at = np.argmin(np.abs(np.log(sweep.learning_rates / fixed)), axis=1)
+    at = np.argmin(np.abs(np.log(sweep.learning_rates / FIXED)), axis=1)
     return Race(sweep.batch_sizes, best, epochs[np.arange(len(at)), at], places, sweep)
 
 
 @functools.lru_cache(maxsize=1)
-def races(draws=DRAWS, progress=True):
+def races(progress=True):
     """The `Race` of each of several draws of the data: six batch sizes, the fixed rate and those around the best."""
-    rates = np.array([[RATES[place] for place in places] for places in FEWER.values()])
-    sweeps = [digits_sweep(draw, batch_sizes=tuple(FEWER), learning_rates=rates) for draw in range(draws)]
+    rates = np.take(RATES, list(FEWER.values()))
+    sweeps = [digits_sweep(draw, batch_sizes=tuple(FEWER), learning_rates=rates) for draw in range(DRAWS)]
     with progress_bar(sum(sweep.total for sweep in sweeps), " runs", progress) as bar:
         for sweep in sweeps:
             for _ in sweep.work():
@@ -130,41 +129,30 @@ OPTIMIZERS = {"SGD": optax.sgd(FIXED), "momentum": optax.sgd(0.016, momentum=0.9
 TRAVELLED = (8, 40, 200, 1000)  # batch sizes: multiples of the first, which divide 1,000
 
 
-def _length(tree):
-    return jnp.linalg.norm(ravel_pytree(tree)[0])
-
-
 def travel(optimizer, seeds=SEEDS, draw=0):
     """How far the weights go in the first epoch: length of their path, and distance from start to end, (2, seeds, b).
 
-    One program for all of TRAVELLED: gradients of 8 samples are added up, and make an update when a batch is complete.
+    One program for all of TRAVELLED: it takes 8 samples at a time, and makes an update when a batch is complete.
     """
     problem, model = digits(draw), models.mlp((64, *HIDDEN, 10))
     loss, smallest = models.loss_of(model, problem.kind), TRAVELLED[0]
-
-    def step(carry, piece, pieces):
-        params, state, total, length = carry
-        grads = jax.grad(lambda params: loss(params, *piece[:2]).mean())(params)
-        total = jax.tree.map(lambda total, grad: total + grad / pieces, total, grads)
-        updates, moved = optimizer.update(total, state, params)
-        after = (
-            optax.apply_updates(params, updates),
-            moved,
-            jax.tree.map(jnp.zeros_like, total),
-            length + _length(updates),
-        )
-        complete = (piece[2] + 1) % pieces == 0
-        return jax.tree.map(functools.partial(jnp.where, complete), after, (params, state, total, length)), None
 
     @jax.jit
     @functools.partial(jax.vmap, in_axes=(0, 0, None))
     @functools.partial(jax.vmap, in_axes=(None, None, 0))
     def epoch(seed, order, pieces):
+        batches = optax.MultiSteps(optimizer, lambda _: pieces)  # its updates are 0 while it collects gradients
+
+        def step(carry, piece):
+            params, state, length = carry
+            grads = jax.grad(lambda params: loss(params, *piece).mean())(params)
+            updates, state = batches.update(grads, state, params)
+            return (optax.apply_updates(params, updates), state, length + optax.tree.norm(updates)), None
+
         start = model.init(jax.random.key(seed))
         x, y = (jnp.asarray(array)[order].reshape(-1, smallest, array.shape[1]) for array in (problem.x, problem.y))
-        carry = start, optimizer.init(start), jax.tree.map(jnp.zeros_like, start), 0.0
-        (end, *_, length), _ = jax.lax.scan(functools.partial(step, pieces=pieces), carry, (x, y, jnp.arange(len(x))))
-        return jnp.stack([length, _length(jax.tree.map(jnp.subtract, end, start))])
+        (end, _, length), _ = jax.lax.scan(step, (start, batches.init(start), 0.0), (x, y))
+        return jnp.stack([length, optax.tree.norm(optax.tree.sub(end, start))])
 
     orders = np.stack([shuffles(seed, 0, len(problem.x))[0] for seed in range(seeds)])
     found = epoch(np.arange(seeds), orders, np.array(TRAVELLED) // smallest)

@@ -69,11 +69,11 @@ def runs_to_target(axes, sizes, counted, limits, target):
 
     def update(curves, batch_size):
         last = []
-        for line, curve in zip(lines, curves, strict=True):
-            x, y = (curve[0][1:], curve[1][1:]) if curve else (np.zeros(0), np.zeros(0))
-            line.set_data(*(plots.thinned(x, y, most=90, across=np.log(x)) if len(x) else (x, y)))
+        for line, (x, y) in zip(lines, curves, strict=True):
+            x, y = x[1:], y[1:]  # the axis is logarithmic, and a run starts at 0
+            line.set_data(*plots.thinned(x, y, most=90, across=np.log(x)))
             last += [(x[-1], y[-1])] if len(x) and y[-1] >= target else []
-        ends.set_data([x for x, _ in last], [y for _, y in last])
+        ends.set_data(*np.reshape(last, (-1, 2)).T)
         heading.set_text(f"validation accuracy, best rates\nchosen: B = {batch_size}")
 
     return View([*lines, ends, heading], update)
