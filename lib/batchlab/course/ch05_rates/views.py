@@ -84,13 +84,13 @@ def lines_on_map(axes, grid):
     (dots,) = axes.plot([], [], "o", **look)
     (around,) = axes.plot([], [], color="white", linewidth=3.5)
     (cell,) = axes.plot([], [], color="black", linewidth=1.5)
-    between, up = ("\n", 1.3) if plots.narrow(axes) else (" ", 0.7)  # of a word's lines; how far it is above the edge
+    space, up = ("\n", 1.3) if plots.narrow(axes) else (" ", 0.7)  # in a label; how far it is above the edge
     words = [
-        axes.text(0, 0, said.replace("\n", between), color=color, ha=ha, va="center", bbox=BOX)
+        axes.text(0, 0, said, color=color, ha=ha, va="center", bbox=BOX)
         for said, color, ha in (
-            ("edge of\nstability", "black", "left"),
-            ("in proportion\nto B", LINEAR, "right"),
-            ("best\nrates", "black", "left"),
+            (f"edge of{space}stability", "black", "left"),
+            (f"in proportion{space}to B", LINEAR, "right"),
+            (f"best{space}rates", "black", "left"),
         )
     ]
     title = heading(axes)
