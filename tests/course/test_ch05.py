@@ -479,6 +479,22 @@ def test_stopping_going_on_and_the_newest_setting_in_a_running_kernel():
     assert kernel(session).startswith("batch size 16, learning rate 1: after")
 
 
+def test_a_slider_that_moves_while_the_map_fills_does_not_say_that_training_is_compiled():
+    async def session():
+        lab = ch05_rates.RateMap(grids.RateGrid(small_problem(), hidden=(), seeds=2, keep=False), batch_size=8)
+        page, said = Page(lab), []
+        await until(lab, lambda: lab.grid.finished >= 10)
+        lab.observe(lambda change: said.append(change["new"]["message"]), "frame")
+        for size in (1, 2, 4):
+            page.wish(batch_size=size)
+            await until(lab, lambda size=size: lab.frame["shows"]["batch_size"] == size)
+        page.press("stop_or_go_on")
+        await settled(lab)
+        return set(said)
+
+    assert kernel(session) == {""}
+
+
 def test_every_slider_can_be_dragged_from_end_to_end_and_back():
     async def session():
         lab = ch05_rates.RateMap(small_grid(), batch_size=8)
