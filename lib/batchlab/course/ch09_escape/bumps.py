@@ -18,7 +18,7 @@ from ...data import Problem
 from ...descent import fit
 from ...models import Model, loss_of
 
-N, SPEED = 64, 3.0  # photographs, true turns a second
+N, SPEED, ERROR = 64, 3.0, 0.7  # photographs; true turns a second; deviation of a place, in lengths of the spoke
 REACH = (-2.0, 8.0)  # speeds among which minima are looked for
 NOISES = ("gaussian", "redrawn")
 
@@ -59,7 +59,7 @@ class Bumps(NamedTuple):
         return measure.share(int(np.sum(self.basin(points) == self.good)), np.size(points))
 
     def curvature(self, points):
-        """Second derivative of the loss at points of the grid, by differences of the losses."""
+        """Second derivative of the loss, by differences of the losses on the grid."""
         second = np.gradient(np.gradient(self.losses, self.grid), self.grid)
         return np.interp(points, self.grid, second)
 
@@ -67,12 +67,11 @@ class Bumps(NamedTuple):
         """A run of `batchlab.fit` from a point."""
         return fit(self.problem, model=self.model, params=np.array([start], np.float32), **settings)
 
-    def places(self, stages, start=1.0, seeds=200, seed=0):
-        """Where mini-batch descents end that differ in their seeds alone: (seeds,).
+    def places(self, stages, seeds=200, seed=0):
+        """Where mini-batch descents from v = 1 end that differ in their seeds alone: (seeds,).
 
         Args:
             stages: a list of (batch size, learning rate, epochs), made one after the other.
-            start: where all of them begin.
             seeds: how many.
             seed: the first seed.
 
@@ -80,31 +79,30 @@ class Bumps(NamedTuple):
         (3,)
         """
         size, rate, _ = stages[0]
-        run = self.fit(start, seeds=seeds, seed=seed, batch_size=size, learning_rate=rate, num_epochs=0)
+        run = self.fit(1.0, seeds=seeds, seed=seed, batch_size=size, learning_rate=rate, num_epochs=0)
         for run.batch_size, run.learning_rate, epochs in stages:
             run.train(epochs)
         return run.params_at(run.num_epochs)[:, 0]
 
 
 @functools.lru_cache(maxsize=8)
-def wheel(seed=0, n=N, noise=0.7):
+def wheel(seed=0, n=N):
     """The speed of a wheel from n photographs of its spoke: three quarters early, a quarter about a second later.
 
     Args:
         seed: the errors of the photographs; the times are the same for every seed.
         n: how many, a multiple of 4.
-        noise: standard deviation of the errors, in lengths of the spoke.
     """
     n = 4 * (check_integer("n", n, 8) // 4)
     rng = np.random.default_rng(check_integer("seed", seed, 0))
     times = np.concatenate([np.linspace(0.0, 0.3, n - n // 4), np.linspace(0.86, 1.14, n // 4)])[:, None]
     places = np.asarray(_spoke(jnp.array([SPEED]), jnp.asarray(times, jnp.float32)))
-    y, y_val = (places + check_number("noise", noise, 0) * rng.normal(size=places.shape) for _ in range(2))
+    y, y_val = (places + ERROR * rng.normal(size=places.shape) for _ in range(2))
     problem = Problem(times, y, times, y_val, name="wheel")
     grid = np.linspace(*REACH, 4001)
     losses = np.asarray(_mean_losses(grid.astype(np.float32), problem.x, problem.y), np.float64)
-    rises = np.sign(np.diff(losses))
-    minima, tops = (1 + np.flatnonzero(turn) for turn in ((rises[:-1] < rises[1:]), (rises[:-1] > rises[1:])))
+    rises = np.diff(losses) > 0  # of two equal losses side by side one is the turn
+    minima, tops = (1 + np.flatnonzero(turn) for turn in (rises[:-1] < rises[1:], rises[:-1] > rises[1:]))
     tops = tops[(tops > minima[0]) & (tops < minima[-1])]
     return Bumps(problem, WHEEL, grid, losses, grid[minima], grid[tops], int(losses[minima].argmin()))
 
