@@ -49,6 +49,14 @@ def test_the_loss_its_minima_and_its_curvature(scene):
         assert scene.curvature(place) == pytest.approx(by_hand, rel=0.05, abs=0.5)
 
 
+@pytest.mark.parametrize("seed", [6, 7, 21])  # of their losses on the grid two side by side are equal, at a turn
+def test_between_two_minima_lies_one_top_of_every_wheel(seed):
+    scene = ch09_escape.wheel(seed)
+    assert len(scene.tops) == len(scene.minima) - 1
+    assert (scene.basin(scene.minima) == np.arange(len(scene.minima))).all()
+    assert (scene.basin(scene.tops + 1e-3) == scene.basin(scene.tops - 1e-3) + 1).all()
+
+
 def test_the_seed_changes_the_errors_and_not_the_times():
     first, second = (ch09_escape.wheel(seed).problem for seed in (0, 1))
     np.testing.assert_array_equal(first.x, second.x)
@@ -162,11 +170,11 @@ def test_differences_are_paired_and_have_students_interval():
 MISTAKES = {  # what is said to these plans
     "they get there, and do not settle": [[(1, 0.02, 16)], [(8, 0.02, 8), (1, 0.02, 8)]],
     "they do not get there": [[(64, 0.02, 16)], [(2, 0.01, 12), (64, 0.03, 4)]],
-    "have left the picture": [[(1, 0.2, 12), (64, 0.03, 4)]],
+    "have left the picture far behind": [[(1, 0.2, 12), (64, 0.03, 4)]],
     "too few get there": [[(4, 0.05, 12), (64, 0.03, 4)]],
     "your stages take 20 epochs in all": [[(1, 0.02, 16), (64, 0.03, 4)]],
     "your stages take 0 epochs in all": [[]],
-    "is no stage": [[(65, 0.02, 4)], [(1, 0.02, 0.5)], [(1, 0.02)]],
+    "is no stage": [[(65, 0.02, 4)], [(1, 0.02, 0.5)], [(1, 0.02)], (4, 0.02, 3), 4],
 }
 
 
@@ -197,6 +205,7 @@ def test_each_typical_mistake_fails_with_its_own_words(told, stages):
 def test_a_blank_and_a_crash_are_said():
     assert "nothing is filled in" in repr(check(...))
     assert "nothing is filled in" in repr(check([(1, ..., 3)]))
+    assert "nothing is filled in" in repr(check([...]))
     assert "ValueError" in repr(check([("one", 0.1, 2)]))
 
 
@@ -240,7 +249,7 @@ WHERE = "batch size {0.batch_size}, rate {0.learning_rate:.3g}, start {0.start_a
 
 def strips(lab):
     """The three rows of dots: batches, full batch and noise, full batch."""
-    return lab._released.artists
+    return lab.picture.views[1].artists
 
 
 def test_controls_change_the_picture_and_the_words(lab):
@@ -280,6 +289,13 @@ def test_a_typed_number_of_updates_becomes_the_nearest_that_is_remembered(lab):
     page.wish(updates=512)
 
 
+@pytest.mark.parametrize(("updates", "said"), [(48, "0 whole epochs"), (64, "1 whole epoch"), (512, "8 whole epochs")])
+def test_the_facts_count_whole_epochs(lab, updates, said):
+    lab.batch_size, lab.updates = 1, updates
+    assert f"B = 1: 64 updates per epoch, {said}" in lab.facts()
+    lab.batch_size, lab.updates = 2, 512
+
+
 def test_what_is_drawn_is_what_runs_and_control_have_done(lab):
     lab.batch_size, lab.updates = 2, 512
     run = lab.scene.fit(1.0, seeds=200, batch_size=2, learning_rate=0.02, num_epochs=16)
@@ -291,7 +307,7 @@ def test_what_is_drawn_is_what_runs_and_control_have_done(lab):
     hits = int((lab.scene.basin(run.params_at(16)[:, 0]) == lab.scene.good).sum())
     assert f"{hits} of 200" in lab.words()
     assert "Full batch without noise: 0 of 200 (all descents are the same)" in lab.words()
-    curve = lab._shares.artists[3]
+    curve = lab.picture.views[2].artists[3]
     assert curve.get_ydata()[1] == hits / 200
     assert curve.get_ydata()[-1] == 0
 
@@ -336,10 +352,10 @@ def test_frames_are_small_and_nothing_compiles(lab):
 
 def test_the_settings_asked_for_last_are_kept(lab):
     for start in np.linspace(1.0, 1.1, ch09_escape.lab.SETTINGS + 2):
-        lab._known[0.5, float(start), lab.device] = {}
+        lab._known(0.5, float(start), lab.device)
     lab.updates = 496
-    assert len(lab._known) == ch09_escape.lab.SETTINGS
-    assert lab._setting in lab._known
+    assert lab._known.cache_info().currsize == ch09_escape.lab.SETTINGS
+    assert (2, "batches") in lab.known
     lab.updates = 512
 
 
@@ -458,9 +474,9 @@ def test_the_first_picture_does_not_wait_for_the_whole_curve():
     async def session():
         lab = ch09_escape.EscapeLab(batch_size=2)
         assert "being computed" not in lab.frame["words"]
-        assert {size for size, _ in lab._known[lab._setting]} == {2, 64}
+        assert {size for size, _ in lab.known} == {2, 64}
         await settled(lab)
-        assert {size for size, _ in lab._known[lab._setting]} == {1, 2, 16, 64}
+        assert {size for size, _ in lab.known} == {1, 2, 16, 64}
 
     kernel(session)
 

@@ -1,5 +1,7 @@
 """Escape from a poor minimum: 200 descents released from one start on the wheel's bumpy loss, and where they end."""
 
+import functools
+
 import numpy as np
 import optax
 
@@ -51,7 +53,8 @@ class EscapeLab(Placed):
     updates = Updates("updates", range(0, UPDATES + 1, STOP), UPDATES, hint="looks up what was trained")
 
     def __init__(self, *, locked=False, **settings):
-        self.scene, self._known, self._playing = wheel(), {}, False
+        self.scene, self._playing = wheel(), False
+        self._known = functools.lru_cache(maxsize=SETTINGS)(lambda *_setting: {})  # see `known`
         self._fills = running_loop() is None  # else the first picture does not wait for the whole curve
         super().__init__(locked=locked, **settings)
 
@@ -73,7 +76,7 @@ class EscapeLab(Placed):
         """The first picture does not wait for the whole curve."""
         self.wait()
         self._fills = True
-        self.do(on_device(type(self)._fill)(self))
+        self.do(self.work())
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -90,31 +93,26 @@ class EscapeLab(Placed):
     def work(self):
         """Measure what the picture needs at the present batch size; then play, or measure the rest of the curve."""
         self.say(self._remark())
-        self._known[self._setting] = self._known.pop(self._setting, {})  # the newest last
-        while len(self._known) > SETTINGS:
-            del self._known[next(iter(self._known))]
-        if not self.locked:
-            yield from self._measure(self.batch_size)
-            yield from self._measure(N)
+        if self.locked:
+            return
+        yield from self._measure(self.batch_size)
+        yield from self._measure(N)
         while self._playing and self.updates < UPDATES:
             yield PLAY_SECONDS * STOP / UPDATES
             self.updates += STOP
         self._playing = False
-        if self._fills:
-            yield from self._fill()
-
-    def _fill(self):
-        """Measure at the other batch sizes, too."""
-        for size in () if self.locked else SIZES:
+        for size in SIZES if self._fills else ():
             yield from self._measure(size)
 
     @property
-    def _setting(self):
-        return self.learning_rate, self.start_at, self.device
+    def known(self):
+        """Places at this rate and start, on this device: {(batch size, "batches" or "noise"): (stops, SEEDS)}."""
+        return self._known(self.learning_rate, self.start_at, self.device)
 
     def _measure(self, size):
         """The places of all descents at every stop of the slider: with batches of this size, and with their noise."""
-        (rate, start, _), known, epochs = self._setting, self._known[self._setting], _whole_epochs(size)
+        rate, start, known, per_epoch = self.learning_rate, self.start_at, self.known, -(-N // size)
+        epochs = np.arange(0, UPDATES + 1, STOP) // per_epoch  # those that are complete at each stop
         if (size, "batches") not in known:
             run = self.scene.fit(start, seeds=SEEDS, batch_size=size, learning_rate=rate, num_epochs=0)
             while run.num_epochs < epochs[-1]:
@@ -122,12 +120,12 @@ class EscapeLab(Placed):
                 if run.num_epochs < epochs[-1]:
                     yield
             known[size, "batches"] = np.stack([run.params_at(epoch)[:, 0] for epoch in epochs])
+            if size == N:  # the error of all samples is none
+                known[N, "noise"] = known[N, "batches"]
             yield
-        if (size, "noise") not in known and size == N:  # the error of all samples is none
-            known[size, "noise"] = known[size, "batches"]
-        elif (size, "noise") not in known:
+        if (size, "noise") not in known:
             places = descend(self.scene, np.full(SEEDS, start), rate, batch_size=size)
-            known[size, "noise"] = places[:, epochs * -(-N // size)].T  # as many updates
+            known[size, "noise"] = places[:, epochs * per_epoch].T  # as many updates
             yield
 
     def _remark(self):
@@ -145,16 +143,14 @@ class EscapeLab(Placed):
         """The loss and the descents below it on the left, shares against the batch size on the right."""
         loss, strips, shares = views.axes_of(figure)
         views.landscape(loss, self.scene)
-        self._origin = views.origin(loss, self.scene)
-        self._released = views.released(strips, self.scene, SEEDS)
-        self._shares = views.against_batch_size(shares, SIZES)
         for axes in (strips, shares) if self.locked else ():
             note(axes, 0.5, 0.5, "predict first", ha="center", color="0.4", bbox=BOX)
-        return [self._origin, self._released, self._shares]
+        released = views.released(strips, self.scene, SEEDS)
+        return [views.origin(loss, self.scene), released, views.against_batch_size(shares, SIZES)]
 
     def _places(self, size, kind):
         """Where the descents are at the updates asked for, (200,), or None if that is not yet known."""
-        places = self._known.get(self._setting, {}).get((size, kind))
+        places = self.known.get((size, kind))
         return None if places is None else places[self.updates // STOP]
 
     def share(self, size, kind):
@@ -164,19 +160,20 @@ class EscapeLab(Placed):
 
     def show(self):
         """Bring the views up to date."""
-        size = self.batch_size
-        self._origin.update(self.start_at)
-        self._released.update([self._places(size, "batches"), self._places(size, "noise"), self._places(N, "batches")])
+        size, (origin, released, shares) = self.batch_size, self.picture.views
+        origin.update(self.start_at)
+        released.update([self._places(size, "batches"), self._places(size, "noise"), self._places(N, "batches")])
         curves = [{each: self.share(each, kind) for each in sorted({*SIZES, size})} for kind in ("batches", "noise")]
-        self._shares.update(size, curves)
+        shares.update(size, curves)
 
     def facts(self):
         """What is counted."""
         each = -(-N // self.batch_size)
+        whole = counted(self.updates // each, "whole epoch")
         return [
             f"N = {N} photographs",
             f"{SEEDS} descents of each kind",
-            f"B = {self.batch_size}: {counted(each, 'update')} per epoch, {self.updates // each} whole epochs",
+            f"B = {self.batch_size}: {counted(each, 'update')} per epoch, {whole}",
             "bars: 95 % intervals",
             *self.place_said(),
         ]
@@ -211,8 +208,3 @@ class EscapeLab(Placed):
 
     def __repr__(self):
         return "EscapeLab: wheel"
-
-
-def _whole_epochs(batch_size):
-    """The epochs that are complete at each stop of the slider: batches are looked at after whole epochs."""
-    return np.arange(0, UPDATES + 1, STOP) // -(-N // batch_size)
