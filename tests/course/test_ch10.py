@@ -142,6 +142,8 @@ def test_the_rules_at_their_edges(plan):
     assert made_up(plan, full_rate=0.7).rate_scale == math.inf  # proportional to B all the way
     assert made_up(plan, full_rate=0.7).noise_scale == 60
     assert made_up(plan, full_rate=0.7, scales=(1e30,)).choice[0] == n
+    assert made_up(plan, scales=(80.0, 40.0)).by_gradients == made_up(plan, scales=(60.0,), full_rate=9.0).choice
+    assert made_up(plan, scales=(0.0,)).by_gradients[0] == 10  # as where all gradients are the same
     for made in (plan, made_up(plan, full_rate=0.7, scales=(1e30,)), made_up(plan, probe_epochs=0.0)):
         assert np.isfinite(made.rates()).all()
         assert (made.rates() > 0).all()
@@ -228,18 +230,18 @@ def choice(plan):
 
 def stars(choice):
     """What marks the committed setting in each panel."""
-    return [view.artists[-3] for view in choice._views[:2]]
+    return [view.artists[-3] for view in choice.picture.views[1:3]]
 
 
 def table(choice):
     """What stands in the verdict's rows."""
-    texts = [cell.get_text() for cell in choice._views[2].artists]
+    texts = [cell.get_text() for cell in choice.picture.views[3].artists]
     return [tuple(texts[at : at + 5]) for at in (0, 5, 10)]
 
 
 def squares(choice):
     """How many settings of the sweep are drawn, of every cost, and not reached."""
-    return [len(mark.get_xdata()) for mark in choice._views[1].artists[:5]]
+    return [len(mark.get_xdata()) for mark in choice.picture.views[2].artists[:5]]
 
 
 def test_controls_change_the_picture_and_the_words(choice):
@@ -256,6 +258,8 @@ def test_controls_change_the_picture_and_the_words(choice):
         assert page.words.startswith(said)
         assert page.words == choice.words()
     assert "Nothing is committed yet" in page.words
+    page.wish(batch_size=60, epochs=1)
+    assert "epochs 1: 1 iteration. " in page.words
 
 
 def test_the_controls_stand_in_the_order_in_which_they_are_read(choice):
@@ -509,6 +513,25 @@ def test_a_bad_file_does_not_end_the_sweep(tmp_path, monkeypatch):
     assert "Tested: yours: batch size 16" in kernel(session)
 
 
+def test_a_commit_does_not_end_the_reading_of_a_file(tmp_path):
+    async def session():
+        choice = ch10_choose.Choice(planning.plan(bl.data.two_moons(n=60, n_val=60, seed=5)))
+        page = Page(choice)
+        await settled(choice)
+        page.wish(path=csv_of(tmp_path))
+        await asyncio.sleep(0.05)
+        page.press("commit_sliders")
+        await asyncio.sleep(0.01)
+        assert choice.committed
+        said = repr(quiz.exercise("10.plan").check(choice))
+        assert choice.plan.problem.name == "good"
+        assert choice.committed is None
+        assert choice.error is None
+        return said
+
+    assert "nothing is committed" in kernel(session)
+
+
 def test_moving_a_slider_does_not_stop_the_sweep():
     async def session():
         choice = ch10_choose.Choice(planning.plan(bl.data.two_moons(n=60, n_val=60, seed=3)))
@@ -562,7 +585,13 @@ def test_the_still_pictures_come_with_words(choice, plan):
     assert "copied: batch size 16, rate 0.05, 20 epochs planned, the target not reached." in told
     choice.commit(8, 0.3, 5)
     assert labs.static_picture(choice.result())[1].startswith("yours: batch size 8, rate 0.3, 5 epochs planned, ")
-    assert "the validation loss falls to" in labs.static_picture(ch10_choose.beyond(plan))[1]
+    said = labs.static_picture(ch10_choose.beyond(plan))[1]
+    assert "the validation loss falls to" in said
+    assert "the 1 planned epoch it is" in said
+    assert said.endswith("The training loss does not fall all the way.")  # small batches at a high rate
+    calm = labs.static_picture(ch10_choose.beyond(plan, (60, 0.01, 5)))[1]
+    assert "The training loss falls all the way." in calm
+    assert "and is " in calm  # the validation loss is lowest at the end
     assert "by the gradients alone" in labs.static_picture(ch10_choose.trust({"moons": plan}))[1]
     assert stills._between(53, 358) == [50, 100, 200]
 
@@ -629,6 +658,8 @@ def test_the_report_stands_wide_on_a_narrow_page(choice, tmp_path):
 
 
 def test_what_cannot_be_written_is_said_in_words(tmp_path):
+    with pytest.raises(ValueError, match="cannot be written: File name too long"):
+        report.save("x", tmp_path / f"{'long' * 100}.html")
     with pytest.raises(ValueError, match="cannot be written: No such file"):
         report.save("x", tmp_path / "nowhere" / "report.html")
     with pytest.raises(ValueError, match=r"ends in \.html"):
@@ -642,7 +673,7 @@ MISTAKES = {
     "a rate too high": ((153, 8.0, 3), "The rate is too high for this batch size"),
     "diverged": ((22, 900.0, 3), "runs diverged. Lower the rate"),
     "tiny batches": ((3, 0.12, 2), "The batch is too small"),
-    "too few epochs": ((153, 2.0, 1), "plan for more"),
+    "too few epochs": ((153, 2.0, 1), "you planned 1: plan for more"),
     "too many epochs": ((153, 2.0, 30), "plan for fewer"),
 }
 
@@ -659,6 +690,16 @@ def test_each_typical_mistake_fails_with_its_own_words(on_digits, mistake):
         return quiz.exercise("10.plan").check(on_digits)
 
     labs.has_its_own_words(check, MISTAKES, mistake)
+
+
+def test_the_cheapest_batch_size_is_not_called_too_large(digits, monkeypatch):
+    plan, done = digits[0]
+    best, rates = done.measured()
+    at = np.argmin(done.costs().min(axis=1))
+    trial = planning.Trial(plan, int(plan.sizes()[at]), float(rates[at]) / 2, 9, done.sweep).run(False)
+    monkeypatch.setattr(trial, "epochs", lambda: 1.9 * best[at])
+    assert trial.cost() > 3
+    assert ch10_choose.exercise.mistake_of(trial) == "rate too low"
 
 
 def test_a_batch_that_is_too_large_fails():

@@ -15,9 +15,9 @@ DEAR, LONG = 3, 3  # a plan may cost so many times the lowest, and be so many ti
 @quiz.register("10.plan")
 def check_plan(choice):
     """Check what has been committed in a `Choice`, with the sweep that has judged it."""
-    if choice.committed is None:
+    trial = choice.wait().committed  # a file that was still being read takes it away
+    if trial is None:
         raise NotImplementedError("nothing is committed. Set the sliders, press commit, then run this cell again.")
-    trial = choice.wait().committed
     if mistake := mistake_of(trial):
         size, rate, planned = trial.setting
         said = {"size": size, "rate": rate, "planned": planned, "needed": trial.epochs(), "most": DEAR}
@@ -33,7 +33,8 @@ def mistake_of(trial):
     if trial.cost() > DEAR:
         best, rates = trial.measured()
         near = int(np.argmin(np.abs(np.log(trial.sweep.batch_sizes / size))))
-        if trial.epochs() > 2 * best[near]:
+        enough = best[near] ** 2 * trial.per_epoch(size) <= DEAR * trial.costs().min()  # at the best rate
+        if enough or trial.epochs() > 2 * best[near]:
             return "rate too low" if rate < rates[near] else "rate too high"
         cheapest = trial.sweep.batch_sizes[np.argmin(trial.costs().min(axis=1))]
         return "batch too small" if size < cheapest else "batch too large"

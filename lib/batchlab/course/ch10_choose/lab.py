@@ -10,7 +10,6 @@ from . import planning, report, stills, views
 KEY = "10.choice"
 START = {"batch_size": 16, "learning_rate": 0.05, "epochs": 20}  # what is often copied from somewhere
 HIDDEN = "Make your prediction above, or skip it: then the controls unlock."
-REFRESH = 0.2  # seconds between two frames while runs are trained
 
 
 class FileName(Words):
@@ -39,6 +38,7 @@ class Choice(Live):
     """
 
     recorded = (("batch_size", 10), ("epochs", 8))
+    frame_seconds = 0.2  # while runs are trained, it is they that should get the time
     size, narrow_height = (9.0, 4.9), 9.5
     batch_size = Whole("batch size", 1, lambda choice: choice.n, START["batch_size"], log=True,
                        hint=lambda choice: f"1: SGD, {choice.n}: full-batch GD",
@@ -52,7 +52,7 @@ class Choice(Live):
 
     def __init__(self, given, *, hidden=(32,), locked=False):
         self.plan = given if isinstance(given, planning.Plan) else planning.plan(given, hidden)
-        self.trials, self._task = {}, None
+        self.trials, self._file, self._test = {}, (), ()  # the reading of a file, and a test: their slices of work
         super().__init__(locked=locked, batch_size=min(START["batch_size"], self.n))
 
     @property
@@ -79,11 +79,6 @@ class Choice(Live):
     def read_again(self):
         """Read the file once more; see `begin`."""
 
-    @property
-    def frame_seconds(self):
-        """While runs are trained, it is they that should get the time."""
-        return Live.frame_seconds if self._task is None else REFRESH
-
     # ---- work --------------------------------------------------------------------------------------------------------
 
     def begin(self, changed):
@@ -91,35 +86,34 @@ class Choice(Live):
         if "locked" in changed:
             self.say(HIDDEN if self.locked else "")
             self.redraw()
-        if not changed.isdisjoint(("path", "target", "read_again")) and self.path:
-            self._task = self._reading(self.path, self.target or None, self._task)
+        if self.path and changed & {"path", "target", "read_again"}:
+            self._file = self._reading(self.path, self.target or None)
 
     def work(self):
-        """Go on with the sweep, or with the file; it is kept, so that a moved slider does not end it."""
-        while self._task is not None:
-            task, self._task = self._task, None
-            if next(task, self) is not self:
-                self._task = task
+        """Go on with the file, then with the sweep; both are kept, so that a moved slider does not end them."""
+        for _ in self._file:
+            yield
+        for _ in self._test:
             yield
 
     def commit(self, batch_size, learning_rate, epochs):
         """Commit a choice; the sweep then judges it. It is kept with the reader's predictions."""
-        done = next((trial.sweep for trial in self.trials.values()), None)  # so that it is not done again
-        mine = planning.Trial(self.plan, batch_size, learning_rate, epochs, done)
-        self.trials = {views.YOURS: mine, **self._others(mine.sweep)}
+        others = {name: self.trials[name] for name in self.trials if name != views.YOURS} or self._others()
+        mine = planning.Trial(self.plan, batch_size, learning_rate, epochs, others[views.COURSES].sweep)
+        self.trials = {views.YOURS: mine, **others}
         self.batch_size, self.learning_rate, self.epochs = mine.setting
         said = f"{self.plan.problem.name}: batch size {batch_size}, rate {learning_rate:.3g}, epochs {epochs}"
         with quiz.load().change() as record:
             given = record["predictions"].setdefault(KEY, [])
             if not given or given[-1]["answer"] != said:
                 given.append({"answer": said, "right": None})
-        self._task = self._testing()
+        self._test = self._testing()
         self._set({"name": "trial"})  # no control has changed, perhaps, but there is something to do
 
-    def _others(self, sweep=None):
+    def _others(self):
         """The trials with which a choice is compared: of the course's plan, and of what is often copied."""
         copied = [min(START["batch_size"], self.n), START["learning_rate"], START["epochs"]]
-        course = planning.Trial(self.plan, *self.plan.choice, sweep)
+        course = planning.Trial(self.plan, *self.plan.choice)
         return {views.COURSES: course, views.COPIED: planning.Trial(self.plan, *copied, course.sweep)}
 
     def _testing(self):
@@ -132,18 +126,14 @@ class Choice(Live):
                 yield
         self.say(HIDDEN if self.locked else "")
 
-    def _reading(self, path, target, before):
-        """Read a file and plan for it; what is wrong is said, and what was there, or was being done, stays."""
-        try:
-            problem = data.from_csv(path, target)
-            rows = len(problem.x) + len(problem.x_val)
-            self.say(f"{problem.name}: {rows:,} rows. Two probes are being trained.")
-            for made in planning.probing(problem, self.plan.hidden):  # noqa: B007, the last one counts
-                yield
-        except Exception:
-            self._task = before
-            raise
-        self.plan, self.trials = made, {}
+    def _reading(self, path, target):
+        """Read a file and plan for it; where that fails, what was there stays, and so does what was being tested."""
+        problem = data.from_csv(path, target)
+        rows = len(problem.x) + len(problem.x_val)
+        self.say(f"{problem.name}: {rows:,} rows. Two probes are being trained.")
+        for made in planning.probing(problem, self.plan.hidden):  # noqa: B007, the last one counts
+            yield
+        self.plan, self.trials, self._test = made, {}, ()
         self.batch_size = min(START["batch_size"], self.n)
         self.learning_rate, self.epochs = START["learning_rate"], START["epochs"]
         self.redraw()
@@ -165,9 +155,7 @@ class Choice(Live):
     def draw(self, figure):
         """What is paid for what, and the map of settings; the sliders' place is always seen."""
         axes = views.two_axes(figure)
-        self._place = views.place_of_sliders(axes, self.plan)
-        self._views = [views.trade(axes[0], self.plan), views.costs(axes[1], self.plan), views.verdict(axes[0])]
-        return [self._place, *self._views]
+        return [views.place_of_sliders(axes, self.plan), *views.tested(axes, self.plan)]
 
     @property
     def _tested(self):
@@ -177,8 +165,9 @@ class Choice(Live):
 
     def show(self):
         """Bring the views up to date."""
-        self._place.update(self.batch_size, self.learning_rate, self.epochs)
-        for view in self._views:
+        place, *tested = self.picture.views
+        place.update(self.batch_size, self.learning_rate, self.epochs)
+        for view in tested:
             view.update(self._tested)
 
     def facts(self):
@@ -194,9 +183,8 @@ class Choice(Live):
 
     def words(self):
         """What the picture shows, in words."""
-        iterations = self.epochs * -(-self.n // self.batch_size)
         text = f"batch size {self.batch_size}, learning rate {self.learning_rate:.3g}, epochs {self.epochs}: "
-        text += f"{iterations:,} iterations. "
+        text += f"{plots.counted(self.epochs * -(-self.n // self.batch_size), 'iteration')}. "
         if self.committed is None:
             return text + "Nothing is committed yet."
         return text + (f"Tested: {views.told(self.trials)}" if self._tested else "The sweep is running.")

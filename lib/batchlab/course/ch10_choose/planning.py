@@ -112,23 +112,19 @@ class Plan:
         It is the probe's own at the probe's batch size.
         """
         rate_max = self.probe_rate * (1 + self.noise_scale / self.probe_size)
-        rule = rate_max / (1 + self.noise_scale / np.asarray(batch_size))
+        rule = measure.matched_rate(batch_size, rate_max, self.noise_scale)
         return np.minimum(rule, max(self.full_rate, self.probe_rate))
 
     @property
     def choice(self):
         """What the rules would choose: batch size (the noise scale, at most N), rate, and whole number of epochs."""
-        size = int(min(max(round(self.noise_scale), 1), self.n))
+        size = min(round(self.noise_scale), self.n)
         return size, float(f"{self.learning_rate(size):.2g}"), max(1, math.ceil(self.epochs(size)))
 
     @property
     def by_gradients(self):
-        """The same by the noise scale of the gradients alone, whatever rate the full batch bears."""
-        scale = self.gradient_scale
-        size = int(min(max(round(scale), 1), self.n))
-        rate = self.probe_rate * (1 + scale / self.probe_size) / (1 + scale / size)
-        epochs = self.probe_epochs * (1 + size / scale) / (1 + self.probe_size / scale)
-        return size, float(f"{rate:.2g}"), max(1, math.ceil(epochs))
+        """The same by the noise scale of the gradients alone, as if the full batch bore any rate."""
+        return dataclasses.replace(self, full_rate=math.inf).choice
 
     def sizes(self):
         """The batch sizes of the sweep."""
@@ -140,8 +136,8 @@ class Plan:
         return np.array([float(f"{rate:.3g}") for rate in np.geomspace(low, high, STEPS)])
 
     def most_epochs(self, sizes):
-        """Epochs after which a run is given up."""
-        return [int(np.clip(np.ceil(GIVEN_UP * self.epochs(size)), FEWEST, MANY)) for size in np.ravel(sizes)]
+        """Epochs after which runs of these batch sizes are given up."""
+        return np.clip(np.ceil(GIVEN_UP * self.epochs(sizes)), FEWEST, MANY).astype(int)
 
 
 def few_enough(problem):
@@ -194,11 +190,11 @@ def probing(given, hidden=(32,)):
     settings = {"batch_sizes": [size], "learning_rates": RATES, "seeds": SEEDS, "checks": PARTS, "hidden": hidden}
     settings["num_epochs"] = int(np.clip(np.ceil(UPDATES * size / n), SHORTEST, LONGEST))
     probe = Sweep(problem, **settings)
-    yield from (None for _ in probe.work())
+    yield from probe.work()
     start, lowest = level(probe)
     target = lowest + (1 - WAY) * (start - lowest)
     to_target = Sweep(problem, **settings, target={"val_loss": target})
-    yield from (None for _ in to_target.work())
+    yield from to_target.work()
     ladder = to_target.epochs_to_target[0]
     best = int(np.argmin(np.median(ladder, axis=1)))
     rate, epochs = float(RATES[best]), float(np.median(ladder[best]))
@@ -206,7 +202,7 @@ def probing(given, hidden=(32,)):
     # The full batch; the mean of its losses, since the last would favour slow rates where the quick ones have begun
     # to overfit by then.
     whole = Sweep(problem, **settings | {"batch_sizes": [n], "num_epochs": FULL_UPDATES, "checks": 1})
-    yield from (None for _ in whole.work())
+    yield from whole.work()
     full_ladder = np.array([[run.astype(float).mean() for run in row] for row in val_losses(whole)])
     full_ladder[whole.diverged[0]] = np.inf
 
@@ -318,7 +314,7 @@ class Trial:
             return Sweep(plan.problem, batch_sizes=sizes, learning_rates=rates, num_epochs=most, **common)
 
         self.sweep = sweep or to_target(plan.sizes(), plan.rates(), plan.most_epochs(plan.sizes()))
-        self.to_target = to_target([size], [rate], max(epochs, *plan.most_epochs([size])))
+        self.to_target = to_target([size], [rate], max(epochs, int(plan.most_epochs(size))))
         self.parts = self.to_target, self.sweep
 
     def work(self):

@@ -74,9 +74,9 @@ def save(text, path, overwrite=False):
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"the report is a web page; give it a name that ends in .html, not {path.name!r}.")
     number, wanted = 2, path
-    while path.exists() and not overwrite:
-        path, number = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}"), number + 1
     try:
+        while path.exists() and not overwrite:
+            path, number = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}"), number + 1
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ValueError(

@@ -51,8 +51,7 @@ def probes(figure, plan):
 def result(figure, plan, trials):
     """How settings did, {name: `planning.Trial`}, and the sweep that judged them, as a `Still`."""
     figure.set_layout_engine("none")
-    left, right = views.two_axes(figure)
-    for view in (views.trade(left, plan), views.costs(right, plan), views.verdict(left)):
+    for view in views.tested(views.two_axes(figure), plan):
         view.update(trials)
     best = zip(plan.sizes(), *next(iter(trials.values())).measured(), strict=True)
     swept = "; ".join(f"B = {size}: {epochs:.3g} epochs at rate {rate:.3g}" for size, epochs, rate in best)
@@ -74,11 +73,14 @@ def beyond(figure, plan, setting=None):
     axes.text(x[-1], plan.target, "target", ha="right", va="top", color="0.3")
     axes.set(xlabel="epoch", ylabel="loss", xlim=(0, 1.12 * x[-1]))
     axes.set_title(f"batch size {size}, rate {rate:.2g}, trained on (band: {planning.SEEDS} seeds)")
-    best, lowest = runs.best_epoch, runs.val_loss.min(axis=1).mean()
+    best = runs.best_epoch
+    lowest, last = (f"{losses.mean():.2f}" for losses in (runs.val_loss.min(axis=1), runs.val_loss[:, -1]))
+    falls = (np.diff(np.median(runs.train_loss, axis=0)) < 0).all()
     return (
-        f"Trained beyond the plan: the validation loss falls to {lowest:.2f} at epoch {best.min()} to {best.max()}, "
-        f"and rises to {runs.val_loss[:, -1].mean():.2f} at epoch {runs.num_epochs}; after the {planned} planned "
-        f"epochs it is {runs.val_loss[:, planned].mean():.2f}. The training loss falls all the way."
+        f"Trained beyond the plan: the validation loss falls to {lowest} at epoch {best.min()} to {best.max()}, and "
+        f"{'is' if last == lowest else 'rises to'} {last} at epoch {runs.num_epochs}; after the "
+        f"{plots.counted(planned, 'planned epoch')} it is {runs.val_loss[:, planned].mean():.2f}. The training loss "
+        f"{'falls all the way' if falls else 'does not fall all the way'}."
     )
 
 

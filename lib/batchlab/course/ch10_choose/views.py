@@ -14,7 +14,6 @@ STEPS = ((1.5, "#0072B2", 12, "≤ 1.5 ×"), (3, "#8FC1DE", 10, "≤ 3 ×"), (10
 YOURS, COURSES, COPIED = "yours", "course", "copied"
 MARKS = {YOURS: ("*", plots.NOW, 14), COURSES: ("D", RULE, 8), COPIED: ("P", plots.KEPT[3], 10)}
 SIGNS = {YOURS: "★", COURSES: "◆", COPIED: "✚"}  # the same in words
-KEYS = {"loc": "upper left", "handletextpad": 0.3, "columnspacing": 0.8, "handlelength": 1.3, "borderaxespad": 0}
 
 
 def times(cost):
@@ -36,8 +35,8 @@ def told(trials):
     """How settings did, {name: finished `planning.Trial`}, in words."""
     said = []
     for name, trial in trials.items():
-        size, rate, planned, needed, cost = verdict_of(trial)
-        text = f"{name}: batch size {size}, rate {rate}, {planned} epoch{'s' * (planned != '1')} planned, "
+        size, rate, _, needed, cost = verdict_of(trial)
+        text = f"{name}: batch size {size}, rate {rate}, {plots.counted(trial.setting[2], 'epoch')} planned, "
         text += f"{needed} needed, {cost} the lowest cost" if needed != "never" else "the target not reached"
         lost = trial.to_target.diverged.sum()
         said.append(text + (f" ({lost} of {trial.to_target.total} runs diverged: lower the rate)" if lost else ""))
@@ -59,8 +58,8 @@ def key(axes, artists):
     """What the marks mean, below the axes."""
     below = -0.52 / (axes.get_position().height * axes.figure.get_figheight())  # inches, under the axis's name
     place, count = ((plots.begin(axes), below), 2) if plots.narrow(axes) else ((-0.16, below), 3)
-    axes.legend(artists, [artist.get_label() for artist in artists], bbox_to_anchor=place, ncols=count,
-                markerscale=0.8, **KEYS)  # fmt: skip
+    looks = {"markerscale": 0.8, "handletextpad": 0.3, "columnspacing": 0.8, "handlelength": 1.3, "borderaxespad": 0}
+    axes.legend(handles=artists, loc="upper left", bbox_to_anchor=place, ncols=count, **looks)
 
 
 def verdict(axes):
@@ -159,30 +158,32 @@ def trade(axes, plan):
 def costs(axes, plan):
     """The map of batch size and rate: the cost of each setting of the sweep, and three settings; `update(trials)`."""
     *_, size_ends, rate_ends = _ends(plan)
-    squares = [
-        axes.plot([], [], "s", color=color, markersize=side, markeredgewidth=0, label=name)[0]
-        for _, color, side, name in STEPS
-    ]
-    (lost,) = axes.plot([], [], "x", color="0.45", markersize=6, label="not reached")
+    squares = []
+    for _, color, side, name in STEPS:
+        squares += axes.plot([], [], "s", color=color, markersize=side, markeredgewidth=0, label=name)
+    squares += axes.plot([], [], "x", color="0.45", markersize=6, label="not reached")
     marks, put = _marks(axes)
     _arrange(axes, size_ends, rate_ends, xlabel="batch size B", ylabel="learning rate")
     axes.set_title("epochs × iterations over the lowest", x=plots.begin(axes))
-    key(axes, [*squares, lost])
+    key(axes, squares)
 
     def update(trials):
-        for square in (*squares, lost):
-            square.set_data([], [])
         put(trials, lambda each: each.setting[:2])
-        trial = next(iter(trials.values()), None)
-        if trial is None:
-            return
-        cost = trial.costs()
-        lowest = cost.min() if np.isfinite(cost).any() else 1.0
-        places = np.stack(np.broadcast_arrays(trial.sweep.batch_sizes[:, None], trial.sweep.learning_rates), axis=-1)
-        lost.set_data(*places[~np.isfinite(cost)].T)
-        below = 0.0
-        for square, (most, *_) in zip(squares, STEPS, strict=True):
-            square.set_data(*places[np.isfinite(cost) & (cost > below * lowest) & (cost <= most * lowest)].T)
-            below = most
+        places, step = np.zeros((0, 2)), np.zeros(0)
+        if trials:
+            trial = next(iter(trials.values()))  # all have the same sweep
+            cost, sweep = trial.costs(), trial.sweep
+            places = np.stack(np.broadcast_arrays(sweep.batch_sizes[:, None], sweep.learning_rates), axis=-1)
+            step = np.full(cost.shape, len(STEPS))  # not reached
+            reached = np.isfinite(cost)
+            step[reached] = np.searchsorted([most for most, *_ in STEPS], cost[reached] / cost.min())
+        for at, square in enumerate(squares):
+            square.set_data(*places[step == at].T)
 
-    return View([*squares, lost, *marks], update)
+    return View([*squares, *marks], update)
+
+
+def tested(panels, plan):
+    """All that shows how settings did: their trade, their costs, and the verdict on them; `update(trials)` of each."""
+    left, right = panels
+    return [trade(left, plan), costs(right, plan), verdict(left)]
