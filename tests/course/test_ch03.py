@@ -501,13 +501,63 @@ def test_a_kept_band_says_that_it_is_one():
     lab.keep()
     (label,) = ghosts(lab)
     assert f"{live.BAND} seeds" in label
+    lab.seed = 3  # seeds 3 to 7 are another band
+    lab.keep()
+    assert len(ghosts(lab)) == 2
 
 
 def test_keeping_the_same_run_twice_changes_nothing():
     lab = make()
     lab.keep()
     lab.keep()
-    assert len(ghosts(lab)) == 1
+    assert len(ghosts(lab)) == len(lab.kept) == 1
+
+
+@pytest.mark.parametrize("pixels", [900, 380])
+def test_runs_that_differ_in_one_setting_alone_are_told_apart(pixels):
+    """On a phone two seeds were called alike, and draws of the data everywhere."""
+    lab = make(epochs=3)
+    lab._fit(pixels)
+    lab.keep()
+    for name, value in (("seed", 1), ("data_seed", 3), ("learning_rate", 0.05001)):
+        setattr(lab, name, value)
+        lab.keep()
+    told = [text.get_text().replace("\n", " ") for text in lab._axes.get_legend().get_texts()]
+    assert len(set(told)) == len(ghosts(lab)) == 4
+    assert ["data seed 3" in words for words in told] == [False, False, True, True]
+    assert [words[-6:] for words in told] == ["seed 0", "seed 1", "seed 1", "seed 1"]
+    for text in lab._axes.get_legend().get_texts():
+        box = text.get_window_extent()
+        assert lab._axes.bbox.x0 <= box.x0 < box.x1 <= lab._axes.bbox.x1
+        assert text.get_fontsize() >= 11
+
+
+@pytest.mark.parametrize("pixels", [900, 380])
+def test_no_curve_runs_over_the_key_of_kept_runs_and_no_word_stands_in_it(pixels):
+    lab = make()
+    lab._fit(pixels)
+    for lab.batch_size in (1, 3, 6, 12):
+        lab.keep()
+    moving = [artist for view in lab.picture.views for artist in view.artists]
+    key = lab._axes.get_legend()
+    assert moving.index(key) > max(moving.index(line(lab, f"{name} loss")) for name in ("training", "validation"))
+    assert key.get_animated()
+    (best,) = (text for text in lab._axes.texts if text.get_text().startswith("best epoch"))
+    assert not key.get_window_extent().overlaps(best.get_window_extent())
+    low, high = lab._axes.get_ylim()
+    lab._fit(300)  # a picture that is drawn anew holds the curves that were kept
+    lab.wait()
+    low, high = lab._axes.get_ylim()
+    for ghost in ghosts(lab).values():
+        assert low <= ghost.get_ydata().min() <= ghost.get_ydata().max() <= high
+
+
+def test_a_run_is_kept_under_what_it_was_trained_with_not_under_what_is_wished_since():
+    lab = make()
+    Page(lab).wish(noise=0.5, keep=1)  # one message: the run is still that of before
+    assert list(ghosts(lab)) == [f"kept: B = {SINE['batch_size']}, rate 0.05, noise 0.3, seed 0"]
+    (ghost,) = ghosts(lab).values()
+    np.testing.assert_array_equal(ghost.get_ydata(), trained().val_loss)
 
 
 @pytest.mark.parametrize("name", ["noisy sine", "two moons", "digits"])
@@ -713,7 +763,37 @@ def test_unlocking_on_a_running_kernel(guess):
     asyncio.run(main())
 
 
+def test_a_dataset_chosen_while_the_lab_is_unlocked_is_taken():
+    """It ended in "AttributeError: 'NoneType' object has no attribute 'seeds'"."""
+
+    async def main():
+        lab = make(locked=True)
+        await settled(lab)
+        lab.locked, lab.dataset = False, "two moons"
+        await settled(lab)
+        assert (lab.error, lab.run.problem.name) == (None, "two moons")
+        assert lab.run.num_epochs == bl.data.DEFAULTS["two moons"]["num_epochs"]
+        lab.locked = True
+        await settled(lab)
+        assert lab.run.num_epochs == 0
+
+    asyncio.run(main())
+
+
 # ------------------------------------------------------------------------------------------------ what can go wrong
+
+
+@pytest.mark.parametrize("where", ["everywhere", "in validation alone"])
+def test_data_whose_loss_is_not_finite_even_before_training_are_named(where):
+    """An IndexError was all that the reader got."""
+    x = np.linspace(-1, 1, 20)[:, None]
+    lab = make(bl.Problem(x, 1e25 * x if where == "everywhere" else x, x, 1e25 * x))
+    assert "The loss is no finite number even before training. Its data go up to 1e+25" in message(lab)
+    assert lab.words().endswith("epoch 0: the run diverged at epoch 0.")
+    assert lab.frame["alarm"]
+    lab.keep()
+    lab.band = True
+    assert lab.error is None
 
 
 @pytest.mark.parametrize("rate", [1000.0, 30.0])

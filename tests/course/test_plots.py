@@ -573,17 +573,28 @@ def test_an_axis_that_ends_before_its_first_epoch_is_linear(axes, curves):
 
 @pytest.mark.parametrize("axis", plots.AXES)
 def test_kept_runs_are_thin_curves_with_a_label(axes, curves, axis):
-    assert views.kept_legend(axes) is None
-    kept = make_run(TRAIN, VAL, label="kept: B = 4, seed 0")
-    band = make_run(BAND.train_loss, BAND.val_loss, label="kept: B = 1, seed 0")
-    lines = views.kept_curves(axes, kept, axis, plots.KEPT[0]) + views.kept_curves(axes, band, axis, plots.KEPT[1])
-    for one, values in zip(lines, (TRAIN, VAL, TRAIN, VAL), strict=True):
-        np.testing.assert_array_equal(one.get_xdata(), plots.along(kept, axis))
-        np.testing.assert_allclose(one.get_ydata(), values)
-    # A narrow page has no room for all that a label says.
-    for width, labels in ((9.0, ["kept: B = 4, seed 0", "kept: B = 1, seed 0"]), (4.5, ["B = 4", "B = 1"])):
+    view = views.kept_runs(axes)
+    assert view.artists == []
+    kept = make_run(TRAIN, VAL, settings=["B = 4", "noise 0.3", "seed 0"])
+    band = make_run(BAND.train_loss, BAND.val_loss, settings=["B = 4", "noise 0.3", "5 seeds from 0"])
+    before = len(axes.lines)
+    # A narrow page has no room for all that a label says, and says in what the runs differ.
+    for width, labels in (
+        (9.0, ["kept: B = 4, noise 0.3, seed 0", "kept: B = 4, noise 0.3, 5 seeds from 0"]),
+        (4.5, ["B = 4, seed 0", "B = 4, 5 seeds from 0"]),
+    ):
         axes.figure.set_figwidth(width)
-        assert [text.get_text() for text in views.kept_legend(axes).get_texts()] == labels
+        view.update([kept, band], axis)
+        for one, values in zip(axes.lines[before:], (TRAIN, VAL, TRAIN, VAL), strict=True):
+            np.testing.assert_array_equal(one.get_xdata(), plots.along(kept, axis))
+            np.testing.assert_allclose(one.get_ydata(), values)
+        (key,) = view.artists
+        assert [text.get_text() for text in key.get_texts()] == labels
+    view.update([band], axis)
+    (key,) = view.artists
+    assert [text.get_text() for text in key.get_texts()] == ["B = 4, noise 0.3, 5 seeds from 0"]
+    view.update([], axis)
+    assert (view.artists, len(axes.lines), axes.get_legend()) == ([], before, None)
     assert len(set(plots.KEPT)) == len(plots.KEPT)
 
 

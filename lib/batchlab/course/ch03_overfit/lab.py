@@ -102,13 +102,13 @@ class Lab(Prepared):
         start=None,
         **settings,
     ):
-        self.own = {} if isinstance(problem, str) else {data.check_problem(problem).name: problem}
-        self._first = next(iter(self.own), problem)
+        self.problem = data.load(problem) if isinstance(problem, str) else data.check_problem(problem)
+        self._first = self.problem.name
+        self.own = {} if isinstance(problem, str) else {self._first: problem}
         self._hidden, self._optimizer, self._start = hidden, optimizer, start
         self._given = {name: value for name, value in settings.items() if value is not None}
         self.run, self.kept, self._paused = None, [], False
-        self._limits, self._kept_artists, self._kept_drawn = None, [], None
-        self.problem, self.horizon, self._loaded = self._problem(self._first, self._given.get("noise")), 1, None
+        self.horizon, self._loaded = 1, None
         super().__init__(controls=controls, locked=locked, focus=focus, dataset=self._first, **self._given)
 
     @property
@@ -131,14 +131,17 @@ class Lab(Prepared):
     @press("keep", tip="keep these curves to compare with")
     def keep(self):
         """Keep the curves of this run beside the next ones."""
-        if not self.run.num_epochs:
+        run, (name, noise, data_seed) = self.run, self._loaded  # what it was trained with, whatever is wished by now
+        if not run.num_epochs:
             return
-        noise = "" if self.dataset in self.own else f", {Lab.noise.look(self, 'label')} {self.noise:.3g}"
-        seeds = f"seed {self.run.seed}" if self.run.seeds is None else f"{self.run.seeds} seeds"
-        label = f"kept: B = {self.run.batch_size}, rate {self.run.learning_rate:.3g}{noise}, {seeds}"
-        names = ("num_epochs", "train_loss", "val_loss", *list(plots.AXES.values())[1:])
-        curves = SimpleNamespace(label=label, **{name: getattr(self.run, name) for name in names})
-        self.kept = [*self.kept, curves][-len(plots.KEPT) :]
+        settings = [f"B = {run.batch_size}", f"rate {run.learning_rate:g}"]
+        if name not in self.own:
+            settings.append(f"{Lab.noise.look(self, 'label')} {noise:g}")
+            settings += [f"data seed {data_seed}"] if data_seed != DRAWS[name] else []
+        settings.append(f"seed {run.seed}" if run.seeds is None else f"{run.seeds} seeds from {run.seed}")
+        curves = {field: getattr(run, field) for field in ("train_loss", "val_loss", *plots.AXES.values())}
+        others = [one for one in self.kept if one.settings != settings]
+        self.kept = [*others, SimpleNamespace(settings=settings, **curves)][-len(plots.KEPT) :]
 
     @press("reset", tip="all controls back, kept curves away")
     def reset(self):
@@ -159,17 +162,10 @@ class Lab(Prepared):
 
     # ---- data --------------------------------------------------------------------------------------------------------
 
-    def _problem(self, name, noise=None, seed=0):
-        """The problem of that name; None takes its own noise."""
-        if name in self.own:
-            return self.own[name]
-        settings = {} if noise is None else {"label_noise" if name == "digits" else "noise": noise}
-        return data.load(name, seed=seed, **settings)
-
     def _take(self, name):
         """Bring a dataset onto the stage: its problem, its default settings."""
         given = self._given if name == self._first else {}
-        settings = {**data.OWN, **({} if name in self.own else data.DEFAULTS[name])}
+        settings = data.OWN if name in self.own else data.DEFAULTS[name]
         self.noise = given.get("noise", data.NOISE.get(name, 0.0))
         self.data_seed = given.get("data_seed", DRAWS.get(name, 0))
         self.kept = []  # curves of another dataset cannot be compared
@@ -183,19 +179,17 @@ class Lab(Prepared):
 
     def _load(self, name):
         """Make the problem that the controls ask for; the picture is drawn for it."""
-        self.problem = self._problem(name, self.noise, self.data_seed)
-        self._loaded = name, self.noise, self.data_seed
-        self.run, self._limits = None, None
+        noise = {"label_noise" if name == "digits" else "noise": self.noise}
+        self.problem = self.own.get(name) or data.load(name, seed=self.data_seed, **noise)
+        self._loaded, self.run = (name, self.noise, self.data_seed), None
         self.redraw()
 
     def begin(self, changed):
         """The first dataset is taken at once, a later one after a word to the reader; see `work`."""
         if self._loaded is None:
             self._take(self._first)
-        if "dataset" in changed or not changed <= {"run_or_pause", "keep", "against", "logarithmic"}:
+        if not changed <= {"run_or_pause", "keep", "against", "logarithmic"}:
             self._paused = False
-        if "locked" in changed:
-            self.run = None  # the run begins when the reader has said what it will do
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
@@ -222,7 +216,7 @@ class Lab(Prepared):
             "seed": self.seed,
             "seeds": BAND if self.band else None,
         }
-        stays = self.run is not None and in_place(self.run)
+        stays = self.run is not None and in_place(self.run) and not (self.locked and self.run.num_epochs)
         if not stays or any(getattr(self.run, name) != value for name, value in settings.items()):
             self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
         if not self.locked:
@@ -248,8 +242,8 @@ class Lab(Prepared):
         self._left = views.fit_view(left, self.problem, self._predict)
         self._right = views.loss_curves(self._axes, self.problem)
         views.keep_labels(left)  # names of classes, numbers in units of their own
-        self._limits, self._kept_artists, self._kept_drawn = None, [], None
-        return [self._left, self._right]
+        self._kept, self._limits = views.kept_runs(self._axes), None
+        return [self._left, self._right, self._kept]
 
     def _predict(self, params, x):
         with self.there():
@@ -265,7 +259,7 @@ class Lab(Prepared):
         if self.lost_at() is None:
             return min(self.epochs, self.run.num_epochs)
         loss = plots.median(self.run.train_loss)[: self.lost_at()]
-        return min(self.epochs, int(np.flatnonzero(loss <= LOST * loss[0])[-1]))
+        return min(self.epochs, int(np.flatnonzero(loss <= LOST * loss[:1]).max(initial=0)))
 
     def show(self):
         """Bring the views up to date."""
@@ -284,41 +278,40 @@ class Lab(Prepared):
         target = run.num_epochs if self.lost_at() is not None else max(self._target(), self.horizon, run.num_epochs)
         reach = target if axis == "epochs" else plots.along(run, axis)[-1] / max(run.num_epochs, 1) * max(target, 1)
         right = max([reach, *(plots.along(kept, axis)[-1] for kept in self.kept)]) or 1.0
-        old_axis, _, old_right, low, high = self._limits or (axis, logarithmic, 0.0, math.inf, 0.0)
+        old_axis, old_right, low, high, *_ = self._limits or (axis, 0.0, math.inf, 0.0)
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
             right = old_right  # the estimate wavers while the run goes on
-        losses = np.concatenate([plots.median(loss) for loss in (run.train_loss, run.val_loss)])
-        losses = np.maximum(losses[np.isfinite(losses)], np.finfo(np.float32).tiny)
+        losses = [plots.median(loss) for one in (run, *self.kept) for loss in (one.train_loss, one.val_loss)]
+        finite = [loss[np.isfinite(loss)] for loss in losses]
+        losses = np.maximum(np.concatenate(finite) if any(map(len, finite)) else 1.0, np.finfo(np.float32).tiny)
         ceiling = LOST * float(plots.median(run.val_loss)[0])
         low = min(low, views.round_number(losses.min() / 1.1, up=False))
         high = max(high, views.round_number(1.1 * min(losses.max(), ceiling), up=True))
         first = {"epochs": 1.0, "iterations": 1.0, "samples seen": 10.0 ** math.floor(math.log10(len(run.problem.x)))}
         first = first.get(axis, 10.0 ** math.floor(math.log10(right / 1000)))
-        drawn = (axis, logarithmic, right, low, high), [id(kept) for kept in self.kept]
-        if (self._limits, self._kept_drawn) != drawn:
-            self._limits, self._kept_drawn = drawn
+        limits = axis, right, low, high, logarithmic, [id(kept) for kept in self.kept]
+        if self._limits != limits:
+            self._limits = limits
             views.set_limits(axes, right, low, high, axis, first if logarithmic else None)
-            for artist in self._kept_artists:
-                artist.remove()
-            pairs = zip(self.kept, plots.KEPT, strict=False)
-            self._kept_artists = [line for kept, color in pairs for line in views.kept_curves(axes, kept, axis, color)]
-            if (legend := views.kept_legend(axes)) is not None:
-                self._kept_artists.append(legend)
+            self._kept.update(self.kept, axis)
 
     def _verdict(self):
         """What to say when a run has come to its end, and whether it is an alarm."""
         if self.locked:
             return ("Make your prediction above, or skip it: then the controls unlock and the run begins.",)
-        if self.lost_at() is not None:
-            largest = max(float(np.abs(values).max()) for values in (self.problem.x, self.problem.y))
-            far = largest > FAR and not self.problem.standardised
-            raw = f" Its data go up to {largest:.3g}: bl.Problem.from_arrays standardises them." if far else ""
-            return (
-                f"The run diverged: from epoch {self.lost_at()} on its loss is no longer a finite number. The learning "
-                f"rate {self.run.learning_rate:.3g} is too high for batch size {self.run.batch_size}; lower it.{raw}",
-                True,
-            )
-        return ("",)
+        if self.lost_at() is None:
+            return ("",)
+        problem = self.problem
+        largest = max(float(np.abs(values).max()) for values in (problem.x, problem.y, problem.x_val, problem.y_val))
+        far = largest > FAR and not problem.standardised
+        raw = f" Its data go up to {largest:.3g}: bl.Problem.from_arrays standardises them." if far else ""
+        if self.lost_at() == 0:
+            return f"The loss is no finite number even before training.{raw}", True
+        return (
+            f"The run diverged: from epoch {self.lost_at()} on its loss is no longer a finite number. The learning "
+            f"rate {self.run.learning_rate:.3g} is too high for batch size {self.run.batch_size}; lower it.{raw}",
+            True,
+        )
 
     def words(self):
         """What the picture shows, in words: a headline, whose numbers stand in `facts`."""

@@ -1,6 +1,7 @@
 """What the overfitting lab shows: the fit in four kinds, the two losses and their best epoch."""
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -205,14 +206,6 @@ def overfits(run, margin=1.05):
     return bool(rise > max((margin - 1) * np.median(lowest), 4 * error))
 
 
-def kept_curves(axes, kept, axis, color):
-    """A run that stays for comparison: thin curves that stand still."""
-    x = along(kept, axis)
-    train, val = (thinned(x, median(loss), across=across(axes, x)) for loss in (kept.train_loss, kept.val_loss))
-    lines = axes.plot(*train, color=color, linewidth=1)
-    return lines + axes.plot(*val, color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=kept.label)
-
-
 def round_number(value, up):
     """The next of ..., 0.5, 1, 2, 5, 10, ... at or above a positive value, or at or below it."""
     value = float(value)  # a float32 of 0.1 lies beside the 0.1 of the ticks
@@ -239,18 +232,46 @@ def set_limits(axes, right, low, high, label, first=None):
     plain(axes.xaxis, axes.yaxis)
 
 
-def kept_legend(axes):
-    """The legend of the kept runs, or None."""
-    handles, labels = axes.get_legend_handles_labels()
-    kept = [pair for pair in zip(handles, labels, strict=True) if pair[1].startswith("kept")]
-    if not kept:
-        return None
-    lines, labels = zip(*kept, strict=True)
+def kept_runs(axes):
+    """Runs that stay for comparison: thin curves that stand still, and their key; `update(kept, axis)`.
+
+    A kept run has its curves, and `settings`: in words, what it was trained with, the batch size first. The key moves,
+    so that it lies above the curves that do.
+    """
+    lines, key = [], []
+
+    def update(kept, axis):
+        for artist in (*lines, *key):
+            artist.remove()
+        lines[:] = key[:] = []
+        for run, color in zip(kept, plots.KEPT, strict=False):
+            x, label = along(run, axis), f"kept: {', '.join(run.settings)}"
+            train, val = (thinned(x, median(loss), across=across(axes, x)) for loss in (run.train_loss, run.val_loss))
+            lines.extend(axes.plot(*train, color=color, linewidth=1))
+            lines.extend(axes.plot(*val, color=color, linewidth=1.4, linestyle=(0, (4, 1.5)), label=label))
+        if kept:  # on a narrow page above the legend of the present run; the pictures' style is off by now
+            look = {"loc": "lower left", "bbox_to_anchor": (0, 0.26 if narrow(axes) else 0), "fontsize": 11}
+            look |= {"handlelength": 1.0, "handletextpad": 0.4, "labelspacing": 0.2, "borderpad": 0.2}
+            look |= {"borderaxespad": 0.3, "frameon": True, "framealpha": 0.9}
+            key.append(axes.legend(lines[1::2], _told(axes, [run.settings for run in kept]), **look))
+            key[0].set_animated(True)
+
+    return View(key, update)
+
+
+def _told(axes, settings):
+    """What the key says of each kept run: on a narrow page only in what they differ, on any no more than a line holds.
+
+    A setting is not broken in two.
+    """
     if not narrow(axes):
-        return axes.legend(lines, labels, loc="lower right", framealpha=0.9)
-    short = [label.removeprefix("kept: ").rsplit(", ", 1)[0] for label in labels]  # without the seed
-    above = {"loc": "lower left", "bbox_to_anchor": (0, 0.26)}  # the legend of the present run
-    return axes.legend(lines, short, framealpha=0.9, labelspacing=0.2, handlelength=1.2, borderpad=0.2, **above)
+        settings = [[f"kept: {first}", *more] for first, *more in settings]
+    elif len(settings) > 1:
+        shared = set.intersection(*map(set, settings))
+        settings = [[first, *(one for one in more if one not in shared)] for first, *more in settings]
+    whole = [", ".join(setting.replace(" ", "\xa0") for setting in run) for run in settings]
+    room = int((axes.bbox.width - 36) / 7.3)  # letters of usual width
+    return [textwrap.fill(words, room).replace("\xa0", " ") for words in whole]
 
 
 def loss_curves(axes, problem):
@@ -295,7 +316,8 @@ def loss_curves(axes, problem):
         place = (0.99 if near_end else share + 0.015, 0.87 if share < 0.25 or near_end else 0.97)
         said = "diverged" if lost else "overfitting" if over else ""
         over_word.set(text=said, position=place, ha="right" if near_end else "left")
-        place, ha = ((share + 0.015, low), "left") if share < 0.6 else ((share - 0.015, low), "right")
+        height = low if axes.get_legend() is None else 0.77  # above the key of kept runs
+        place, ha = ((share + 0.015, height), "left") if share < 0.6 else ((share - 0.015, height), "right")
         best_word.set(text=f"best epoch {turn}" if begun else "", position=place, ha=ha)
 
     place = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.98), "ncols": 2} if wide else {"loc": "lower left"}
