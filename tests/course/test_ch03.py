@@ -1302,8 +1302,19 @@ def test_ten_draws_are_runs_of_fit_and_are_not_trained_again(monkeypatch):
     np.testing.assert_array_equal(drawn.val_loss[4], run.val_loss)
     np.testing.assert_array_equal(drawn.train_loss[4], run.train_loss)
     assert (drawn.best_epoch[4], drawn.iterations_per_epoch) == (run.best_epoch, 3)
+    usual = ch03_overfit.ten_draws("noisy sine", num_epochs=20)
     monkeypatch.setattr(ch03_overfit.draws, "fit", None)
     assert ch03_overfit.ten_draws("noisy sine", num_epochs=20, noise=0.1, n=8) is drawn
+    assert ch03_overfit.ten_draws("noisy sine", num_epochs=20, noise=0.3, progress=True) is usual
+
+
+def test_draws_of_digits_have_wrong_labels_for_noise_and_a_dataset_that_there_is_not_is_named():
+    few = {"n": 10, "num_epochs": 1}
+    wrong, right = (ch03_overfit.ten_draws("digits", noise=noise, **few).train_loss for noise in (1.0, 0.0))
+    assert wrong.shape == (10, 2)
+    assert (wrong != right).any()
+    with pytest.raises(ValueError, match="there is no dataset 'sine'; choose one of noisy sine"):
+        ch03_overfit.ten_draws("sine")
 
 
 def test_the_interval_of_a_median_leaves_out_one_draw_on_either_side():

@@ -1,6 +1,5 @@
 """The same run on several draws of the data: what chapter 3 says is measured on ten."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from ...descent import fit
 from ...progress import progress_bar
 
 DRAWS = 10
+_measured = {}  # what `ten_draws` was asked for -> its `Draws`, half a megabyte each
 
 
 class Draws(NamedTuple):
@@ -36,18 +36,17 @@ def ten_draws(name, *, n=None, noise=None, progress=False, **settings):
 
     n and noise are those of the dataset, None for its own. A second call with the same arguments trains nothing.
     """
-    drawn = {key: value for key, value in (("n", n), ("noise", noise)) if value is not None}
-    settings = data.DEFAULTS[name] | settings
-    return _measured(name, tuple(drawn.items()), tuple(sorted(settings.items())), progress)
-
-
-@functools.lru_cache(maxsize=64)
-def _measured(name, drawn, settings, progress):
-    settings = dict(settings)
-    num_epochs, losses = settings.pop("num_epochs"), []
-    with progress_bar(DRAWS, " draws", progress) as bar:
-        for seed in range(DRAWS):
-            run = fit(data.load(name, seed=seed, **dict(drawn)), seed=seed, num_epochs=0, **settings).train(num_epochs)
-            losses.append((run.train_loss, run.val_loss))
-            bar.update(1)
-    return Draws(*np.swapaxes(losses, 0, 1), run.iterations_per_epoch)
+    drawn = {"label_noise" if name == "digits" else "noise": data.NOISE.get(name) if noise is None else noise}
+    drawn |= {} if n is None else {"n": n}
+    settings = data.DEFAULTS.get(name, {}) | settings
+    asked = name, *sorted(drawn.items()), *sorted(settings.items())
+    if asked not in _measured:
+        problems = [data.load(name, seed=seed, **drawn) for seed in range(DRAWS)]
+        num_epochs, losses = settings.pop("num_epochs"), []
+        with progress_bar(DRAWS, " draws", progress) as bar:
+            for seed, problem in enumerate(problems):
+                run = fit(problem, seed=seed, num_epochs=0, **settings).train(num_epochs)
+                losses.append((run.train_loss, run.val_loss))
+                bar.update(1)
+        _measured[asked] = Draws(*np.swapaxes(losses, 0, 1), run.iterations_per_epoch)
+    return _measured[asked]
