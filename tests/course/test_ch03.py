@@ -1321,6 +1321,9 @@ def test_the_interval_of_a_median_leaves_out_one_draw_on_either_side():
     losses = np.ones((10, 100))
     losses[range(10), [3, 90, 10, 20, 30, 40, 50, 60, 70, 80]] = 0.5
     assert ch03_overfit.draws.Draws(losses, losses, 4).interval() == (45, 10, 80)
+    losses[0, 7:] = np.nan  # this draw diverges, after its best epoch
+    assert ch03_overfit.draws.Draws(losses, losses, 4).interval() == (45, 10, 80)
+    assert ch03_overfit.draws.Draws(losses, losses, 4).lowest.tolist() == [0.5] * 10
 
 
 def test_one_number_for_all_is_the_best_compromise():

@@ -19,8 +19,8 @@ class Draws(NamedTuple):
     val_loss: np.ndarray
     iterations_per_epoch: int
 
-    best_epoch = property(lambda self: self.val_loss.argmin(axis=1))
-    lowest = property(lambda self: self.val_loss.min(axis=1))
+    best_epoch = property(lambda self: np.nanargmin(self.val_loss, axis=1))  # NaN after a run has diverged
+    lowest = property(lambda self: np.nanmin(self.val_loss, axis=1))
 
     def interval(self):
         """The median best epoch, and an interval that holds the true median with 98 % confidence.

@@ -34,6 +34,11 @@ def predictor(predict, platform):
     return lambda params, x: np.asarray(jitted(params, x))
 
 
+def own_data(lab):
+    """Whether a reader's own data are shown: they have the noise that they have."""
+    return lab.dataset in lab.own
+
+
 class Lab(Prepared):
     """The overfitting lab: the fit beside training and validation loss, live.
 
@@ -71,22 +76,8 @@ class Lab(Prepared):
     epochs = Whole("epochs", 0, 100_000, 0, log=True, slider=lambda lab: (0, 2 * lab.horizon))
     learning_rate = Number("learning rate", 0, 1e3, 0.05, log=True, slider=(1e-4, 10), low_allowed=False)
     dataset = Menu("dataset", lambda lab: [*lab.own, *(name for name in data.DATASETS if name not in lab.own)])
-    noise = Number(
-        lambda lab: "label noise" if lab.dataset == "digits" else "noise",
-        0,
-        1,
-        0.3,
-        hidden=lambda lab: lab.dataset in lab.own,
-    )
-    data_seed = Whole(
-        "data seed",
-        0,
-        LAST_SEED,
-        0,
-        slider=(0, 9),
-        tip="which samples are drawn",
-        hidden=lambda lab: lab.dataset in lab.own,
-    )
+    noise = Number(lambda lab: "label noise" if lab.dataset == "digits" else "noise", 0, 1, 0.3, hidden=own_data)
+    data_seed = Whole("data seed", 0, LAST_SEED, 0, slider=(0, 9), tip="which samples are drawn", hidden=own_data)
     seed = Whole("seed", 0, LAST_SEED, 0, slider=(0, 20), tip="which start and which shuffles")
     against = Menu("against", plots.AXES)
 
@@ -210,12 +201,8 @@ class Lab(Prepared):
                 self._take(self.dataset)
             else:
                 self._load(self.dataset)
-        settings = {
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "seed": self.seed,
-            "seeds": BAND if self.band else None,
-        }
+        settings = {name: getattr(self, name) for name in ("batch_size", "learning_rate", "seed")}
+        settings["seeds"] = BAND if self.band else None
         stays = self.run is not None and in_place(self.run) and not (self.locked and self.run.num_epochs)
         if not stays or any(getattr(self.run, name) != value for name, value in settings.items()):
             self.run = fit(self.problem, num_epochs=0, **settings, **self._model)
@@ -282,8 +269,9 @@ class Lab(Prepared):
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
             right = old_right  # the estimate wavers while the run goes on
         losses = [plots.median(loss) for one in (run, *self.kept) for loss in (one.train_loss, one.val_loss)]
-        finite = [loss[np.isfinite(loss)] for loss in losses]
-        losses = np.maximum(np.concatenate(finite) if any(map(len, finite)) else 1.0, np.finfo(np.float32).tiny)
+        losses = np.concatenate(losses)
+        losses = losses[np.isfinite(losses)] if np.isfinite(losses).any() else np.ones(1)
+        losses = np.maximum(losses, np.finfo(np.float32).tiny)
         ceiling = LOST * float(plots.median(run.val_loss)[0])
         low = min(low, views.round_number(losses.min() / 1.1, up=False))
         high = max(high, views.round_number(1.1 * min(losses.max(), ceiling), up=True))

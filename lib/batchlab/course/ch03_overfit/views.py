@@ -14,6 +14,7 @@ from ..plots import BEST, BOX, NOW, TRAINING, VALIDATION, across, along, heading
 
 MANY = 120  # training samples: more are drawn smaller
 LONGEST = 14  # letters of a class's name beside its row
+MARGIN = 1.05  # times the lowest loss: up to there a loss counts as near it
 
 
 def fit_view(axes, problem, predict):
@@ -178,13 +179,13 @@ def best_epoch(run):
     return int(np.argmin(np.where(np.isnan(loss), np.inf, loss)))
 
 
-def near_lowest(run, margin=1.05):
+def near_lowest(run):
     """The first epoch whose validation loss is within 5 % of the lowest; of several runs, on their median curve."""
     loss = median(run.val_loss)
-    return int(np.argmax(loss <= margin * loss[best_epoch(run)]))
+    return int(np.argmax(loss <= MARGIN * loss[best_epoch(run)]))
 
 
-def overfits(run, margin=1.05):
+def overfits(run):
     """Whether the validation loss has risen by more than 5 % since its best epoch, and by more than it wobbles.
 
     Medians over a fortieth of the run are compared, around the best epoch and at the end (there over five epochs, if so
@@ -203,7 +204,7 @@ def overfits(run, margin=1.05):
     end, lowest = loss[-max(width, min(5, since)) :], loss[max(0, best - width) : best + width + 1]
     error = 1.25 * deviation * np.sqrt(1 / len(end) + 1 / len(lowest))  # of the difference of two medians
     rise = np.median(end) - np.median(lowest) if np.isfinite(np.median(lowest)) else 0.0
-    return bool(rise > max((margin - 1) * np.median(lowest), 4 * error))
+    return bool(rise > max((MARGIN - 1) * np.median(lowest), 4 * error))
 
 
 def round_number(value, up):

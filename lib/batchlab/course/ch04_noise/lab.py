@@ -102,10 +102,10 @@ class GradientLab(Live):
         self.measured = measured
         self.redraw()
 
-    def panels(self, figure, widths=(1, 1.3)):
+    def panels(self, figure):
         """Two axes side by side."""
         below = 0.6 if plots.narrow(figure) else 0.5
-        return columns(figure, widths, left=(0.6, 0.75), right=0.15, top=0.4, bottom=below)
+        return columns(figure, (1, 1.3), left=(0.6, 0.75), right=0.15, top=0.4, bottom=below)
 
     def __repr__(self):
         return f"{type(self).__name__}: {self._first}"
@@ -152,7 +152,7 @@ class NoiseLab(GradientLab):
     def draw(self, figure):
         """Axes that stay as they are while a dataset is shown, and the views in them."""
         first, second = self.panels(figure)
-        scale = measure.noise_scale(self.gradients.inner) if self.gradients else 1.0
+        scale = measure.noise_scale(self.gradients.inner)
         return [views.cloud(first, 1.0, views.REACH), views.distances(second, self.measured.n, scale)]
 
     def show(self):
@@ -228,10 +228,8 @@ class RunLab(GradientLab):
     def draw(self, figure):
         """Axes that stay as they are while a dataset is shown, and the views in them."""
         first, second = self.panels(figure)
-        length, reach = 1.0, views.REACH
-        if self.gradients is not None:  # the start is the noisiest and has the longest gradient
-            inner = self.measured.gradients(0).inner
-            length, reach = np.sqrt(inner.mean()), 1.6 * np.sqrt(inner.mean() + measure.variance(inner) / ALONG_SIZE)
+        inner = self.measured.gradients(0).inner  # the start is the noisiest and has the longest gradient
+        length, reach = np.sqrt(inner.mean()), 1.6 * np.sqrt(inner.mean() + measure.variance(inner) / ALONG_SIZE)
         along = views.signal_and_noise(second, self.measured.num_epochs)
         return [views.cloud(first, length / 2, reach, unit=""), along]
 
