@@ -1418,6 +1418,12 @@ def test_a_wrong_experiment_is_told_what_is_wrong(experiment, mistake):
     labs.has_its_own_words(experiment, told, mistake)
 
 
+@pytest.mark.parametrize("epoch", [np.nan, np.inf, 2.5])
+def test_what_is_no_epoch_is_told_so_without_a_warning(epoch):
+    words = quiz.exercise("03.early_stopping").check(lambda val_loss, patience: (epoch, 3))
+    assert "Return epochs, which are positions in the list, not losses." in repr(words)
+
+
 # ------------------------------------------------------------------------------------------- in other frameworks
 
 

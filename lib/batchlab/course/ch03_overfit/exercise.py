@@ -50,7 +50,7 @@ def check_early_stopping(answer):
         result = answer(list(val_loss), patience)
         case = f"for the losses {val_loss} and patience {patience} it returned".replace("nan", "NaN")
         best, stopped = numbers(result, (2,), f"{case} {result!r}. Return two numbers: best_epoch, stopped_epoch.")
-        if best % 1 or stopped % 1:
+        if not (best.is_integer() and stopped.is_integer()):
             said = f"{case} {best:g} and {stopped:g}"
             raise quiz.Wrong(f"{said}. Return epochs, which are positions in the list, not losses.")
         right = early_stopping(val_loss, patience)
