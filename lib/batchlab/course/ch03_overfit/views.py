@@ -254,13 +254,13 @@ def kept_runs(axes):
             look = {"loc": "lower left", "bbox_to_anchor": (0, 0.26 if narrow(axes) else 0), "fontsize": 11}
             look |= {"handlelength": 1.0, "handletextpad": 0.4, "labelspacing": 0.2, "borderpad": 0.2}
             look |= {"borderaxespad": 0.3, "frameon": True, "framealpha": 0.9}
-            key.append(axes.legend(lines[1::2], _told(axes, [run.settings for run in kept]), **look))
+            key.append(axes.legend(lines[1::2], _labels(axes, [run.settings for run in kept]), **look))
             key[0].set_animated(True)
 
     return View(key, update)
 
 
-def _told(axes, settings):
+def _labels(axes, settings):
     """What the key says of each kept run: on a narrow page only in what they differ, on any no more than a line holds.
 
     A setting is not broken in two.
