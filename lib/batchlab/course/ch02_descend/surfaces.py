@@ -15,7 +15,7 @@ from ...models import Model, loss_of
 
 N = 64  # training samples of a surface
 BLOCK = 256  # points whose losses are computed together
-LOST = 1e3  # a path further out than this many windows, or a loss as many times that of the start, has diverged
+LOST = 1e3  # a descent whose loss is as many times that of its start has diverged
 
 
 # ---- surfaces --------------------------------------------------------------------------------------------------------
@@ -46,17 +46,15 @@ class Surface(NamedTuple):
         """A run of `batchlab.fit` from a point of the surface, which also keeps the path for `path`."""
         start = np.asarray(self.start if start is None else start, np.float32)
         settings = {"learning_rate": self.learning_rate, **settings}
-        optimizer = recorded(optimizer, len(self.problem.x))
-        return fit(self.problem, model=self.model, optimizer=optimizer, params=start, **settings)
+        return fit(self.problem, model=self.model, optimizer=recorded(optimizer), params=start, **settings)
 
     def losses(self, points):
         """Mean training loss at points (..., 2) -> (...)."""
         points = np.asarray(points, np.float32)
         flat = points.reshape(-1, 2)
-        loss = _losses(self.model)
-        padded = np.pad(flat, ((0, -len(flat) % BLOCK), (0, 0)))
-        blocks = [loss(block, self.problem.x, self.problem.y) for block in padded.reshape(-1, BLOCK, 2)]
-        return np.concatenate([np.zeros(0), *blocks])[: len(flat)].reshape(points.shape[:-1])
+        blocks = np.pad(flat, ((0, -len(flat) % BLOCK), (0, 0))).reshape(-1, BLOCK, 2)
+        losses = [_losses(self.model, block, self.problem.x, self.problem.y) for block in blocks]
+        return np.concatenate(losses, dtype=float)[: len(flat)].reshape(points.shape[:-1])
 
     def minima(self):
         """The minima, the lowest first: where full-batch gradient descent ends."""
@@ -64,20 +62,13 @@ class Surface(NamedTuple):
         return np.stack([self.fit(guess, **settings).params_at(2000) for guess in self.guesses])
 
 
-@functools.lru_cache(maxsize=16)
-def _losses(model):
-    def loss(params, x, y):
-        return loss_of(model, "regression")(params, x, y).mean()
-
-    return jax.jit(jax.vmap(loss, in_axes=(0, None, None)))
+@functools.partial(jax.jit, static_argnums=0)
+def _losses(model, points, x, y):
+    return jax.vmap(lambda params: loss_of(model, "regression")(params, x, y).mean())(points)
 
 
-def _zeros(key):
-    return jnp.zeros(2)
-
-
-LINE = Model(_zeros, lambda params, x: params[0] * x + params[1])
-BUMP = Model(_zeros, lambda params, x: params[1] * jnp.exp(-2.0 * (x - params[0]) ** 2))
+LINE = Model(lambda key: jnp.zeros(2), lambda params, x: params[0] * x + params[1])
+BUMP = Model(lambda key: jnp.zeros(2), lambda params, x: params[1] * jnp.exp(-2.0 * (x - params[0]) ** 2))
 
 
 def straight_line(noise=0.5, seed=0):
@@ -126,19 +117,19 @@ def decayed_sgd(learning_rate):
 
 
 @functools.lru_cache(maxsize=64)
-def recorded(optimizer, rows):
-    """The optax factory, made to remember the parameters after each of the last `rows` updates, for `path`."""
+def recorded(optimizer):
+    """The optax factory, made to remember the parameters after each of the last N updates, for `path`."""
 
     def factory(learning_rate):
         inner = optimizer(learning_rate)
 
         def init(params):
-            return inner.init(params), jnp.zeros((rows, *params.shape)), jnp.int32(0)
+            return inner.init(params), jnp.zeros((N, *params.shape)), jnp.int32(0)
 
         def update(grads, state, params):
             state, path, t = state
             updates, state = inner.update(grads, state, params)
-            return updates, (state, path.at[t % rows].set(optax.apply_updates(params, updates)), t + 1)
+            return updates, (state, path.at[t % N].set(optax.apply_updates(params, updates)), t + 1)
 
         return optax.GradientTransformation(init, update)
 
@@ -159,17 +150,13 @@ def path(run, first=0):
     >>> path(run).shape, bool((path(run)[-1] == run.params_at(3)).all())
     ((13, 2), True)
     """
-    each = run.iterations_per_epoch
-    (params, _), _ = run.kept_state(first)
-    points, epoch = [np.expand_dims(params, -2)], first
-    while epoch < run.num_epochs:
-        rows = run.kept_state(0)[0][1][1].shape[-2]
-        until = min(epoch + rows // each, run.num_epochs)  # a state reaches back `rows` updates
+    each, points = run.iterations_per_epoch, [np.expand_dims(run.params_at(first), -2)]
+    for epoch in range(first, run.num_epochs, N // each):
+        until = min(epoch + N // each, run.num_epochs)  # a state reaches back N updates
         (_, (_, trace, _)), reached = run.kept_state(until)
         if reached < until:
             raise ValueError(f"the run has {run.num_epochs} epochs, too many for every step of its path to be kept.")
-        points.append(np.take(trace, np.arange(epoch * each, until * each) % rows, axis=-2))
-        epoch = until
+        points.append(np.take(trace, np.arange(epoch * each, until * each) % N, axis=-2))
     return np.concatenate(points, axis=-2)
 
 
@@ -184,19 +171,18 @@ class Walk:
 
     def reach(self, updates):
         """Train on by one slice if the path is shorter than this; whether it has arrived."""
-        run = self.run
         if len(self.points) <= updates and not self.lost():
-            each = run.iterations_per_epoch
+            each = self.run.iterations_per_epoch
             first = (len(self.points) - 1) // each  # not the run's, which an error may have left further on
-            run.train(min(-(-(updates + 1 - len(self.points)) // each), 64))
-            points = path(run, first)[1:]
+            self.run.train(min(-(-updates // each) - first, 64))
+            points = path(self.run, first)[1:]
             losses = self.surface.losses(points)
             self.points, self.losses = np.concatenate([self.points, points]), np.concatenate([self.losses, losses])
         return len(self.points) > updates or self.lost()
 
-    def lost(self):
-        """Whether it has diverged: its loss is no finite number, or very much higher than at the start."""
-        return not self.losses[-1] < LOST * (self.losses[0] + 1e-3)
+    def lost(self, updates=-1):
+        """Whether it has diverged by then: its loss is no finite number, or very much higher than at the start."""
+        return not self.losses[updates] < LOST * (self.losses[0] + 1e-3)
 
 
 def basins(surface, minima, learning_rate=None, updates=500, shape=(20, 12)):
@@ -206,18 +192,13 @@ def basins(surface, minima, learning_rate=None, updates=500, shape=(20, 12)):
     """
     sides = [np.linspace(*limits, 2 * n + 1)[1::2] for limits, n in zip(surface.window, shape, strict=True)]
     starts, rate = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2), learning_rate or surface.learning_rate
-    descended, problem = _descended(surface.model), surface.problem
-    ends = np.asarray(descended(jnp.asarray(starts), problem.x, problem.y, rate, updates))
+    ends = np.asarray(_descended(surface.model, starts, surface.problem.x, surface.problem.y, rate, updates))
     apart = np.linalg.norm((ends[:, None] - minima[None]) / np.ptp(surface.window, axis=1), axis=-1)
     return starts, np.where(apart.min(axis=1) < 0.01, apart.argmin(axis=1), -1)
 
 
-@functools.lru_cache(maxsize=8)
-def _descended(model):
+@functools.partial(jax.jit, static_argnums=0)
+def _descended(model, points, x, y, rate, updates):
     """Gradient descent from many starts at once: (n, 2) -> (n, 2)."""
-
-    def descended(points, x, y, rate, updates):
-        slope = jax.vmap(jax.grad(lambda params: loss_of(model, "regression")(params, x, y).mean()))
-        return jax.lax.fori_loop(0, updates, lambda _, points: points - rate * slope(points), points)
-
-    return jax.jit(descended)
+    slopes = jax.grad(lambda points: _losses(model, points, x, y).sum())  # a point changes its own loss alone
+    return jax.lax.fori_loop(0, updates, lambda _, points: points - rate * slopes(points), points)
