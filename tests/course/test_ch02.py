@@ -268,10 +268,10 @@ def test_what_cannot_be_is_refused_in_words(lab, page, name):
 
 
 def test_wrong_settings_are_refused():
-    for wrong in ({"surface": "valley"}, {"batch_size": 65}, {"start": (9, 0)}, {"learning_rate": 0}, {"speed": 1}):
+    for wrong in ({"surface": "valley"}, {"batch_size": 65}, {"start_across": 9}, {"learning_rate": 0}, {"speed": 1}):
         with pytest.raises(ValueError, match=r"choose|must be"):
             Descents(**wrong)
-    lab = Descents("two bumps", start=(0.5, 0.5), learning_rate=0.1, epochs=3)
+    lab = Descents("two bumps", start_across=0.5, start_up=0.5, learning_rate=0.1, epochs=3)
     assert (lab.start_across, lab.start_up, lab.learning_rate, updates(lab)[0]) == (0.5, 0.5, 0.1, 3)
 
 
@@ -290,6 +290,20 @@ def test_divergence_is_said_and_left_again(lab, page):
     page.wish(learning_rate=0.05)
     assert page.message == ""
     assert "diverged" not in page.words
+
+
+@pytest.mark.parametrize("rate", [0.5, 3.0])
+def test_what_is_said_of_divergence_is_true_of_what_is_shown(lab, page, rate):
+    page.wish(learning_rate=rate, epochs=100)
+    assert "GD (B = 64)." in page.message
+    for epochs in (30, 1, 0):  # the paths go on to where they had diverged, but are shown this far
+        page.wish(epochs=epochs)
+        fresh = Descents("straight line", learning_rate=rate, epochs=epochs)
+        assert (page.message, lab.frame["alarm"]) == (fresh.frame["message"], fresh.frame["alarm"])
+        assert page.words.count("diverged") == page.message.count("(B = ")
+        assert "nan" not in page.words
+        fresh.close()
+    assert page.message == ""
 
 
 def test_reset_and_another_surface(lab, page):
@@ -402,6 +416,37 @@ def test_play_can_be_paused_and_goes_on_and_newer_settings_end_it(monkeypatch):
         await until(lab, lambda: lab.playing and lab.epochs < 2)
         await settled(lab)
         assert lab.epochs == 5
+        lab.close()
+
+    kernel(play)
+
+
+def test_play_goes_as_far_as_the_slider_that_is_moved_with_it(lab, page):
+    page.wish(epochs=7, play=1)
+    assert (lab.epochs, lab.playing, page.values["epochs"]) == (7, False, 7)
+
+
+def test_the_axis_stays_while_play_pauses():
+    ends = set()
+
+    async def play():
+        lab = Descents("straight line")
+        page = Page(lab)
+        await settled(lab)
+        axes = lab.picture.figure.axes[2]
+        lab.observe(lambda _change: ends.add(axes.get_xlim()[1]), "frame")
+        page.press("play")
+        while not (lab.playing and lab.epochs == 3):
+            lab._acknowledged(lab, {"seen": lab.frame["count"]}, [])
+            await asyncio.sleep(0.002)
+        page.press("play")
+        await settled(lab)
+        assert not lab.playing
+        assert lab.epochs < 5
+        assert ends == {20}
+        page.wish(epochs=4 if lab.epochs == 3 else 3)
+        await settled(lab)
+        assert axes.get_xlim()[1] == 5
         lab.close()
 
     kernel(play)

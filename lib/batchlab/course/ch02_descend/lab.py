@@ -1,8 +1,5 @@
 """Three descents on one loss surface, drawn as they go."""
 
-import functools
-
-import jax
 import numpy as np
 import optax
 
@@ -14,7 +11,8 @@ from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
 
 PLAY_SECONDS, PLAY_FRAMES = 5.0, 125  # to draw the paths as they go
-HORIZONS = (0.05, 0.1, 0.2, 0.5, 1.0)  # how long the axis of the losses can be, in parts of the longest
+# How long the axis of the losses can be: round lengths, so that it seldom changes.
+HORIZONS = {"epochs": (5, 10, 20, 50, 100), "iterations": (100, 200, 400, 1000, 2000)}
 
 
 def _window(axis, end):
@@ -30,10 +28,9 @@ class Descents(Prepared):
 
     Args:
         surface: "straight line" or "two bumps".
-        learning_rate: None takes that of the surface.
-        start: where the paths begin, a pair; None takes that of the surface.
         controls, locked: see `Live`; while locked no path is drawn.
-        settings: where other controls begin: batch_size, epochs, iterations, same, seed, decay.
+        settings: where other controls begin: batch_size, epochs, iterations, same, seed, decay; and learning_rate,
+            start_across, start_up, in place of those of the surface.
 
     >>> lab = Descents("straight line", batch_size=4)
     >>> lab.batch_size = 8
@@ -61,24 +58,19 @@ class Descents(Prepared):
     start_across = Number(lambda lab: f"start {scene(lab.surface).names[0]}", _window(0, 0), _window(0, 1), 0.0)
     start_up = Number(lambda lab: f"start {scene(lab.surface).names[1]}", _window(1, 0), _window(1, 1), 0.0)
 
-    def __init__(
-        self, surface="straight line", *, learning_rate=None, start=None, controls=None, locked=False, **settings
-    ):
-        self._loaded, self._chosen = None, set()
-        self._playing, self._frames_played, self._until, self._followed = False, 0, 0, None
-        self.walks, self._horizon = {}, None
-        given = {"learning_rate": learning_rate} if learning_rate is not None else {}
-        given |= dict(zip(("start_across", "start_up"), start or (), strict=start is not None))
-        self._given = self._defaults(surface) | given | settings
+    def __init__(self, surface="straight line", *, controls=None, locked=False, **settings):
+        self._playing, self._frames_played, self._until = False, 0, 0
+        self.scene, self.walks = None, {}
+        self._named, self._given = surface, self._defaults(surface) | settings
         super().__init__(controls=controls, locked=locked, surface=surface, **self._given)
 
     @press(lambda lab: "pause" if lab.playing else "play", tip="draw the paths as they go, or pause")
     def play(self):
         """Draw the paths as they go: from where they were paused, or from the start."""
         self._playing = not self.playing
-        if self._frames_played == PLAY_FRAMES:
-            self._frames_played = 0
-        self._follow()
+        if self._playing and (self._frames_played == PLAY_FRAMES or not self._follows()):
+            self._until, self._frames_played = self.amount, 0
+            setattr(self, self.same, 0)
 
     @press("reset", tip="all controls of this surface back")
     def reset(self):
@@ -114,23 +106,36 @@ class Descents(Prepared):
         """Whether the paths are being drawn as they go."""
         return self._playing and self.busy
 
+    def _reached(self):
+        """How far the playing has come: slowly at first, where most happens."""
+        return self._until * (self._frames_played / PLAY_FRAMES) ** 2 + 1e-6
+
+    def _follows(self):
+        """Whether the slider stands where the playing has come, be it paused."""
+        return self.amount == int(self._reached())
+
+    def _goal(self):
+        """How far the paths will go."""
+        return self._until if self._follows() else self.amount
+
     def begin(self, changed):
         """A control that the reader moves ends the playing, and all is drawn; the slider that follows it does not."""
-        if self.same in changed:
-            changed = changed - {self.same} if self.amount == self._followed else changed
-            self._followed = None
-        if "surface" in changed:
-            self._chosen = changed  # what is set together with the surface is meant for it
-        moved = changed & {self.same, "same", "surface", "locked"}
-        if moved:
-            self._until, self._frames_played = self.amount, 0
+        changed = changed - {self.same} if self._follows() else changed
+        if self.surface != self._named:
+            kept = {"batch_size": self.batch_size, "seed": self.seed}
+            self._named, self._given = self.surface, self._defaults(self.surface) | kept
+            for name, value in self._given.items():
+                if name not in changed:  # what is set together with the surface is meant for it
+                    setattr(self, name, value)
+        moved = changed & {self.same, "same", "surface"}
         if self._playing and changed - {"play"}:
             self._playing = False
             if not moved:
                 setattr(self, self.same, self._until)
+        if moved:
+            self._until = self._frames_played = 0
         if "locked" in changed and self.ready is not None and not self.locked:
-            self._playing = True
-            self._follow()
+            self.play()
 
     def _settings(self):
         """What each descent is asked for: role -> settings of a `Walk`."""
@@ -146,26 +151,15 @@ class Descents(Prepared):
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
-    def _load(self):
-        """Bring the chosen surface up, with its settings, except for what was set together with it."""
-        made, minima = surface(self.surface)
-        if self._loaded is not None:
-            kept = {"batch_size": self.batch_size, "seed": self.seed}
-            self._given = self._defaults(self.surface) | kept
-            for name, value in self._given.items():
-                if name not in self._chosen:
-                    setattr(self, name, value)
-        self.walks = self._walks(made, {})
-        self.scene, self.minima, self._loaded = made, minima, self.surface
-        self._floor = float(made.losses(minima)[0])
-        self.redraw()
-
-    def _walks(self, made, old):
-        """The three descents that are asked for; one that there is goes on."""
+    def _walks(self, made):
+        """The three descents that are asked for on a surface; one that there is goes on."""
         start, walks = (self.start_across, self.start_up), {}
         for role, settings in self._settings().items():
-            there = role in old and old[role].settings == (start, settings) and in_place(old[role].run)
-            walks[role] = old[role] if there else Walk(made, start, **settings)
+            walk = self.walks.get(role)
+            kept = (
+                walk is not None and walk.surface is made and walk.settings == (start, settings) and in_place(walk.run)
+            )
+            walks[role] = walk if kept else Walk(made, start, **settings)
         return walks
 
     def trained(self):
@@ -179,82 +173,62 @@ class Descents(Prepared):
         if self.ready is not None and not self.locked and (self.surface, self.decay) not in self.ready:
             self.say("Preparing: the programs for this are compiled once.")
             yield
-        if self._loaded != self.surface:
-            self._load()
-        self.walks = self._walks(self.scene, self.walks)
+        made, minima = surface(self.surface)
+        walks = self._walks(made)
+        if made is not self.scene:
+            self._floor = float(made.losses(minima)[0])
+            self.scene, self.minima = made, minima
+            self.redraw()
+        self.walks = walks
         for role, walk in () if self.locked else self.walks.items():
             while not walk.reach(self._updates(role, self._goal())):
                 yield
         yield from self.prepare()
-        self.say(*self._verdict())
+        self._judge()
         while self._playing and self._frames_played < PLAY_FRAMES:
             self._frames_played += 1
-            self._follow()
+            setattr(self, self.same, int(self._reached()))
             yield PLAY_SECONDS / PLAY_FRAMES
         self._playing = False
 
     def programs(self):
         """Those of the surface and the rule, whatever the batch size."""
-        return self.walks["GD"].run, (self._loaded, self.decay)
-
-    def _goal(self):
-        """How far the paths will go."""
-        return max(self._until, self.amount) if self._playing else self.amount
-
-    def _position(self):
-        """How far the paths are drawn: slowly at first, where most happens."""
-        return self._until * (self._frames_played / PLAY_FRAMES) ** 2 if self._playing else self.amount
-
-    def _follow(self):
-        """Have the slider follow the picture."""
-        position = int(self._position() + 1e-6)
-        if position != self.amount:
-            self._followed = position
-            setattr(self, self.same, position)
+        return self.walks["GD"].run, (self.scene.problem.name, self.decay)
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
     def draw(self, figure):
         """The surface with the paths, what each has learnt, and how far its loss has come down."""
-        view, self._losses = views.descents_view(figure, self.scene, self.minima, _outputs(self.scene.model))
-        self._horizon = None
-        return [view]
+        return [views.descents_view(figure, self.scene, self.minima)]
 
     def shown(self, role):
         """How many updates of a descent the picture shows."""
         if self.locked:
             return 0
-        return min(self._updates(role, self._position()), len(self.walks[role].points) - 1)
+        position = self._reached() if self._playing else self.amount
+        return min(self._updates(role, position), len(self.walks[role].points) - 1)
 
     def show(self):
         """Bring the views up to date."""
-        self._fit_axis()
         paths = {}
         for role, walk in self.walks.items():
-            last = self.shown(role)
-            each = walk.run.iterations_per_epoch
+            last, each = self.shown(role), walk.run.iterations_per_epoch
             places = np.arange(last + 1) / (each if self.same == "epochs" else 1)
             paths[role] = walk.points[: last + 1], walk.losses[: last + 1] - self._floor, places, each
-        self.picture.views[0].update(paths, next(iter(self.walks.values())).points[0])
+        horizon = next(end for end in HORIZONS[self.same] if end >= self._goal())
+        self.picture.views[0].update(paths, horizon, self.same)
 
-    def _fit_axis(self):
-        """The horizontal axis of the losses: a round length, so that it seldom changes."""
-        most = getattr(type(self), self.same).looks["high"]
-        horizon = next(most * part for part in HORIZONS if most * part >= self._goal() - 1e-9)
-        if self._horizon != (horizon, self.same):
-            self._horizon = horizon, self.same
-            self._losses.set(xlim=(0, horizon), xlabel=self.same)
-
-    def _verdict(self):
-        """What to say when all have arrived, and whether it is an alarm."""
+    def _judge(self):
+        """Say which of the paths that are shown have diverged."""
+        lost = [f"{role} (B = {w.run.batch_size})" for role, w in self.walks.items() if w.lost(self.shown(role))]
         if self.locked:
-            return ("Make your prediction above, or skip it: then the controls unlock and the paths are drawn.",)
-        lost = [f"{role} (B = {walk.run.batch_size})" for role, walk in self.walks.items() if walk.lost()]
-        if lost:
-            them = "it" if len(lost) == 1 else "them"
-            rate = f"{self.learning_rate:.3g}"
-            return f"Diverged: {', '.join(lost)}. The learning rate {rate} is too high for {them}; lower it.", True
-        return ("",)
+            self.say("Make your prediction above, or skip it: then the controls unlock and the paths are drawn.")
+        elif lost:
+            them, rate = "it" if len(lost) == 1 else "them", f"{self.learning_rate:.3g}"
+            words = f"Diverged: {', '.join(lost)}. The learning rate {rate} is too high for {them}; lower it."
+            self.say(words, alarm=True)
+        else:
+            self.say("")
 
     def words(self):
         """What the picture shows, in words."""
@@ -274,7 +248,7 @@ class Descents(Prepared):
         return [f"N = {N} training samples", *made, *self.place_said()]
 
     def __repr__(self):
-        return f"Descents: {self._loaded}"
+        return f"Descents: {self.surface}"
 
 
 def _told(walk, last, minima):
@@ -282,17 +256,10 @@ def _told(walk, last, minima):
     point, loss = walk.points[last], walk.losses[last]
     names = zip(walk.surface.names, point, strict=True)
     said = f"{plots.counted(last, 'update')}, "
-    if walk.lost() and last == len(walk.points) - 1:
+    if walk.lost(last):
         return f"{said}and diverged"
     said += f"to {' and '.join(f'{name} {value:.2f}' for name, value in names)}, loss {loss:.3g}"
     if len(minima) > 1:
         nearest = np.linalg.norm(minima - point[None], axis=1).argmin()
         said += f", nearest to the {'poorer' if nearest else 'lowest'} minimum"
     return said
-
-
-@functools.lru_cache(maxsize=16)
-def _outputs(model):
-    """A model's outputs as NumPy arrays."""
-    jitted = jax.jit(model.predict)
-    return lambda params, x: np.asarray(jitted(params, x))

@@ -178,18 +178,11 @@ def drawn_path(points, each):
     return points[: LINE + 1], points[ends[:: -(-len(ends) // DOTS) or 1]]
 
 
-def descents_view(figure, surface, minima, outputs):
-    """The three panels, and the axes of the losses, whose limits its owner sets.
+def descents_view(figure, surface, minima):
+    """The three panels: a surface with the paths, what each has learnt, and how far its loss has come down.
 
-    Args:
-        figure: an empty figure.
-        surface: a `Surface`.
-        minima: its minima, the lowest first.
-        outputs: `outputs(params, x)`, what the model makes of inputs, a NumPy array.
-
-    Returns:
-        The `View`, whose `update(paths, start)` takes for each of LOOKS the points of its path, its losses above the
-        lowest, where they lie on the horizontal axis, and how many make an epoch; and the axes of these losses.
+    `update(paths, horizon, unit)` takes for each of LOOKS the points of its path, its losses above the lowest, where
+    they lie on the horizontal axis, and how many make an epoch; then where this axis ends, and what it counts.
     """
     wide = not plots.narrow(figure)
     problem, spans = surface.problem, np.ptp(surface.window, axis=1)
@@ -227,15 +220,18 @@ def descents_view(figure, surface, minima, outputs):
     look = {"handlelength": 1.8, "handletextpad": 0.5, "borderaxespad": 0, "borderpad": 0}
     plane.legend(handles, names, loc="lower left", bbox_to_anchor=(left, 1.03), ncols=3 if wide else 2, **look)
 
-    def update(paths, start):
+    def update(paths, horizon, unit):
         for role, (points, above, places, each) in paths.items():
             cloud, trail, fit, curve, end = artists[role]
             line, ends = drawn_path(np.where(np.abs(points) < 20 * spans, points, np.nan), each)
             trail.set_data(*line.T)
             cloud.set_data(*ends.T)
             end.set_data(*points[-1:].T)
-            fit.set_data(grid[:, 0], np.clip(outputs(points[-1], grid)[:, 0], -1e6, 1e6))
+            outputs = surface.model.predict(np.clip(points[-1], -1e6, 1e6), grid)  # a lost one would overflow
+            fit.set_data(grid[:, 0], np.asarray(outputs)[:, 0])
             curve.set_data(*plots.thinned(places, np.clip(above, LOW, HIGH), most=60))
-        origin.set_data(*[[value] for value in start])
+            origin.set_data(*points[:1].T)
+        if (curves.get_xlim()[1], curves.get_xlabel()) != (horizon, unit):  # else all that stands still is drawn anew
+            curves.set(xlim=(0, horizon), xlabel=unit)
 
-    return View([*itertools.chain(*artists.values()), *stars, origin], update), curves
+    return View([*itertools.chain(*artists.values()), *stars, origin], update)
