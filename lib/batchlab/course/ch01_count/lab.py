@@ -35,25 +35,16 @@ def batches(epoch, n, batch_size, seed=0):
 
 
 @functools.lru_cache(maxsize=8)
-def _one_weight_a_sample(n, rows):
-    """A linear model on one-hot samples, with room to write down `rows` gradients."""
-
-    def init(_key):
-        return {"weights": jnp.zeros((n, 1)), "shares": jnp.zeros((rows, n)), "updates": jnp.zeros(())}
-
-    return Model(init, lambda params, x: x @ params["weights"])
-
-
-def _recorder(_learning_rate):
-    """An optimizer that does not descend: it writes each gradient down, and counts."""
+def _observer(n, rows):
+    """A linear model of n one-hot samples, and an optimizer that does not descend, but keeps up to `rows` gradients."""
 
     def update(grads, state, params):
-        # The targets are 1 and the outputs 0, so that a batch of b samples has the gradient -2 / b for each of them.
-        row = jnp.arange(len(params["shares"])) == params["updates"]
-        shares = jnp.where(row[:, None], -0.5 * grads["weights"].T, 0.0)
-        return {"weights": jnp.zeros_like(grads["weights"]), "shares": shares, "updates": jnp.ones(())}, state
+        # The targets are -1 and the outputs 0, so that a batch of b samples has the gradient 2 / b for each of them.
+        shares, count = state
+        return jnp.zeros_like(grads), (shares.at[count].set(grads[:, 0] / 2), count + 1)
 
-    return optax.GradientTransformation(lambda params: (), update)
+    optimizer = optax.GradientTransformation(lambda params: (jnp.zeros((rows, n)), jnp.int32(0)), update)
+    return Model(lambda key: jnp.zeros((n, 1)), lambda params, x: x @ params), lambda learning_rate: optimizer
 
 
 def watch(n, batch_size, num_epochs, seed=0):
@@ -75,12 +66,12 @@ def watch(n, batch_size, num_epochs, seed=0):
     >>> shares.shape, shares.sum(axis=1).tolist()  # 2 + 2 + 1 samples; the shares of a batch add up to 1
     ((3, 5), [1.0, 1.0, 1.0])
     """
-    one_hot, ones = np.eye(n), np.ones((n, 1))
-    problem = Problem(one_hot, ones, one_hot, ones, name="one weight a sample")
-    model = _one_weight_a_sample(n, n * num_epochs)  # as many as there can be, so that no batch size compiles anew
-    run = fit(problem, model=model, optimizer=_recorder, batch_size=batch_size, num_epochs=num_epochs, seed=seed)
-    params = run.params_at(num_epochs)
-    return run, params["shares"][: int(params["updates"])]
+    one_hot, targets = np.eye(n), -np.ones((n, 1))
+    problem = Problem(one_hot, targets, one_hot, targets, name="one weight a sample")
+    model, optimizer = _observer(n, n * num_epochs)  # as many as there can be, so that no batch size compiles anew
+    run = fit(problem, model=model, optimizer=optimizer, batch_size=batch_size, num_epochs=num_epochs, seed=seed)
+    (_, (shares, count)), _ = run.kept_state(num_epochs)
+    return run, shares[:count]
 
 
 class Plan(NamedTuple):
@@ -115,14 +106,7 @@ class Counting(Live):
 
     size, narrow_height, recorded = (9.0, 4.2), 8.2, (("batch_size", 12), ("iteration", 28))
     samples = Whole("samples N", 1, MOST_SAMPLES, 50, remedy="The grid has room for them.")
-    batch_size = Whole(
-        "batch size",
-        1,
-        lambda lab: lab.samples,
-        6,
-        log=True,
-        remedy="All samples are one full batch.",
-    )
+    batch_size = Whole("batch size", 1, lambda lab: lab.samples, 6, log=True, remedy="All samples are one full batch.")
     epochs = Whole("epochs", 1, MOST_EPOCHS, 3, remedy="The plan has room for them.")
     iteration = Whole("iteration", 0, lambda lab: lab.total, 0)
 
@@ -217,7 +201,7 @@ class Counting(Live):
         for i, batch in enumerate(batches(max(epoch, 1), self.plan.samples, self.plan.batch_size, self.seed)[: at + 1]):
             used[batch] = i
         count = f"{(used >= 0).sum()} of {len(used)} samples used"
-        heading = f"epoch {epoch}: {count}" if epoch else f"{len(used)} samples, none used yet"
+        heading = f"epoch {epoch}: {count}" if epoch else f"{counted(len(used), 'sample')}, none used yet"
         self._samples.update(used, at, self.done - at - 1, heading)
         self._blocks.update(self.done)
 
@@ -225,7 +209,8 @@ class Counting(Live):
         """What the picture shows, in words."""
         (epoch, at), (n, each, epochs, locked) = self.position(), self.plan
         if locked:
-            return f"batch size {each}, {epochs} epochs, {n} samples: the batches are shown once you have predicted."
+            planned = f"batch size {each}, {counted(epochs, 'epoch')}, {counted(n, 'sample')}"
+            return f"{planned}: the batches are shown once you have predicted."
         per_epoch, size = self.plan.per_epoch, min(each, n - at * each)
         text = f"batch size {each}, epoch {epoch}, iteration {self.done}: "
         if not epoch:

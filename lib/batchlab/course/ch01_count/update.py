@@ -13,7 +13,7 @@ from ...checks import check_integer
 from ...data import Problem
 from ...live import Live, Number, Whole, press
 from ...models import Model
-from ..plots import counted
+from ..plots import counted, figures
 from . import views
 from .lab import batches
 
@@ -30,7 +30,7 @@ def points(seed=0):
     >>> points().x.shape
     (8, 1)
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_integer("seed", seed, 0))
     x = np.linspace(-1.8, 1.8, N)[:, None] + rng.uniform(-0.15, 0.15, size=(N, 1))
     y = 0.8 * x + 0.8 + 0.6 * rng.normal(size=x.shape)
     return Problem(x, y, x, y, name="eight points")
@@ -75,10 +75,8 @@ class Update(Live):
     learning_rate = Number("learning rate", 0, 1, 0.15, slider=(0.01, 0.5), low_allowed=False)
 
     def __init__(self, batch_size=1, learning_rate=0.15, *, seed=0, controls=None, locked=False):
-        self.seed = check_integer("seed", seed, 0)
-        problem = points(self.seed)
+        problem, self.seed = points(seed), seed
         self.x, self.y = problem.x[:, 0].astype(float), problem.y[:, 0].astype(float)
-        self._cut = batch_size
         self._begin_anew()
         super().__init__(controls=controls, locked=locked, batch_size=batch_size, learning_rate=learning_rate)
 
@@ -97,7 +95,8 @@ class Update(Live):
         self._begin_anew()
 
     def _begin_anew(self):
-        self.path, self.epoch, self._done = [np.array(START)], 1, 0  # weights, and batches used in this epoch
+        self.path = [np.array(START)]  # of the weights
+        self.epoch, self._done, self._cut = 1, 0, None  # of this epoch: batches used, and the batch size
 
     def _coming(self):
         """The step that is due; another batch size cuts a new epoch."""
@@ -114,7 +113,7 @@ class Update(Live):
 
     def begin(self, changed):
         """Whatever changed, another step is due."""
-        self.step, self.size_now = self._coming(), self.batch_size
+        self.step = self._coming()
         if self.locked:
             self.say("Make your prediction above, or skip it: then the controls unlock.")
         elif not views.in_plane(self.step.old):
@@ -149,11 +148,12 @@ class Update(Live):
     def words(self):
         """What the picture shows, in words."""
         step, signed = self.step, views.signed
-        text = f"batch size {self.size_now}, update {len(self.path) - 1}: a line of slope {signed(step.old[0])} and "
-        text += f"intercept {signed(step.old[1])} through {N} points; its mean loss is {self._loss():.3g}. "
+        text = f"batch size {self._cut}, update {len(self.path) - 1}: a line of slope {signed(step.old[0])} and "
+        text += f"intercept {signed(step.old[1])} through {N} points; its mean loss is {figures(self._loss())}. "
         if self.locked:
             return text + "The samples' arrows are shown once you have predicted."
-        text += f"{self._place().capitalize()}: samples {', '.join(NAMES[i] for i in step.batch)}. Their mean gradient "
+        them, their = ("sample", "Its") if len(step.batch) == 1 else ("samples", "Their mean")
+        text += f"{self._place().capitalize()}: {them} {', '.join(NAMES[i] for i in step.batch)}. {their} gradient "
         text += f"is {signed(step.mean[0])} by the slope and {signed(step.mean[1])} by the intercept. The next update "
         text += f"takes the slope to {signed(step.new[0])} and the intercept to {signed(step.new[1])}. "
         return f"{text}{self._lengths().capitalize()}."
@@ -163,7 +163,7 @@ class Update(Live):
         if self.locked:
             return []
         made = f"{counted(len(self.path) - 1, 'update')} made"
-        return [made, f"mean loss of all {N} samples {self._loss():.3g}", self._lengths()]
+        return [made, f"mean loss of all {N} samples {figures(self._loss())}", self._lengths()]
 
     def __repr__(self):
         return "One update by hand"

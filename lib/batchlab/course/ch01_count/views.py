@@ -10,11 +10,8 @@ from .. import plots
 
 COLUMNS = 10  # of the grid of samples
 WAITING, USED, NOW, EDGE = "white", plots.REGIONS[1], plots.KEPT[1], "0.6"
-RAGGED = {"facecolor": "none", "hatch": "///", "edgecolor": EDGE}
 KEYS = {"waiting": WAITING, "used": USED, "this batch": NOW}
 DIGIT = 12.0  # pixels of a digit of 11 points, bold, and some room
-SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
-OUTLINE = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
 
 
 def sample_grid(axes, n, most):
@@ -66,7 +63,7 @@ def batch_plan(axes, n, batch_size, epochs, *, locked=False):
     _boxes(axes, WAITING, places, **thin)
     used_boxes, now_boxes = _boxes(axes, USED, **thin), _boxes(axes, NOW, **thin)
     last = places[len(sizes) - 1 :: len(sizes)] if sizes[-1] < batch_size else places[:0]
-    ragged = _boxes(axes, places=last, **RAGGED)
+    ragged = _boxes(axes, "none", last, hatch="///")
     numbers = _block_numbers(axes, places, len(sizes), scale)
     tally = plots.heading(axes)
 
@@ -95,15 +92,14 @@ def _block_numbers(axes, places, per_epoch, scale):
 
 def _squares(places):
     """Rectangles (x, y, width, height) as one path."""
-    places = np.reshape(places, (-1, 4))
-    corners = places[:, None, :2] + SQUARE * places[:, None, 2:]
-    return Path(corners.reshape(-1, 2), OUTLINE * len(places), closed=False)
+    places, corners = np.reshape(places, (-1, 1, 4)), np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    return Path.make_compound_path_from_polys(places[..., :2] + corners * places[..., 2:])
 
 
-def _boxes(axes, facecolor=WAITING, places=(), **look):
+def _boxes(axes, facecolor, places=(), **look):
     """Rectangles as one artist."""
-    look = {"edgecolor": EDGE, "linewidth": 0.8, "clip_on": False, **look}
-    return axes.add_artist(PathPatch(_squares(places), facecolor=facecolor, **look))
+    look = {"facecolor": facecolor, "edgecolor": EDGE, "linewidth": 0.8, "clip_on": False, **look}
+    return axes.add_artist(PathPatch(_squares(places), **look))
 
 
 def _number(axes, x, y, text=""):
@@ -197,9 +193,9 @@ def _sums(step, wide):
 
 def _errors(step, x, y):
     """The errors of a batch as vertical lines, interrupted between them."""
-    batch, gap = step.batch, np.full(len(step.batch), np.nan)
-    fitted = step.old[0] * x[batch] + step.old[1]
-    return np.stack([x[batch]] * 3, axis=1).ravel(), np.stack([y[batch], fitted, gap], axis=1).ravel()
+    x, y = x[step.batch], y[step.batch]
+    fitted, gap = step.old[0] * x + step.old[1], np.full(len(x), np.nan)
+    return np.repeat(x, 3), np.stack([y, fitted, gap], axis=1).ravel()
 
 
 def _equally(axes, across, up):
@@ -211,10 +207,8 @@ def _equally(axes, across, up):
 
 def _below(axes, row):
     """A line of text below axes and their label, from the left end of the tick labels on."""
-    down = 62 + 24 * row
-    return axes.text(
-        min(-36 / axes.bbox.width, plots.begin(axes)), -down / axes.bbox.height, "", transform=axes.transAxes, va="top"
-    )
+    x, y = min(-36 / axes.bbox.width, plots.begin(axes)), -(62 + 24 * row) / axes.bbox.height
+    return axes.text(x, y, "", transform=axes.transAxes, va="top")
 
 
 def _arrow(axes, colour, width):
