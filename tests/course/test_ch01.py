@@ -186,11 +186,22 @@ def test_the_update_is_played_by_hand_and_says_what_it_shows():
     lab.close()
 
 
+def test_one_is_not_many():
+    lab, counting = ch01_count.Update(batch_size=1), ch01_count.Counting(samples=1, batch_size=1, epochs=1)
+    assert re.search(r"batch 1 of 8: sample [a-h]\. Its gradient is ", lab.words())
+    assert "1 sample, none used yet" in Page(counting).texts()
+    locked = ch01_count.Counting(epochs=1, locked=True)
+    assert locked.words().startswith("batch size 6, 1 epoch, 50 samples: ")
+    for one in (lab, counting, locked):
+        one.close()
+
+
 def test_too_high_a_rate_is_said_and_comes_to_an_end():
     lab = ch01_count.Update(1, 1.0)
     page = Page(lab)
     for _ in range(200):
         page.press("next_update")
+    assert "e+" not in page.words + " ".join(lab.frame["facts"])
     assert "the steps are too long" in page.message
     assert page.row("next_update")["disabled"]
     page.press("back")
@@ -255,6 +266,29 @@ def test_the_still_pictures_are_readable_and_say_what_they_show():
     ]:
         assert words in labs.static_picture(still)[1]
         assert min(text.get_fontsize() for text in still.figure.findobj(Text) if text.get_text()) >= 11
+
+
+def test_the_still_pictures_of_other_numbers_are_true_or_refused_in_words():
+    assert ch01_count.staircase(n=9).alt.endswith("2 at batch size 6, 1 at batch size 9.")
+    for n in (60, 97):
+        axes = ch01_count.staircase(n=n).figure.axes[0]
+        (filled,) = (text for text in axes.texts if text.get_text().startswith("filled"))
+        size, made = filled.xy
+        assert size * made == n  # it stands beside one of those that it speaks of
+    with pytest.raises(ValueError, match="n is 8; it must be a whole number from 9 to 1000"):
+        ch01_count.staircase(n=8)
+    with pytest.raises(ValueError, match="batches of 5 leave none of 50 samples out: take a size that does not divide"):
+        ch01_count.left_out(batch_size=5)
+    with pytest.raises(ValueError, match="batch_size is 51; it must be a whole number from 1 to 50"):
+        ch01_count.left_out(batch_size=51)
+    with pytest.raises(ValueError, match="num_epochs is 3; what `watch` observed are 5 epochs"):
+        ch01_count.usage(ch01_count.watch(50, 6, 5)[1], num_epochs=3)
+    with pytest.raises(ValueError, match="seed is -1; it must be a whole number, 0 or more"):
+        ch01_count.points(-1)
+    runs = {size: [bl.fit(ch01_count.points(), batch_size=size, num_epochs=1)] for size in (1, 2, 4, 8)}
+    still = ch01_count.losses_by_epoch(runs)
+    assert still.alt.count("ends at") == 4
+    assert "4 trainings" in still.figure.axes[0].get_title("left")
 
 
 # ---------------------------------------------------------------------------------------------------- in your framework

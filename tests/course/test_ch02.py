@@ -123,6 +123,12 @@ def test_an_unknown_surface_is_said():
         surface("valley")
 
 
+def test_the_highest_rate_is_not_a_number_where_all_are_too_high():
+    scene, _ = surface("straight line")
+    assert np.isnan(ch02.highest_rates(scene, 1, np.array([5.0, 6.0]), seeds=2)).all()
+    assert ch02.highest_rates(scene, 64, np.array([0.1, 5.0]), seeds=2) == (0.1, 0.1)
+
+
 # ---- fit from given parameters ---------------------------------------------------------------------------------------
 
 

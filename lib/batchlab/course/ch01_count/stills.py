@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from ...checks import check_integer
 from ...live import still
 from .. import plots
 from .lab import batches
@@ -46,6 +47,9 @@ def step_lengths(figure, draws=10):
 def usage(figure, shares, num_epochs):
     """Which samples each update used, from what `watch` observed, (updates, n), as a `Still`."""
     (count, n), (update, sample) = shares.shape, np.nonzero(shares)
+    observed = np.count_nonzero(shares[:, 0])  # each epoch uses the first sample once
+    if num_epochs != observed:
+        raise ValueError(f"num_epochs is {num_epochs}; what `watch` observed are {observed} epochs. Say as many here.")
     axes, each = figure.subplots(), count // num_epochs
     for epoch, colour in zip(range(num_epochs), itertools.cycle((plots.TRAINING, SAMPLE)), strict=False):
         here = update // each == epoch
@@ -63,18 +67,19 @@ def usage(figure, shares, num_epochs):
 
 @still()
 def staircase(figure, n=50):
-    """Updates in an epoch against the batch size, as a `Still`."""
-    axes, sizes = figure.subplots(), np.arange(1, n + 1)
+    """Updates in an epoch of n samples, from 9 to 1000, against the batch size, as a `Still`."""
+    axes, sizes = figure.subplots(), np.arange(1, check_integer("n", n, 9, 1000) + 1)
     made, whole = np.array([len(batches(1, n, size)) for size in sizes.tolist()]), n % sizes == 0
     axes.step(sizes, made, where="mid", color="0.55", linewidth=1)
     axes.plot(sizes[~whole], made[~whole], "o", color=plots.TRAINING, markerfacecolor="white", markersize=5)
     axes.plot(sizes[whole], made[whole], "s", color=plots.TRAINING, markersize=7)
     for size in (6, 9):
         plots.beside(axes, f"batch size {size}: {made[size - 1]} updates", (size, made[size - 1]), (8, 4))
-    plots.beside(axes, "filled: all batches are of one size", (25, made[24]), (0, 14), ha="left")
+    filled = sizes[whole][-2]
+    plots.beside(axes, "filled: all batches are of one size", (filled, made[filled - 1]), (0, 14), ha="left")
     axes.set(xscale="log", yscale="log", xlabel="batch size", ylabel="updates in an epoch")
     for axis in (axes.xaxis, axes.yaxis):
-        plots.ticks(axis, [1, 2, 5, 10, 20, 50])
+        plots.ticks(axis, [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if tick <= n])
     axes.set_title(f"An epoch of {n} samples, for every batch size")
     return (
         f"Updates in an epoch of {n} samples against the batch size, a staircase from {n} at batch size 1 down to 1 at "
@@ -85,7 +90,11 @@ def staircase(figure, n=50):
 @still(height=3.2)
 def left_out(figure, n=50, batch_size=6, num_epochs=30):
     """How often each sample is used where the ragged last batch is dropped, as a `Still`."""
-    kept, sample = n // batch_size * batch_size, np.arange(1, n + 1)
+    kept, sample = n // check_integer("batch_size", batch_size, 1, n) * batch_size, np.arange(1, n + 1)
+    if kept == n:
+        raise ValueError(
+            f"batches of {batch_size} leave none of {n} samples out: take a size that does not divide {n}."
+        )
     orders = [np.concatenate(batches(epoch, n, batch_size)) for epoch in range(1, num_epochs + 1)]
     uses = np.bincount(np.concatenate([order[:kept] for order in orders]), minlength=n)
     axes = figure.subplots()
@@ -106,11 +115,11 @@ def losses_by_epoch(figure, runs):
     """Validation losses against epochs, as a `Still`; runs: batch size -> `History`s of several draws."""
     axes, said = figure.subplots(), []
     looks = (("-", plots.DARK[1]), ("--", plots.DARK[0]), (":", plots.TRAINING))
-    for (size, some), (style, colour) in zip(runs.items(), looks, strict=False):
+    for (size, some), (style, colour) in zip(runs.items(), itertools.cycle(looks), strict=False):
         losses, name = np.array([run.val_loss for run in some]), f"batch size {size}"
         plots.spread(axes, np.arange(losses.shape[1]), losses, name, colour, style, marker="")
         said.append(f"{name} ends at {np.median(losses[:, -1]):.2f}")
     axes.set(xlabel="epochs", ylabel="validation loss", yscale="log", xlim=(0, losses.shape[1] - 1))
     plots.ticks(axes.yaxis, [0.1, 0.2, 0.5, 1])
-    axes.set_title(f"As many epochs, three trainings (medians of {len(losses)} draws of the data, band: all)")
+    axes.set_title(f"As many epochs, {len(runs)} trainings (medians of {len(losses)} draws of the data, band: all)")
     return f"Validation loss against epochs, medians: {'; '.join(said)}."

@@ -135,13 +135,14 @@ def highest_rates(surface, batch_size, rates, seeds=10):
     """The highest of these rates at which half of the seeds do not diverge, and at which half end near the lowest loss.
 
     60 epochs from the start of the surface. To diverge is to end above 100 times the first loss; near is within 10 %.
+    NaN where there is no such rate.
     """
     lowest = float(surface.losses(surface.minima()[0]))
     settings = {"batch_size": int(batch_size), "num_epochs": 60, "seeds": seeds}
     losses = np.array([surface.fit(learning_rate=rate, **settings).train_loss for rate in rates])
     stays = np.mean(losses[:, :, -1] < 100 * losses[:, :, 0], axis=1) >= 0.5
     near = np.median(losses[:, :, -20:], axis=(1, 2)) < 1.1 * lowest
-    return rates[stays].max(), rates[near].max()
+    return max(rates[stays], default=np.nan), max(rates[near], default=np.nan)
 
 
 @still()
