@@ -36,12 +36,10 @@ def check_own_rate(answer):
     """Check {batch size: rate}: after five epochs each must end nearly as low as at the best rate."""
     for size, rate in zip(ASKED, rates(answer, ASKED), strict=True):
         mine, half, double = (excess(size, rate * factor) for factor in (1, 0.5, 2))
-        told = f"at batch size {size} and rate {rate:g}"
+        case = {"size": size, "rate": rate, "excess": mine}
         if not np.isfinite(mine):
-            raise quiz.Wrong(f"{told} the descent diverges: the rate is above the highest stable one. Lower it.")
+            raise quiz.wrong("02.own_rate", "diverges", **case)
         if half * NEAR < mine:
-            raise quiz.Wrong(f"{told} the loss ends {mine:.2g} above the lowest; at half the rate it ends lower. "
-                             "It has reached its floor, and the floor is too high.")  # fmt: skip
+            raise quiz.wrong("02.own_rate", "floor", **case)
         if double * NEAR < mine:
-            raise quiz.Wrong(f"{told} the loss ends {mine:.2g} above the lowest; at twice the rate it ends lower. "
-                             "It is still on its way when the five epochs are over.")  # fmt: skip
+            raise quiz.wrong("02.own_rate", "on its way", **case)
