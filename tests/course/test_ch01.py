@@ -281,7 +281,7 @@ def test_the_still_pictures_of_other_numbers_are_true_or_refused_in_words():
         ch01_count.left_out(batch_size=5)
     with pytest.raises(ValueError, match="batch_size is 51; it must be a whole number from 1 to 50"):
         ch01_count.left_out(batch_size=51)
-    with pytest.raises(ValueError, match="num_epochs is 3; what `watch` observed are 5 epochs"):
+    with pytest.raises(ValueError, match="num_epochs is 3, but `watch` observed 5: write num_epochs=5"):
         ch01_count.usage(ch01_count.watch(50, 6, 5)[1], num_epochs=3)
     with pytest.raises(ValueError, match="seed is -1; it must be a whole number, 0 or more"):
         ch01_count.points(-1)
@@ -347,6 +347,12 @@ def test_the_glossary_is_in_order_and_each_term_is_used_in_its_chapter():
 
 
 # --------------------------------------------------------------------------------------------------------- the counting
+
+
+def test_batches_that_no_run_takes_are_refused():
+    for wrong, words in (((0, 5, 2), "epoch is 0"), ((1, 5, 0), "batch_size is 0"), ((1, 5, 6), "batch_size is 6")):
+        with pytest.raises(ValueError, match=f"{words}; it must be a whole number"):
+            ch01_count.batches(*wrong)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ def batches(epoch, n, batch_size, seed=0):
     >>> [batch.tolist() for batch in batches(epoch=1, n=7, batch_size=3)]
     [[1, 3, 6], [0, 4, 2], [5]]
     """
-    block, row = divmod(epoch - 1, SHUFFLES)
-    order = shuffles(seed, block, n)[row] if batch_size < n else np.arange(n)
+    block, row = divmod(check_integer("epoch", epoch, 1) - 1, SHUFFLES)
+    order = shuffles(seed, block, n)[row] if check_integer("batch_size", batch_size, 1, n) < n else np.arange(n)
     return [order[start : start + batch_size] for start in range(0, n, batch_size)]
 
 

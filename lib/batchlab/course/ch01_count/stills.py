@@ -49,7 +49,7 @@ def usage(figure, shares, num_epochs):
     (count, n), (update, sample) = shares.shape, np.nonzero(shares)
     observed = np.count_nonzero(shares[:, 0])  # each epoch uses the first sample once
     if num_epochs != observed:
-        raise ValueError(f"num_epochs is {num_epochs}; what `watch` observed are {observed} epochs. Say as many here.")
+        raise ValueError(f"num_epochs is {num_epochs}, but `watch` observed {observed}: write num_epochs={observed}.")
     axes, each = figure.subplots(), count // num_epochs
     for epoch, colour in zip(range(num_epochs), itertools.cycle((plots.TRAINING, SAMPLE)), strict=False):
         here = update // each == epoch
