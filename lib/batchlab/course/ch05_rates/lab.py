@@ -36,9 +36,7 @@ class RateMap(Live):
     """
 
     size, narrow_height = (9.0, 4.3), 9.4
-    frame_seconds = (
-        0.3  # drawing takes its time from the runs: while they are made the map is seen to fill now and then
-    )
+    frame_seconds = 0.3  # drawing takes its time from the runs: the map is seen to fill now and then
     optimizer = Menu("optimizer", grids.OPTIMIZERS)
     batch_size = BatchSize(
         "batch size",
