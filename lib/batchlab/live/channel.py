@@ -1,5 +1,6 @@
 """The widget of a live picture, and what goes between the kernel and its pages: wishes up, everything else down."""
 
+import math
 import pathlib
 
 import anywidget
@@ -7,7 +8,7 @@ import traitlets
 
 from .controls import ERRORS, Control, Press
 from .loop import Loop
-from .picture import NARROW, Picture
+from .picture import DPI, NARROW, Picture
 from .recorder import pack
 
 HERE = pathlib.Path(__file__).parent
@@ -20,7 +21,7 @@ class Channel(anywidget.AnyWidget):
     """
 
     size, narrow_height = (9.0, 3.6), 6.4
-    _turns, _focus = None, ""
+    _turns = None
     _esm = traitlets.Unicode((HERE / "live.js").read_text(encoding="utf-8")).tag(sync=True)
     _css = traitlets.Unicode((HERE / "live.css").read_text(encoding="utf-8")).tag(sync=True)
     wishes = traitlets.Dict(help="from the page: {control: [newest value, count]}").tag(sync=True, echo_update=False)
@@ -29,18 +30,15 @@ class Channel(anywidget.AnyWidget):
     frame = traitlets.Dict(help="what moves, and what is said about it").tag(sync=True)
     locked = traitlets.Bool(False, help="controls are off until a prediction has been made")
 
-    def __init__(self, shown):
+    def __init__(self, controls):
         super().__init__()
-        self.controls = {
-            c.name: c for c in declared(type(self)) if shown is None or not {c.name, c.label}.isdisjoint(shown)
-        }
-        self.picture, self._drawn, self._resized = Picture(*self.size), False, False
+        self.controls = controls  # those that are shown
         self._turns = Loop(self)
+        self._fit(math.inf)
         self.error, self._message, self._halted = None, ("", False), False
-        self._heard, self._refused, self._presses, self._standing = {}, {}, [], None
-        self.press_counts = {}  # how often each button was pressed on the page
+        self._heard, self._refused, self._pressed = {}, {}, {}
         self.frame_bytes = []
-        self.observe(self._set, [*(control.name for control in declared(type(self))), "locked"])
+        self.observe(self._set, [*declared(type(self)), "locked"])
         self.observe(lambda _change: self._turns.wake(), "wishes")
         self.on_msg(self._acknowledged)
 
@@ -53,20 +51,17 @@ class Channel(anywidget.AnyWidget):
 
     def pressed(self, press):
         """Press one of the buttons; what it does, it does on the loop."""
-        if self.locked:
-            return
         if self._turns.elsewhere:
-            self._presses.append(press)
-        else:
+            self._turns.loop.call_soon_threadsafe(self._try, self.pressed, press)
+            self._turns.come()
+        elif not self.locked:
             with self._turns.within():  # all that it sets is taken together
                 press.action(self)
             self._turns.changed.append(press.name)
-        self._turns.wake()
+            self._turns.wake()
 
     def _take_wishes(self):
         """Set what the page has wished since the last time, each refused by itself."""
-        while self._presses:
-            self._try(self.pressed, self._presses.pop(0))
         new = {name: value for name, (value, count) in self.wishes.items() if count > self._heard.get(name, 0)}
         if not new:
             return
@@ -85,19 +80,20 @@ class Channel(anywidget.AnyWidget):
 
         Of controls that are moved together one may set the limits of another.
         """
-        places, presses = list(self.controls), 0
-        turns = []
-        for name in sorted(set(new) & set(places), key=lambda name: self._heard[name]):
-            button = isinstance(self.controls[name], Press)
-            presses += button
-            turns.append((2 * presses - button, places.index(name), self.controls[name]))
-        return [control for *_, control in sorted(turns, key=lambda turn: turn[:2])]
+        wished = [control for name, control in self.controls.items() if name in new]
+        presses = [self._heard[control.name] for control in wished if isinstance(control, Press)]
+
+        def turn(control):
+            return sum(press < self._heard[control.name] for press in presses), isinstance(control, Press)
+
+        return sorted(wished, key=turn)
 
     def _wished(self, control, value):
         off = self.locked or control.look(self, "disabled")
         try:
-            if isinstance(control, Press):
-                for _ in range(control.times(self, value) * (not off)):
+            if isinstance(control, Press):  # its value counts how often it was pressed
+                before, self._pressed[control.name] = self._pressed.get(control.name, 0), value
+                for _ in range(0 if off else value - before):
                     self.pressed(control)
             elif not off:
                 setattr(self, control.name, value)
@@ -114,9 +110,9 @@ class Channel(anywidget.AnyWidget):
     def _fit(self, pixels):
         """Draw the picture for a page with so much room: where it is narrow, its columns one below the other."""
         width, height = self.size
-        if pixels < 100 * NARROW:
-            width, height = max(pixels, 300) / 100, self.narrow_height
-        self.picture, self._drawn, self._resized = Picture(width, height), False, True
+        if pixels < DPI * NARROW:
+            width, height = max(pixels, 300) / DPI, self.narrow_height
+        self.picture, self._drawn, self._standing = Picture(width, height), False, None  # nothing of it is sent
         self._turns.pace.owe(fresh=True)
 
     def clicked(self, x, y):
@@ -135,37 +131,32 @@ class Channel(anywidget.AnyWidget):
         values, now, rows = self._values(), {}, self.rows
         try:
             rows = self._rows()
-            if not self._halted or self._resized or not self.frame:
-                now, self._resized = self._snapshot(), False
+            if not self._halted or self._standing is None:
+                now = self._snapshot()
         except Exception as error:  # the picture and its words stay, together
             if not self._halted:
                 self._halt(error)
         count = self._turns.pace.sends()
         complaints = " ".join(words for _, words in self._refused.values())
         message, alarm = (complaints, True) if complaints else self._message
-        frame = {**self.frame, "count": count, "busy": self.busy, "values": values}
-        frame |= {"heard": dict(self._heard), "refused": {name: value for name, (value, _) in self._refused.items()}}
-        frame |= {"message": message, "alarm": alarm, "asks": self._turns.pace.asks}
+        heard, refused = dict(self._heard), {name: value for name, (value, _) in self._refused.items()}
+        frame = {**self.frame, "count": count, "asks": self._turns.pace.asks, "busy": self.busy, "values": values}
+        frame |= {"heard": heard, "refused": refused, "message": message, "alarm": alarm}
         with self.hold_sync():
             if now:
-                moving = pack(now["moving"])
-                self._send_standing(now["standing"], count)
-                frame |= {"standing": self.standing["count"], "strokes": moving}
+                if now["standing"] is not self._standing:
+                    self._standing = now["standing"]
+                    size = {"width": self.picture.width, "height": self.picture.height, "panels": self.picture.panels}
+                    size |= {"wide": round(DPI * self.size[0]), "narrow": round(DPI * NARROW)}
+                    self.standing = {"count": count, "strokes": pack(self._standing), **size}
+                    self.frame_bytes.append(len(self.standing["strokes"]))
+                frame |= {"standing": self.standing["count"], "strokes": pack(now["moving"])}
                 frame |= {"shows": values, "words": now["words"], "facts": now["facts"]}
-                self.frame_bytes = [*self.frame_bytes[-999:], len(moving)]
+                self.frame_bytes = [*self.frame_bytes[-999:], len(frame["strokes"])]
             self.frame, self.rows = frame, rows
 
-    def _send_standing(self, strokes, count):
-        if strokes is self._standing:
-            return
-        self._standing = strokes
-        size = {"width": self.picture.width, "height": self.picture.height, "panels": self.picture.panels}
-        size |= {"wide": round(100 * self.size[0]), "narrow": round(100 * NARROW)}
-        self.standing = {"count": count, "strokes": pack(strokes), **size}
-        self.frame_bytes.append(len(self.standing["strokes"]))
-
     def _snapshot(self):
-        """The strokes of both layers, and what is said: words, facts, message, alarm."""
+        """The strokes of both layers, and what is said: words, facts, message and whether it is an alarm."""
         if not self._drawn:
             self.picture.draw(self.draw)
             self._drawn = True
@@ -177,11 +168,12 @@ class Channel(anywidget.AnyWidget):
     def _rows(self):
         rows = [control.row(self) for control in self.controls.values()]
         clicks = type(self).clicked is not Channel.clicked
-        return {"list": rows, "locked": self.locked, "clicks": clicks} | ({"focus": self._focus} if self._focus else {})
+        return {"list": rows, "locked": self.locked, "clicks": clicks, "focus": self._focus}
 
-    def _values(self):
-        """The values of the controls; a button has none."""
-        return {name: getattr(self, name) for name, c in self.controls.items() if not isinstance(c, Press)}
+    def _values(self, controls=None):
+        """The values of the controls, of those that are shown if none are given; a button has none."""
+        controls = self.controls if controls is None else controls
+        return {name: getattr(self, name) for name, c in controls.items() if not isinstance(c, Press)}
 
     # ---- where no kernel runs ----------------------------------------------------------------------------------------
 
@@ -200,8 +192,8 @@ class Channel(anywidget.AnyWidget):
 
 
 def declared(cls):
-    """The controls of a class, in the order in which they are declared."""
+    """The controls of a class by name, in the order in which they are declared."""
     found = {}
     for base in reversed(cls.__mro__):
         found |= {name: control for name, control in vars(base).items() if isinstance(control, Control)}
-    return list(found.values())
+    return found

@@ -7,8 +7,8 @@
         @press("reset", tip="all controls back")
         def reset(self): ...
 
-Whatever a control takes beside its default - limits, hint, tip, hidden, disabled, label - may be a function of the lab,
-since it may depend on the data; it is asked anew for every frame.
+Whatever a control takes beside its default - limits, remedy, hint, tip, hidden, disabled, label - may be a function of
+the lab, since it may depend on the data; it is asked anew for every frame.
 """
 
 import math
@@ -45,9 +45,10 @@ class Control(traitlets.TraitType):
         return self.name if callable(self.looks["label"]) else self.looks["label"]
 
     def look(self, lab, name):
-        """One of the looks now."""
+        """One of the looks now; what is to be chosen from is a list."""
         value = self.looks[name]
-        return value(lab) if callable(value) else value
+        value = value(lab) if callable(value) else value
+        return list(value) if name in ("options", "steps") else value
 
     def along(self, lab, count):
         """About so many of its values, from one end to the other."""
@@ -55,7 +56,7 @@ class Control(traitlets.TraitType):
 
     def row(self, lab):
         """What the page needs to know of the control now; what is empty is left out."""
-        looks = {name: self.look(lab, name) for name in self.looks}
+        looks = {name: self.look(lab, name) for name in self.looks if name != "remedy"}
         said = {name: look for name, look in looks.items() if look is not None and look is not False and look != ""}
         return {"kind": self.kind, "name": self.name, **said}
 
@@ -74,16 +75,12 @@ class Number(Control):
     kind = "number"
 
     def __init__(self, label, low, high, default, *, log=False, slider=None, low_allowed=True, remedy="", **looks):
-        super().__init__(label, default, low=low, high=high, log=log, slider=slider, **looks)
-        self._low_allowed, self._remedy = low_allowed, remedy
-
-    def _allowed(self, lab):
-        remedy = self._remedy(lab) if callable(self._remedy) else self._remedy
-        return self.look(lab, "label"), self.look(lab, "low"), self.look(lab, "high"), remedy
+        super().__init__(label, default, low=low, high=high, log=log, slider=slider, remedy=remedy, **looks)
+        self._low_allowed = low_allowed
 
     def validate(self, lab, value):
         """The value as a float in its range, or an error in words."""
-        label, low, high, remedy = self._allowed(lab)
+        label, low, high, remedy = (self.look(lab, name) for name in ("label", "low", "high", "remedy"))
         return check_number(label, value, low, high, low_allowed=self._low_allowed, remedy=remedy)
 
     def along(self, lab, count):
@@ -100,7 +97,7 @@ class Number(Control):
     def row(self, lab):
         """The limits in the row are the slider's; JSON has no infinity."""
         row, value = super().row(lab), getattr(lab, self.name)
-        low, high = row.pop("slider", None) or (self.look(lab, "low"), row["high"])
+        low, high = row.pop("slider", None) or (row["low"], row["high"])
         return row | {"low": min(low, value), "high": max(high, value)}
 
 
@@ -117,7 +114,7 @@ class Whole(Number):
 
     def validate(self, lab, value):
         """The value as an int in its range, or an error in words."""
-        label, low, high, remedy = self._allowed(lab)
+        label, low, high, remedy = (self.look(lab, name) for name in ("label", "low", "high", "remedy"))
         return check_integer(label, value, low, high, remedy)
 
 
@@ -130,8 +127,7 @@ class Steps(Control):
     kind = "steps"
 
     def __init__(self, label, steps, default, *, remedy="The nearest of its steps is taken.", **looks):
-        super().__init__(label, default, steps=steps, **looks)
-        self._remedy = remedy
+        super().__init__(label, default, steps=steps, remedy=remedy, **looks)
 
     def validate(self, lab, value):
         """The nearest of the numbers, or an error in words."""
@@ -139,16 +135,12 @@ class Steps(Control):
         low, high = steps[0], steps[-1]
         if isinstance(value, numbers.Real) and _outside(steps) <= value <= _outside(steps[::-1]):
             value = min(max(value, low), high)
-        check_number(self.look(lab, "label"), value, low, high, remedy=self._remedy)
+        check_number(self.look(lab, "label"), value, low, high, remedy=self.look(lab, "remedy"))
         return min(steps, key=lambda step: abs(math.log(step / value)) if min(step, value) > 0 else abs(step - value))
-
-    def row(self, lab):
-        """The steps as a list."""
-        return super().row(lab) | {"steps": list(self.look(lab, "steps"))}
 
     def along(self, lab, count):
         """Steps at equal distances in the list."""
-        steps = list(self.look(lab, "steps"))
+        steps = self.look(lab, "steps")
         return [steps[i] for i in sorted({round(i * (len(steps) - 1) / max(count - 1, 1)) for i in range(count)})]
 
 
@@ -163,24 +155,20 @@ class Menu(Control):
 
     kind = "menu"
 
-    def __init__(self, label, options, default=None, **looks):
-        first = next(iter(options), "") if not callable(options) else ""
-        super().__init__(label, first if default is None else default, options=options, **looks)
+    def __init__(self, label, options, default="", **looks):
+        first = "" if callable(options) else next(iter(options))
+        super().__init__(label, default or first, options=options, **looks)
 
     def validate(self, lab, value):
         """The name, or an error that lists them all."""
-        options = list(self.look(lab, "options"))
+        options = self.look(lab, "options")
         if value not in options:
             raise ValueError(f"there is no {self.look(lab, 'label')} {value!r}; choose one of {', '.join(options)}.")
         return value
 
     def along(self, lab, count):
         """All of its names."""
-        return list(self.look(lab, "options"))
-
-    def row(self, lab):
-        """The options as a list."""
-        return super().row(lab) | {"options": list(self.look(lab, "options"))}
+        return self.look(lab, "options")
 
 
 class Tick(Control):
@@ -222,11 +210,6 @@ class Press(Control):
     def __get__(self, lab, cls=None):
         """The action, to be called from Python."""
         return self if lab is None else lambda: lab.pressed(self)
-
-    def times(self, lab, count):
-        """How often it was pressed since the last time, when the page has counted so many; a new page begins anew."""
-        before, lab.press_counts[self.name] = lab.press_counts.get(self.name, 0), count
-        return count - before if count > before else 1
 
 
 def press(label, **looks):

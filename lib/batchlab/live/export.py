@@ -4,6 +4,7 @@ Whatever is equal in two frames is stored once: each stroke, each layer. So a pa
 large as a photograph. The page replays them with the same script that shows the live picture.
 """
 
+import collections
 import html
 import itertools
 import json
@@ -54,54 +55,45 @@ def export(lab, path, positions, *, title=None, progress=True):
         ValueError: a control that there is not, a value out of its range, or too many frames; nothing is written then.
     """
     recording = record(lab, positions, progress=progress)
-    text = page(recording, title or type(lab).__name__, lab.words())
-    path = pathlib.Path(path)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def page(recording, title, words):
-    """The page that plays a recording back, as text."""
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("live.css", "live.js"))
-    parts = {"title": html.escape(title), "words": html.escape(words)}
-    return PAGE.format(style=style, script=script, recording=recording, **parts)
+    said = {"title": html.escape(title or type(lab).__name__), "words": html.escape(lab.words())}
+    path = pathlib.Path(path)
+    path.write_text(PAGE.format(style=style, script=script, recording=recording, **said), encoding="utf-8")
+    return path
 
 
 def record(lab, positions, *, progress=True):
     """The recording of an `export` as text: deflated JSON and points, in base64."""
     optional, positions = not positions, _checked(lab, positions or usual(lab))
     places = list(itertools.product(*positions.values()))
-    strokes, layers, frames, rows = _Table(), _Table(), [], None
-    start, locked = {name: getattr(lab, name) for name in positions}, lab.locked
+    strokes, layers = (collections.defaultdict(itertools.count().__next__) for _ in range(2))  # each once, by number
+    frames, start, locked = [], {name: getattr(lab, name) for name in positions}, lab.locked
 
     def frame(seen):
-        pair = [layers.add(tuple(_numbered(strokes, seen[layer]))) for layer in ("standing", "moving")]
+        pair = [layers[tuple(strokes[one] for one in _encoded(seen[layer]))] for layer in ("standing", "moving")]
         return [*pair, seen["words"], seen["facts"], *seen["said"]]
-
-    def frame_at(values):
-        try:
-            return frame(reach(lab, values))
-        except ERRORS:  # not every step exists at every batch size
-            if not optional:
-                raise
-            return None
 
     with lab.aside(), progress_bar(len(places), " frames", progress) as bar:
         before = frame(lab.outcome()) if locked else None
         try:
             lab.locked = False
             for place in places:
-                frames.append(frame_at(dict(zip(positions, place, strict=True))))
-                rows = rows or [lab.controls[name].row(lab) for name in positions]
+                try:
+                    frames.append(frame(reach(lab, dict(zip(positions, place, strict=True)))))
+                except ERRORS:  # not every step exists at every batch size
+                    if not optional:
+                        raise
+                    frames.append(None)
+                if len(frames) == 1:
+                    rows = [lab.controls[name].row(lab) | {"values": positions[name]} for name in positions]
                 bar.update()
         finally:
             lab.locked = locked
-    heads = [[*json.loads(head), points, len(data)] for head, points, data in strokes]
     about = {
-        "rows": [row | {"values": values} for row, values in zip(rows, positions.values(), strict=True)],
+        "rows": rows,
         "start": start,
         "size": {"width": lab.picture.width, "height": lab.picture.height, "panels": lab.picture.panels},
-        "strokes": heads,
+        "strokes": [[*json.loads(head), points, len(data)] for head, points, data in strokes],
         "layers": list(layers),
         "frames": frames,
         "locked": before,
@@ -127,19 +119,11 @@ def reach(lab, values):
     raise refused or ValueError(f"{lab!r} does not stay at {values}.")
 
 
-class _Table(dict):
-    """Things by number, each once, in the order in which they came."""
-
-    def add(self, thing):
-        return self.setdefault(thing, len(self))
-
-
-def _numbered(table, strokes):
-    """The numbers of a layer's strokes in the table of all."""
+def _encoded(strokes):
+    """A layer's strokes one by one, so that equal ones are equal: head, number of points, bytes."""
     data, ends = encode(strokes)
-    starts = [0, *ends[:-1]][: len(strokes)]  # a layer may be empty
-    for (head, points), start, end in zip(strokes, starts, ends, strict=True):
-        yield table.add((json.dumps(head), len(points), data[start:end]))
+    for (head, points), start, end in zip(strokes, [0, *ends], ends, strict=False):
+        yield json.dumps(head), len(points), data[start:end]
 
 
 def _checked(lab, positions):

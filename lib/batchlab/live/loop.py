@@ -14,7 +14,6 @@ import threading
 import time
 
 REST_SECONDS = 0.006  # between two slices of work, so that new wishes can come in
-FRAME_SECONDS = 0.025  # the least time between two frames of the same work
 SILENCE_SECONDS = 1.0  # after which a frame that no page has acknowledged is taken for seen
 QUICK_SECONDS, SELDOM = 0.06, 8  # where a page is seen to answer so quickly, only every eighth frame asks for an answer
 
@@ -80,19 +79,15 @@ class Loop:
 
     def __init__(self, lab):
         self._lab = lab
-        self.loop, self._alarm, self._home, self._inside = running_loop(), None, threading.get_ident(), None
+        self.loop = running_loop()  # where there is none, everything is done at once
+        self._alarm, self._home, self._inside = None, threading.get_ident(), None
         self.pace, self.work, self.changed = Pace(), None, collections.deque()
         self.closed, self.aside, self.next_at = False, False, 0.0
 
     @property
-    def runs(self):
-        """Whether there is a loop; else everything is done at once."""
-        return self.loop is not None
-
-    @property
     def elsewhere(self):
         """Whether this is another thread than the loop's."""
-        return self.runs and threading.get_ident() != self._home
+        return self.loop and threading.get_ident() != self._home
 
     def begin(self, work):
         """Do this work in place of what was there."""
@@ -101,14 +96,14 @@ class Loop:
 
     def come(self):
         """Take a turn soon; from any thread."""
-        if self.runs and not self.loop.is_closed():
+        if self.loop and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._turn)
 
     def wake(self):
         """Something has changed; what the picture changes while it is at work it sees by itself."""
         if self.closed or self.aside or self._inside == threading.get_ident():
             return
-        if self.runs:
+        if self.loop:
             self.come()
         else:
             self._lab.wait()

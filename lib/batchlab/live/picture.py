@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
-from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -44,7 +43,7 @@ class Picture:
         self.width, self.height = round(width * DPI), round(height * DPI)
         inches = [(pixels + 1e-6) / DPI for pixels in (self.width, self.height)]  # Agg rounds down: 8.2 * 100 < 820
         self.figure = Figure(figsize=inches, dpi=DPI, facecolor="white")
-        self.canvas = FigureCanvasAgg(self.figure)
+        FigureCanvasAgg(self.figure)  # measures texts
         self.views, self.shown = [], None
         self.standing, self.panels = [], []
         self._recorder = Recorder(self.width, self.height, DPI)
@@ -99,15 +98,10 @@ class Picture:
         """The same picture painted by Agg: an (height, width, 4) array of bytes."""
         stale, self.figure.dpi = self.figure.stale, DPI * scale
         try:
-            canvas = FigureCanvasAgg(self.figure)
-            with matplotlib.rc_context(STYLE), self._without_images():
-                canvas.draw()
-            self._draw_moving(canvas.get_renderer())
-            return np.array(canvas.buffer_rgba())
+            with self._without_images():
+                return _painted(self.figure, self._draw_moving)
         finally:
-            _forget_renderer(self.figure)
             self.figure.dpi, self.figure.stale = DPI, stale
-            self.figure.set_canvas(self.canvas)
 
     def png(self, scale=STILL_SCALE):
         """The same as PNG, in a palette of 256 colours: a third of the bytes."""
@@ -134,18 +128,19 @@ def columns(figure, widths=(1, 1), *, rows=None, left=0.65, right=0.15, top=0.4,
     left, right, top, bottom = (np.broadcast_to(margin, count) for margin in (left, right, top, bottom))
     width, height = figure.get_size_inches()
     narrow = width < NARROW
-    each = height / sum(rows) if narrow else None
-    shares = np.array(widths) / np.sum(widths) * (width - np.sum(left + right))
+    if narrow:
+        across, tall = width - left - right, np.full(count, height / sum(rows))
+    else:
+        across = np.array(widths) / np.sum(widths) * (width - np.sum(left + right))
+        tall = height / np.array(rows)
     made, x, y = [], 0.0, height
     for column in range(count):
-        across = width - left[column] - right[column] if narrow else shares[column]
-        tall = each or height / rows[column]
-        y = y if narrow else height
         for _ in range(rows[column]):
-            y -= tall
-            box = (x + left[column], y + bottom[column], across, tall - top[column] - bottom[column])
+            y -= tall[column]
+            box = (x + left[column], y + bottom[column], across[column], tall[column] - top[column] - bottom[column])
             made.append(figure.add_axes(np.array(box) / (width, height, width, height)))
-        x += 0 if narrow else left[column] + across + right[column]
+        if not narrow:
+            x, y = x + left[column] + across[column] + right[column], height
     return made
 
 
@@ -175,10 +170,18 @@ def png(pixels):
     return file.getvalue()
 
 
-def _forget_renderer(figure):
-    """Texts keep the renderer that drew them, and so its pixels: some 5 MB a picture."""
-    for text in figure.findobj(Text):
-        text._renderer = None
+def _painted(figure, draw_more=lambda renderer: None):
+    """A figure painted by Agg, in the course's style: an (height, width, 4) array of bytes."""
+    canvas = FigureCanvasAgg(figure)
+    try:
+        with matplotlib.rc_context(STYLE):
+            canvas.draw()
+        draw_more(canvas.get_renderer())
+        return np.array(canvas.buffer_rgba())
+    finally:
+        FigureCanvasAgg(figure)  # in place of the canvas with the pixels: some 5 MB a picture
+        for text in figure.findobj(Text):
+            text._renderer = None  # texts keep the renderer that drew them, and so its pixels
 
 
 class Still:
@@ -194,12 +197,7 @@ class Still:
         return "A picture; its alternative text says what it shows."
 
     def _repr_mimebundle_(self, **kwargs):
-        canvas = FigureCanvasAgg(self.figure)
-        with matplotlib.rc_context(STYLE):
-            canvas.draw()
-        bundle = {"text/plain": repr(self), "image/png": png(np.array(canvas.buffer_rgba()))}
-        _forget_renderer(self.figure)
-        FigureCanvasBase(self.figure)  # in place of the canvas with the pixels
+        bundle = {"text/plain": repr(self), "image/png": png(_painted(self.figure))}
         width, height = self.figure.get_size_inches() * DPI
         return bundle, {"image/png": {"alt": self.alt, "width": round(width), "height": round(height)}}
 

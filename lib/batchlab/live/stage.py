@@ -10,7 +10,6 @@ import os
 from .channel import Channel, declared
 from .controls import ERRORS, Press
 from .export import export, reach
-from .loop import FRAME_SECONDS
 
 
 class Live(Channel):
@@ -24,22 +23,30 @@ class Live(Channel):
     Args:
         controls: the labels of those controls to be shown; None shows all.
         locked: begin with the controls off, for a prediction to unlock.
-        focus: the name of a control; the page is brought here, wherever "Run All" has led to, and its keys to that.
+        focus: one of these; the page is brought here, wherever "Run All" has led to, and its keys to that.
         settings: values of controls, set in the order in which they are declared.
     """
 
-    frame_seconds, recorded = FRAME_SECONDS, None
+    frame_seconds, recorded = 0.025, None
 
     def __init__(self, *, controls=None, locked=False, focus="", **settings):
-        _check_names(declared(type(self)), controls, focus, settings)
-        super().__init__(controls)
+        everything = declared(type(self))
+        values = [name for name, control in everything.items() if not isinstance(control, Press)]
+        for name in settings:
+            if name not in values:
+                raise ValueError(f"there is no setting {name!r}; choose from {', '.join(values)}.")
+        shown = everything if controls is None else _named(everything, controls)
+        self._focus = "".join(_named(shown, focus or []))
+        super().__init__(shown)
         with self._turns.within():
-            self.locked, self._focus = locked, focus
-            for control in declared(type(self)):
-                if control.name in settings:
-                    setattr(self, control.name, settings[control.name])
-            self._turns.changed.extend(control.name for control in declared(type(self)))
-            self._take_changes(strictly=True)
+            self.locked = locked
+            for name in values:
+                if name in settings:
+                    setattr(self, name, settings[name])
+            self._turns.changed.extend(everything)
+            self._take_changes()
+        if self.error is not None:
+            raise self.error
         self.first_frame()
 
     # ---- for subclasses, with `clicked` ------------------------------------------------------------------------------
@@ -84,8 +91,8 @@ class Live(Channel):
 
     def do(self, work):
         """Do this work next, behind the reader's back: where a loop runs, and until a wish replaces it."""
-        if self._turns.runs:
-            self._turns.work, self._turns.next_at = work, 0.0
+        if self._turns.loop:
+            self._turns.begin(work)
             self._turns.come()
 
     def redraw(self):
@@ -119,7 +126,7 @@ class Live(Channel):
     @contextlib.contextmanager
     def aside(self):
         """In this block nothing is sent, and changes wait until `outcome` is asked for; then the lab is as it was."""
-        before = {c.name: getattr(self, c.name) for c in declared(type(self)) if not isinstance(c, Press)}
+        before = self._values(declared(type(self)))
         self._turns.aside = True
         try:
             yield
@@ -133,7 +140,6 @@ class Live(Channel):
     def outcome(self):
         """What is seen when the work for the present controls is done; see `_snapshot`."""
         with self._turns.within():
-            self._take_changes(strictly=True)
             self._turns.finish()
             if self.error is not None:
                 raise self.error
@@ -151,24 +157,22 @@ class Live(Channel):
 
     # ---- changes -----------------------------------------------------------------------------------------------------
 
-    def _take_changes(self, strictly=False):
+    def _take_changes(self):
         """Begin anew if anything has changed; what had gone wrong before is over then."""
-        earlier, begun = self.error, False
+        earlier = self.error
         self._take_wishes()
+        if not self._turns.changed:
+            return
+        if earlier is not None and self.error is earlier:
+            self.error = None
+            self.say("")
+        self._halted = False
         try:
             while self._turns.changed:
-                if earlier is not None and self.error is earlier:
-                    self.error = None
-                    self.say("")
-                names = {self._turns.changed.popleft() for _ in range(len(self._turns.changed))}
-                begun, self._halted = True, False
-                self.begin(names)
-            if begun:
-                self._turns.begin(self.work())
+                self.begin({self._turns.changed.popleft() for _ in range(len(self._turns.changed))})
+            self._turns.begin(self.work())
         except Exception as error:
             self._halt(error)
-            if strictly:
-                raise
 
     def fail(self, error):
         """Say an error in words; what the reader had set and seen stays."""
@@ -183,15 +187,11 @@ class Live(Channel):
         self.fail(error)
 
 
-def _check_names(declared, controls, focus, settings):
-    """Refuse controls and settings that there are not."""
-    names = [control.name for control in declared]
-    labels = [control.label for control in declared]
-    values = [control.name for control in declared if not isinstance(control, Press)]
-    for wanted, allowed, offered, what in (
-        ([*(controls or ()), *([focus] if focus else [])], {*names, *labels}, labels, "control"),
-        (settings, values, values, "setting"),
-    ):
-        for name in wanted:
-            if name not in allowed:
-                raise ValueError(f"there is no {what} {name!r}; choose from {', '.join(offered)}.")
+def _named(controls, wanted):
+    """Those of the controls that are wanted, by name or label; one name, too, or an error that lists the labels."""
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    for one in wanted:
+        if not any(one in (name, control.label) for name, control in controls.items()):
+            labels = ", ".join(control.label for control in controls.values())
+            raise ValueError(f"there is no control {one!r}; choose from {labels}.")
+    return {name: control for name, control in controls.items() if not {name, control.label}.isdisjoint(wanted)}
