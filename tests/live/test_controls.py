@@ -7,6 +7,8 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
+from batchlab.live import Steps
+
 from . import page
 from .toy import Toy
 
@@ -79,6 +81,14 @@ def test_a_remedy_follows_and_limits_follow_the_data():
         lab.batch_size = 11
 
 
+def test_the_remedy_of_steps_may_follow_the_data_too():
+    class Stepped(Toy):
+        pieces = Steps("pieces", (1, 2, 4), 1, remedy=lambda lab: f"There are {lab.n} samples.")
+
+    with pytest.raises(ValueError, match=r"pieces is 16; .* There are 10 samples\."):
+        Stepped().pieces = 16
+
+
 def test_rows_hold_what_a_page_needs_and_no_more():
     lab = Toy()
     rows = {row["name"]: row for row in lab.rows["list"]}
@@ -110,6 +120,11 @@ def test_settings_and_controls_that_there_are_not_are_refused():
     ):
         with pytest.raises(ValueError, match=words):
             Toy(**settings)
+    for focus in ("brake", "total"):  # one that there is not, and one that is not shown
+        with pytest.raises(ValueError, match=f"there is no control '{focus}'; choose from batch size, bold"):
+            Toy(controls=["batch size", "bold"], focus=focus)
+    assert Toy(focus="batch size").rows["focus"] == Toy(focus="batch_size").rows["focus"] == "batch_size"
+    assert [row["name"] for row in Toy(controls="batch size").rows["list"]] == ["batch_size"]
     lab = Toy(controls=["batch size", "bold"], data="large")
     assert [row["name"] for row in lab.rows["list"]] == ["batch_size", "bold"]
     page.Page(lab).wish(total=50)  # not shown, not heard

@@ -75,6 +75,11 @@ def test_a_wish_is_taken_once_and_a_repeated_one_again():
         assert lab.presses == count
     lab.bump()
     assert lab.presses == 4
+    reader.wish(bump=5)  # two at once
+    reader.wish(bump=1)  # of another page, which has not heard of the others
+    assert lab.presses == 7
+    reader.wish(bump=6)
+    assert lab.presses == 8
 
 
 def test_what_a_button_sets_is_taken_together():

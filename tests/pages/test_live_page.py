@@ -61,14 +61,21 @@ def test_pictures_that_differ_are_told_apart():
 
 
 @pytest.fixture(scope="module")
-def script(chromium_open, tmp_path_factory):
-    """What live.js exports, called with values: `script("toPlace", row, 5)`."""
+def scripted(chromium_open):
+    """A page with what live.js exports."""
     page = chromium_open.new_page()
     source = (export.HERE / "live.js").read_text(encoding="utf-8")
     address = "'data:text/javascript;charset=utf-8,' + encodeURIComponent(source)"
     page.evaluate(f"async (source) => (window.live = await import({address}))", source)
-    yield lambda name, *values: page.evaluate("([name, values]) => window.live[name](...values)", [name, list(values)])
+    yield page
     page.close()
+
+
+@pytest.fixture
+def script(scripted):
+    """It is called with values: `script("toPlace", row, 5)`."""
+    call = "([name, values]) => window.live[name](...values)"
+    return lambda name, *values: scripted.evaluate(call, [name, list(values)])
 
 
 ROWS = {
@@ -130,6 +137,48 @@ def test_steps_go_to_the_next_of_them_and_numbers_a_hundredth_of_the_slider(scri
         assert script("afterKey", rate, 0.1, key) > 0.1
     assert script("afterKey", rate, 10, "ArrowRight") == 10
     assert script("afterKey", rate, 1e-4, "ArrowLeft") == 1e-4
+
+
+# ------------------------------------------------------------------------------------------------- wishes of a view
+
+VIEWS = """(state) => {
+  const save_changes = () => (window.wishes = JSON.parse(JSON.stringify(state.wishes)));
+  const model = { get: (name) => state[name], set: (name, value) => (state[name] = value), save_changes };
+  for (const name of ["on", "off", "send"]) model[name] = () => {};
+  document.body.replaceChildren(...[1, 2].map(() => document.createElement("div")));
+  for (const el of document.body.children) window.live.default.render({ model, el });
+}"""
+
+
+@pytest.fixture
+def views(scripted):
+    """Two views of one picture, as JupyterLab makes them; its kernel is silent, and would get `window.wishes`."""
+    rate = {"kind": "number", "name": "rate", "label": "rate", "low": 0, "high": 10}
+    menu = {"kind": "menu", "name": "data", "label": "data", "options": ["small", "large"], "tip": "what is drawn"}
+    rows = [rate, menu, {"kind": "press", "name": "bump", "label": "bump"}]
+    state = {"wishes": {}, "standing": {}, "frame": {"values": {"rate": 1, "data": "small"}, "heard": {"rate": 7}}}
+    scripted.evaluate(VIEWS, state | {"rows": {"list": rows, "focus": "data"}})
+    return scripted
+
+
+def test_two_views_of_a_picture_count_their_wishes_together(views):
+    one, other = (views.get_by_role("button", name="bump").nth(i) for i in (0, 1))
+    for wished, button in enumerate((one, one, other, one), 1):
+        button.click()
+        assert views.evaluate("window.wishes.bump") == [wished, 7 + wished]  # as many presses, the newest count
+
+
+@pytest.mark.parametrize("typed", ["1e400", "Infinity", "-1e400", "ten"])
+def test_what_is_no_number_for_json_is_wished_as_it_was_typed(typed, views):
+    box = views.get_by_label("rate, typed", exact=True).first
+    box.fill(typed)
+    box.press("Enter")
+    assert views.evaluate("window.wishes.rate[0]") == typed
+
+
+def test_a_menu_has_its_tip_and_may_get_the_focus(views):
+    assert views.get_by_label("data", exact=True).first.get_attribute("title") == "what is drawn"
+    browser.wait_until(lambda: views.evaluate("document.activeElement.tagName") == "SELECT", "it has no focus", 10)
 
 
 # -------------------------------------------------------------------------------------------------- an exported page
@@ -384,6 +433,57 @@ def test_on_another_screen_the_picture_has_that_one_s_resolution(opened):
         session.send("Emulation.setEmulatedMedia", {"features": [contrast]})
         wanted = pytest.approx([ratio * wide, wide], abs=ratio)
         browser.wait_until(lambda: opened.page.evaluate(shown) == wanted, "it stays", 10)  # noqa: B023
+
+
+class Limited(Toy):
+    """Where some positions have no frame, also the first ones of the control that moves first."""
+
+    recorded = ("batch_size", 4), ("data", 2), ("total", 1)
+
+
+def test_where_a_position_has_no_frame_what_was_moved_stays_and_the_others_give_way(chromium_open, tmp_path):
+    lab = Limited(data="large")
+    lab.batch_size = 400
+    context = chromium_open.new_context(viewport={"width": 1100, "height": 800})
+    opened = Page(context, lab.export(tmp_path / "page.html"))
+    opened.control("data").select_option("small")  # which does not allow 400
+    opened.shows(batch_size=7, data="small", total=5)
+    assert (opened.box("batch size").input_value(), opened.control("data").input_value()) == ("7", "small")
+    opened.control("batch size").press("End")
+    opened.shows(batch_size=400, data="large", total=5)
+    assert (opened.box("batch size").input_value(), opened.control("data").input_value()) == ("400", "large")
+    opened.control("total").press("Home")
+    opened.shows(batch_size=400, data="large", total=0)
+    context.close()
+    assert opened.errors == []
+
+
+def test_a_picture_without_sliders_is_a_page_too(chromium_open, tmp_path):
+    context = chromium_open.new_context()
+    opened = Page(context, Toy(controls=["bump"]).export(tmp_path / "page.html"))
+    assert opened.words() == "batch size 3, counted to 5"
+    context.close()
+    assert opened.errors == []
+
+
+def test_two_recordings_on_a_page_keep_their_pictures(chromium_open, tmp_path):
+    def page(name, *recordings):
+        calls = [f'playBack(document.body.appendChild(document.createElement("div")), "{one}");' for one in recordings]
+        source = (export.HERE / "live.js").read_text(encoding="utf-8")
+        text = f'<!doctype html><meta charset="utf-8"><body><script type="module">{source}\n{" ".join(calls)}</script>'
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        opened = chromium_open.new_page(viewport={"width": 1100, "height": 800})
+        opened.goto((tmp_path / name).as_uri())
+        opened.wait_for_function("(n) => document.querySelectorAll('[data-frame]').length === n", arg=len(recordings))
+        for width in (1000, 1100):
+            opened.set_viewport_size({"width": width, "height": 800})
+            opened.evaluate(fidelity.REST)
+        seen = opened.evaluate("[...document.querySelectorAll('.picture')].map((one) => one.toDataURL())")
+        opened.close()
+        return seen
+
+    one, other = (export.record(Toy(batch_size=size), {"bold": [False]}) for size in (1, 9))
+    assert page("both.html", one, other) == page("one.html", one) + page("other.html", other)
 
 
 def test_the_overfitting_lab_s_page_is_small(tmp_path, chromium_open):

@@ -92,8 +92,9 @@ class Channel(anywidget.AnyWidget):
         off = self.locked or control.look(self, "disabled")
         try:
             if isinstance(control, Press):  # its value counts how often it was pressed
-                before, self._pressed[control.name] = self._pressed.get(control.name, 0), value
-                for _ in range(0 if off else value - before):
+                before = self._pressed.get(control.name, 0)
+                self._pressed[control.name] = max(value, before)
+                for _ in range(0 if off else max(value - before, 1)):  # another page may not know of all
                     self.pressed(control)
             elif not off:
                 setattr(self, control.name, value)
@@ -168,7 +169,7 @@ class Channel(anywidget.AnyWidget):
     def _rows(self):
         rows = [control.row(self) for control in self.controls.values()]
         clicks = type(self).clicked is not Channel.clicked
-        return {"list": rows, "locked": self.locked, "clicks": clicks, "focus": self._focus}
+        return {"list": rows, "locked": self.locked, "clicks": clicks} | ({"focus": self._focus} if self._focus else {})
 
     def _values(self, controls=None):
         """The values of the controls, of those that are shown if none are given; a button has none."""

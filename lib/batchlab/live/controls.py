@@ -27,7 +27,7 @@ class Control(traitlets.TraitType):
     Args:
         label: its accessible name.
         default: where it begins; a box to tick is off, a line of text empty.
-        hint: a few words behind it.
+        hint: a few words behind a number, or in a line of text that is empty.
         tip: what a mouse that rests on it reads.
         hidden, disabled: whether it is left out, or shown but off.
         looks: what only one kind of control has.

@@ -149,7 +149,7 @@ def _checked(lab, positions):
 def usual(lab):
     """The positions where none are named: those that the lab has as `recorded`, or its first two sliders.
 
-    Of these a page leaves out those that another control does not allow, and takes the nearest one before.
+    Of these a page leaves out those that another control does not allow: there the other control gives way.
     """
     sliders = [name for name, control in lab.controls.items() if control.kind in ("whole", "number", "steps")]
     counts = dict(lab.recorded or zip(sliders, (12, 40), strict=False))

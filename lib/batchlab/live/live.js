@@ -78,6 +78,7 @@ function stroke([kind, ...head], read) {
 const known = new Map();  // layers that were unpacked lately: a picture is painted anew when its width changes
 
 function layer(text) {
+  if (typeof text !== "string") return text;  // of a recording that is played back
   if (!known.has(text)) {
     known.set(text, unpack(text).then(({ head, bytes }) => {
       const read = reader(bytes);
@@ -224,7 +225,7 @@ export function afterKey(row, value, key) {
 }
 
 const spelled = (value) => (typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(3))) : String(value));
-const meant = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
+const meant = (text) => (text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
 
 // What is typed into a box is wished when it is left or on Enter (Jupyter keeps `change` back then); until then no frame
 // may write over it. The result tells whether it is being typed into.
@@ -279,8 +280,6 @@ function slider(wish) {
       if (now !== undefined) value = now;
       [label.textContent, hint.textContent] = [row.label, row.hint ?? ""];
       [range.ariaLabel, box.ariaLabel] = [row.label, `${row.label}, typed`];
-      range.title = box.title = row.tip ?? "";
-      range.disabled = box.disabled = Boolean(row.disabled);
       if (now !== undefined) show(refused);
     },
   };
@@ -294,7 +293,6 @@ function menu(wish) {
     root: element("div", { className: "menu" }, element("label", {}, label, select)),
     update(row, now) {
       label.textContent = select.ariaLabel = row.label;
-      select.disabled = Boolean(row.disabled);
       const options = row.values ?? row.options;
       if (offered !== options.join("\n")) select.replaceChildren(...options.map((name) => element("option", { value: name, textContent: name })));
       offered = options.join("\n");
@@ -305,14 +303,8 @@ function menu(wish) {
 
 function press(wish) {
   const button = element("button", { type: "button" });
-  let presses = 0;  // all of them count, also those that the kernel hears of together
-  button.addEventListener("click", () => wish(++presses));
-  return {
-    root: button,
-    update(row) {
-      [button.textContent, button.title, button.disabled] = [row.label, row.tip ?? "", Boolean(row.disabled)];
-    },
-  };
+  button.addEventListener("click", () => wish((presses = 0) => presses + 1));  // the kernel may hear of several together
+  return { root: button, update: (row) => (button.textContent = row.label) };
 }
 
 function tick(wish) {
@@ -321,7 +313,7 @@ function tick(wish) {
   return {
     root: element("label", { className: "tick" }, box, label),
     update(row, now) {
-      [label.textContent, label.title, box.disabled] = [row.label, row.tip ?? "", Boolean(row.disabled)];
+      label.textContent = row.label;
       if (now !== undefined) box.checked = now;
     },
   };
@@ -333,8 +325,7 @@ function words(wish) {
   return {
     root: element("div", { className: "text" }, element("label", {}, label, box)),
     update(row, now) {
-      [label.textContent, box.placeholder, box.disabled] = [row.label, row.hint ?? "", Boolean(row.disabled)];
-      box.ariaLabel = row.label;
+      [label.textContent, box.ariaLabel, box.placeholder] = [row.label, row.label, row.hint ?? ""];
       if (now !== undefined && !typing()) box.value = now;
     },
   };
@@ -359,7 +350,6 @@ function keepKeys() {
 function render({ model, el }) {
   keepKeys();
   const controls = new Map(), mine = {};
-  let count = Math.max(0, ...Object.values(model.get("wishes") ?? {}).map(([, earlier]) => earlier));
   let cells = [], painted = 0, late = null, settled = null, asked = null;
   const rows = element("fieldset", { className: "rows" });
   const message = element("div", { className: "message", hidden: true });
@@ -373,9 +363,12 @@ function render({ model, el }) {
   el.classList.add("batchlab");
   el.append(rows, message, card, said, facts, state);
 
+  // Wishes are counted through, whichever view of the picture they come from; a value may follow from the one before.
   const wish = (name, value) => {
-    mine[name] = ++count;
-    model.set("wishes", { ...model.get("wishes"), [name]: [value, count] });
+    const wishes = model.get("wishes") ?? {}, { heard = {} } = model.get("frame") ?? {};
+    const count = 1 + Math.max(0, ...Object.values(wishes).map(([, earlier]) => earlier), ...Object.values(heard));
+    mine[name] = count;
+    model.set("wishes", { ...wishes, [name]: [typeof value === "function" ? value(wishes[name]?.[0]) : value, count] });
     model.save_changes();
     if (!el.classList.contains("gone")) late ??= setTimeout(() => wait(0), 400);
   };
@@ -402,14 +395,18 @@ function render({ model, el }) {
     for (const row of list) {
       const { name } = row;
       if (!controls.has(name)) {
-        controls.set(name, KINDS[row.kind]((value) => wish(name, value)));
+        const made = KINDS[row.kind]((value) => wish(name, value));
+        const inputs = made.root.matches("button") ? [made.root] : [...made.root.querySelectorAll("input, select")];
+        controls.set(name, { ...made, inputs });
         const small = row.kind === "press" || row.kind === "tick";  // those that follow each other share a row
         if (small && !rows.lastChild?.matches?.(".small")) rows.append(element("div", { className: "small" }));
-        (small ? rows.lastChild : rows).append(controls.get(name).root);
+        (small ? rows.lastChild : rows).append(made.root);
       }
+      const { root, inputs, update } = controls.get(name);
       const latest = (heard[name] ?? 0) >= (mine[name] ?? 0);  // else the reader has moved it meanwhile
-      controls.get(name).update(row, latest ? values[name] : undefined, latest ? refused[name] : undefined);
-      controls.get(name).root.hidden = Boolean(row.hidden);
+      update(row, latest ? values[name] : undefined, latest ? refused[name] : undefined);
+      [root.hidden, root.title] = [Boolean(row.hidden), row.tip ?? ""];
+      for (const input of inputs) [input.disabled, input.title] = [Boolean(row.disabled), row.tip ?? ""];
     }
     rows.disabled = locked;
     canvas.classList.toggle("clickable", clicks && !locked);
@@ -487,7 +484,7 @@ function render({ model, el }) {
   const { focus } = model.get("rows") ?? {};
   if (focus) setTimeout(() => {  // when the notebook has gone to its last cell
     el.scrollIntoView({ block: "end" });
-    controls.get(focus).root.querySelector("input").focus({ preventScroll: true });
+    controls.get(focus).inputs[0].focus({ preventScroll: true });
   }, 1000);
   if (el.closest(".jupyter-widgets-disconnected")) standStill();
   return () => {
@@ -515,16 +512,19 @@ export async function playBack(el, text) {
   const ordered = (values) => [...values].sort((one, other) => one - other);
   const list = head.rows.map((row) => (isNumber(row) ? { ...row, kind: "steps", values: ordered(row.values) } : row));
   const state = { wishes: {}, rows: { list, locked: Boolean(head.locked) } }, reacts = {}, values = {}, heard = {};
-  const nearest = (all, wished) => all.reduce((one, other) => (Math.abs(other - wished) < Math.abs(one - wished) ? other : one));
+  const nearest = (all, far) => all.reduce((one, other) => (far(other) < far(one) ? other : one));
+  const existing = [...head.frames.keys()].filter((place) => head.frames[place]);
+  const strides = head.rows.map((_, i) => head.rows.slice(i + 1).reduce((product, { values }) => product * values.length, 1));
+  const along = (place, i) => Math.floor(place / strides[i]) % head.rows[i].values.length;  // of the values of a row
   const play = (count) => {
-    const refused = {};
+    const refused = {}, moved = state.wishes;
     let place = 0, complaint = "";
     for (const row of head.rows) {
       const { name, label, values: all } = row;
       const [wished, at = 0] = state.wishes[name] ?? [values[name] ?? head.start[name], heard[name]];
       heard[name] = at;
       if (all.includes(wished)) values[name] = wished;
-      else if (isNumber(row) && Number.isFinite(wished)) values[name] = nearest(all, wished);
+      else if (isNumber(row) && Number.isFinite(wished)) values[name] = nearest(all, (value) => Math.abs(value - wished));
       else if (name in values) {
         const ends = ordered(all);
         refused[name] = wished;
@@ -533,14 +533,16 @@ export async function playBack(el, text) {
       place = place * all.length + all.indexOf(values[name]);
     }
     state.wishes = {};
-    while (!head.frames[place]) place--;  // not every step exists at every batch size: the last one that does
-    const last = head.rows.at(-1);
-    values[last.name] = last.values[place % last.values.length];
+    if (!head.frames[place]) {  // not every step exists at every batch size: what was moved stays, the others give way
+      const weights = head.rows.map(({ name }) => (name in moved ? head.frames.length : 1));
+      place = nearest(existing, (other) => weights.reduce((sum, weight, i) => sum + weight * Math.abs(along(other, i) - along(place, i)), 0));
+      head.rows.forEach(({ name, values: all }, i) => (values[name] = all[along(place, i)]));
+    }
     const [standing, moving, words, facts, message, alarm] = state.rows.locked ? head.locked : head.frames[place];
     const shown = { ...values };
-    for (const number of [standing, moving]) known.set(`layer ${number}`, Promise.resolve(head.layers[number].map((i) => strokes[i]())));
-    state.standing = { count: standing, strokes: `layer ${standing}`, ...head.size };
-    state.frame = { count, standing, strokes: `layer ${moving}`, words, facts, values: shown, shows: shown, heard, refused };
+    const layer = (number) => head.layers[number].map((i) => strokes[i]());
+    state.standing = { count: standing, strokes: layer(standing), ...head.size };
+    state.frame = { count, standing, strokes: layer(moving), words, facts, values: shown, shows: shown, heard, refused };
     Object.assign(state.frame, complaint ? { message: complaint, alarm: true } : { message, alarm });
     reacts["change:frame"]?.();
   };

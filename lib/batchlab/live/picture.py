@@ -1,6 +1,5 @@
 """A figure in two layers: what stands still, recorded when it has changed, and what moves, recorded for each frame."""
 
-import contextlib
 import functools
 import inspect
 import io
@@ -64,20 +63,19 @@ class Picture:
         """What stands still, the very same recording as long as it has not changed."""
         if self.panels and not self.figure.stale:
             return self.standing
-        with matplotlib.rc_context(STYLE), self._without_images():  # ticks are made while they are drawn
-            self.standing = self._recorder.record(self.figure.draw)
+        with matplotlib.rc_context(STYLE):  # ticks are made while they are drawn
+            self.standing = self._recorder.record(self._draw_standing)
             self.panels = self.panels or _panels(self.figure, self._recorder)
         self.figure.stale = False
         return self.standing
 
-    @contextlib.contextmanager
-    def _without_images(self):
+    def _draw_standing(self, renderer):
         """Hide moving images, which matplotlib draws with what stands still even if they are animated."""
         images = [a for view in self.views for a in view.artists if isinstance(a, AxesImage) and a.get_visible()]
         for image in images:
             image.set_visible(False)
         try:
-            yield
+            self.figure.draw(renderer)
         finally:
             for image in images:
                 image.set_visible(True)
@@ -98,8 +96,7 @@ class Picture:
         """The same picture painted by Agg: an (height, width, 4) array of bytes."""
         stale, self.figure.dpi = self.figure.stale, DPI * scale
         try:
-            with self._without_images():
-                return _painted(self.figure, self._draw_moving)
+            return _painted(self.figure, self._draw_standing, self._draw_moving)
         finally:
             self.figure.dpi, self.figure.stale = DPI, stale
 
@@ -170,13 +167,13 @@ def png(pixels):
     return file.getvalue()
 
 
-def _painted(figure, draw_more=lambda renderer: None):
-    """A figure painted by Agg, in the course's style: an (height, width, 4) array of bytes."""
+def _painted(figure, *layers):
+    """The layers of a figure, each a `draw(renderer)`, painted by Agg in the course's style: (height, width, 4) bytes."""
     canvas = FigureCanvasAgg(figure)
     try:
         with matplotlib.rc_context(STYLE):
-            canvas.draw()
-        draw_more(canvas.get_renderer())
+            for draw in layers:
+                draw(canvas.get_renderer())
         return np.array(canvas.buffer_rgba())
     finally:
         FigureCanvasAgg(figure)  # in place of the canvas with the pixels: some 5 MB a picture
@@ -197,7 +194,7 @@ class Still:
         return "A picture; its alternative text says what it shows."
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = {"text/plain": repr(self), "image/png": png(_painted(self.figure))}
+        bundle = {"text/plain": repr(self), "image/png": png(_painted(self.figure, self.figure.draw))}
         width, height = self.figure.get_size_inches() * DPI
         return bundle, {"image/png": {"alt": self.alt, "width": round(width), "height": round(height)}}
 
