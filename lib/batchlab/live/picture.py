@@ -168,7 +168,7 @@ def png(pixels):
 
 
 def _painted(figure, *layers):
-    """The layers of a figure, each a `draw(renderer)`, painted by Agg in the course's style: (height, width, 4) bytes."""
+    """Layers of a figure, each a `draw(renderer)`, painted by Agg in the course's style: (height, width, 4) bytes."""
     canvas = FigureCanvasAgg(figure)
     try:
         with matplotlib.rc_context(STYLE):
