@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from batchlab.live import export
+from batchlab.live import Number, export
 
 from . import page
 from .toy import Toy
@@ -141,6 +141,14 @@ def test_without_positions_the_first_two_sliders_move():
     assert rate["values"][0] == 0.01
     assert 20 <= len(rate["values"]) <= 41
     assert len(about["frames"]) == len(size["values"]) * len(rate["values"])
+
+
+def test_what_is_recorded_lies_within_limits_of_many_digits():
+    class Turned(Toy):
+        angle = Number("angle", -1.61803, 1.61803, 0.0)
+        recorded = (("angle", 3),)
+
+    assert recorded(Turned())["rows"][0]["values"] == [-1.61803, 0.0, 1.61803]
 
 
 def test_a_picture_names_what_is_recorded_of_it():

@@ -165,6 +165,17 @@ def test_the_static_picture_is_the_figure_at_twice_its_size_with_its_words():
     assert lab.frame["standing"] == before["standing"]  # painting made nothing stale
 
 
+def test_the_static_picture_and_its_words_are_of_the_same_moment():
+    async def scene():
+        lab = Toy()
+        lab.batch_size = 9  # in the cell that shows the picture: it is drawn when the cell is done
+        assert lab._repr_mimebundle_()[1]["image/png"]["alt"] == "batch size 3, counted to 5"
+        await page.settled(lab)
+        assert lab._repr_mimebundle_()[1]["image/png"]["alt"] == "batch size 9, counted to 5"
+
+    page.kernel(scene)
+
+
 # ------------------------------------------------------------------------------------------- work, where no loop runs
 
 

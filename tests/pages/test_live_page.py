@@ -99,11 +99,20 @@ def test_every_number_has_a_place_and_comes_back_from_it(row, script):
 
 
 def test_numbers_that_are_not_whole_come_back_with_three_digits(script):
-    for row in ({"kind": "number", "low": 1e-4, "high": 10, "log": True}, {"kind": "number", "low": 0, "high": 1}):
+    ends = ((1e-4, 10, True), (0, 1, False), (-1.61803, 1.61803, False))  # the last have more than three digits
+    for row in ({"kind": "number", "low": low, "high": high, "log": log} for low, high, log in ends):
         assert script("toNumber", row, 0) == row["low"]
         assert script("toNumber", row, 1) == row["high"]
         for number in (0.0123, 0.5, 0.999):
             assert script("toNumber", row, script("toPlace", row, number)) == pytest.approx(number, rel=1e-3)
+
+
+def test_a_slider_of_few_digits_stops_at_whole_numbers(script):
+    row = {"kind": "whole", "low": 1, "high": 1000, "log": True, "digits": 2}
+    stops = {script("toNumber", row, place / 200) for place in range(201)}
+    assert {1, 12, 120, 1000} <= stops
+    assert {stop % 1 for stop in stops} == {0}
+    assert not stops & {121, 123, 999}
 
 
 @pytest.mark.parametrize("name", ["log from 1", "log from 0", "whole"])

@@ -184,7 +184,7 @@ class Channel(anywidget.AnyWidget):
         """The live view, and a picture with words for where no kernel runs."""
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        still = {"alt": self.words(), "width": self.picture.width, "height": self.picture.height}
+        still = {"alt": self.frame.get("words", ""), "width": self.picture.width, "height": self.picture.height}
         bundle = {**bundle, "text/plain": repr(self), "image/png": self.picture.png()}
         return bundle, {**metadata, "image/png": still}
 

@@ -89,7 +89,7 @@ class Number(Control):
         low, high, log = row["low"], row["high"], row.get("log")
         to, back = (math.log1p, math.expm1) if log and low == 0 else (math.log, math.exp) if log else (float, float)
         places = [back(to(low) + (to(high) - to(low)) * i / max(count - 1, 1)) for i in range(count)]
-        return sorted({now, *(self.validate(lab, self._rounded(min(max(p, low), high))) for p in places)})
+        return sorted({now, *(self.validate(lab, min(max(self._rounded(p), low), high)) for p in places)})
 
     def _rounded(self, number):
         return float(f"{number:.3g}")

@@ -205,8 +205,8 @@ export function toPlace({ kind, values, low, high, log }, value) {
 export function toNumber({ kind, values, low, high, log, digits }, place) {
   if (kind === "steps") return values[Math.round(place * (values.length - 1))];
   const number = !log ? low + (high - low) * place : low > 0 ? low * (high / low) ** place : Math.expm1(place * Math.log1p(high));
-  if (kind !== "whole") return Number(number.toPrecision(3));
-  return Math.min(Math.max(Math.round(digits ? Number(number.toPrecision(digits)) : number), low), high);
+  const short = (figures) => Number(number.toPrecision(figures));
+  return Math.min(Math.max(kind === "number" ? short(3) : Math.round(digits ? short(digits) : number), low), high);
 }
 
 // The number that a key leads to from a value: the next one, or a tenth of the slider further.

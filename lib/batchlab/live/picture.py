@@ -184,11 +184,8 @@ def _painted(figure, *layers):
 class Still:
     """A picture that stands still, with its alternative text; a notebook shows it when it is a cell's last value."""
 
-    def __init__(self, width, height, draw):
-        with matplotlib.rc_context(STYLE):
-            looks = {"dpi": DPI * STILL_SCALE, "facecolor": "white", "layout": "constrained"}
-            self.figure = Figure(figsize=(width, height), **looks)
-            self.alt = draw(self.figure)
+    def __init__(self, figure, alt):
+        self.figure, self.alt = figure, alt
 
     def __repr__(self):
         return "A picture; its alternative text says what it shows."
@@ -215,7 +212,9 @@ def still(width=9.0, height=3.6):
     def decorate(draw):
         @functools.wraps(draw)
         def drawn(*args, **settings):
-            return Still(width, height, lambda figure: draw(figure, *args, **settings))
+            with matplotlib.rc_context(STYLE):
+                figure = Figure(figsize=(width, height), dpi=DPI * STILL_SCALE, layout="constrained")
+                return Still(figure, draw(figure, *args, **settings))
 
         _, *asked = inspect.signature(draw).parameters.values()
         drawn.__signature__ = inspect.Signature(asked)

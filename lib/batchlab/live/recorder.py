@@ -39,7 +39,9 @@ class Recorder(RendererBase):
         super().__init__()
         self.width, self.height, self.dpi = width, height, dpi
         self.strokes = []
-        self._agg = RendererAgg(1, 1, dpi)  # measures text, so that the layout is the painted picture's
+        # Agg measures text, so that the layout is the painted picture's; labels come back frame after frame.
+        measure = RendererAgg(1, 1, dpi).get_text_width_height_descent
+        self.get_text_width_height_descent = functools.lru_cache(maxsize=4096)(measure)
         self._flip = np.array([[1.0, 0, 0], [0, -1, height], [0, 0, 1]])
 
     def record(self, draw):
@@ -65,20 +67,15 @@ class Recorder(RendererBase):
     def option_image_nocomposite(self):  # noqa: D102
         return True
 
-    def get_text_width_height_descent(self, s, prop, ismath):  # noqa: D102
-        return _measured(self._agg.get_text_width_height_descent, s, prop, ismath)
-
     def draw_path(self, gc, path, transform, rgbFace=None):  # noqa: D102
         open_line = rgbFace is None and not gc.get_hatch()
         clip = (-20, -20, self.width + 20, self.height + 20) if open_line else None
         parts, codes, points = self._outline(gc, path, transform, clip, path.should_simplify and open_line)
         if not parts:
             return
-        self._clip(gc)
-        self.strokes.append((["p", self._style(gc, rgbFace), parts, codes], points))
+        self._write(gc, ["p", self._style(gc, rgbFace), parts, codes], points)
         if gc.get_hatch():
-            self._clip(gc)
-            self.strokes.append((["c", parts, codes], points))
+            self._write(gc, ["c", parts, codes], points)
             self._hatch(gc, points)
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):  # noqa: D102
@@ -92,21 +89,19 @@ class Recorder(RendererBase):
             places = np.floor(places + 0.5)
         near = (np.abs(places) < FAR).all(axis=1)  # NaN is not near
         if parts and near.any():
-            self._clip(gc)
             head = ["m", self._style(gc, rgbFace), parts, codes, int(near.sum())]
-            self.strokes.append((head, np.concatenate([outline, places[near]])))
+            self._write(gc, head, np.concatenate([outline, places[near]]))
 
     def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):  # noqa: D102
         if ismath:
             self._draw_text_as_path(gc, x, y, s, prop, angle, ismath)
             return
         width = self.get_text_width_height_descent(s, prop, False)[0]
-        self._clip(gc)
         style = {"f": _color(gc.get_rgb())} | self._clip_rectangle(gc)
         size = round(self.points_to_pixels(prop.get_size_in_points()), 2)
         looks = [prop.get_style(), str(prop.get_weight())]
         font = " ".join([*(look for look in looks if look not in ("normal", "400")), f"{size:g}px"])
-        self.strokes.append((["t", style, s, font, round(angle, 2), round(width, 1)], np.array([[x, y]])))
+        self._write(gc, ["t", style, s, font, round(angle, 2), round(width, 1)], np.array([[x, y]]))
 
     def draw_image(self, gc, x, y, im, transform=None):  # noqa: D102
         rows, columns = im.shape[:2]
@@ -118,12 +113,19 @@ class Recorder(RendererBase):
         colors, pixels = np.unique(whole, return_inverse=True)
         colors = colors.view(np.uint8).reshape(-1, 4)
         pixels = np.pad(pixels.ravel(), (0, pixels.size % 2)).reshape(-1, 2) / EIGHTH
-        self._clip(gc)
         table = [_color(color / 255, gc.get_alpha() * color[3] / 255) for color in colors]
         abcdef = [round(float(v), 4) for v in matrix[:2].T.ravel()]
-        self.strokes.append((["i", self._clip_rectangle(gc), abcdef, columns, rows, table], pixels))
+        self._write(gc, ["i", self._clip_rectangle(gc), abcdef, columns, rows, table], pixels)
 
     # ---- how it is written down --------------------------------------------------------------------------------------
+
+    def _write(self, gc, head, points):
+        """A stroke, behind the path that clips it."""
+        path, transform = gc.get_clip_path()
+        if path is not None:
+            parts, codes, outline = self._outline(gc, path, transform)
+            self.strokes.append((["c", parts, codes], outline))
+        self.strokes.append((head, points))
 
     def _outline(self, gc, path, transform, clip=None, simplify=False):
         """A path in pixels from the upper left corner, snapped to them as Agg does: parts, codes, points."""
@@ -163,12 +165,6 @@ class Recorder(RendererBase):
         x, y = round(box.x0), round(self.height - box.y1)
         return {"c": [x, y, round(box.x1) - x, round(self.height - box.y0) - y]}
 
-    def _clip(self, gc):
-        path, transform = gc.get_clip_path()
-        if path is not None:
-            parts, codes, points = self._outline(gc, path, transform)
-            self.strokes.append((["c", parts, codes], points))
-
     def _hatch(self, gc, points):
         """The hatch of a path, tiled over its bounding box as inch by inch as Agg does; the clip is set already."""
         low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
@@ -184,12 +180,6 @@ class Recorder(RendererBase):
         width = round(self.points_to_pixels(gc.get_hatch_linewidth()), 2)
         style = {"s": _color(gc.get_hatch_color()), "w": width} | self._clip_rectangle(gc)
         self.strokes.append((["p", style, parts, codes], points))
-
-
-@functools.lru_cache(maxsize=4096)
-def _measured(measure, s, prop, ismath):
-    """The width, height and descent of a text; labels come back frame after frame."""
-    return measure(s, prop, ismath)
 
 
 def _color(rgb, alpha=None):
