@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from batchlab.live import Number, export
+from batchlab.live import Number, Whole, export
 
 from . import page
 from .toy import Toy
@@ -174,6 +174,17 @@ def test_of_these_what_is_not_allowed_has_no_frame():
     assert allowed == [size <= 10 for size in sizes] + [True] * len(sizes)
     with pytest.raises(ValueError, match="batch size is 400"):
         export.record(Toy(), {"data": ["small"], "batch_size": [400]})
+
+
+def test_what_a_control_says_of_itself_is_recorded_with_each_frame():
+    class Hinted(Toy):
+        batch_size = Whole("batch size", 1, lambda lab: lab.n, 3, hint=lambda lab: f"of {lab.n}")
+
+    about = recorded(Hinted(), data=["small", "large"], batch_size=[1, 2])
+    hints = [about["looks"][frame[-1]][1]["hint"] for frame in about["frames"]]
+    assert hints == ["of 10", "of 10", "of 400", "of 400"]
+    assert len(about["looks"]) == 2
+    assert "high" not in about["looks"][0][1]  # the recorded values are its limits
 
 
 def test_a_locked_picture_is_recorded_locked_and_open():

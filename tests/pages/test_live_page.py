@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import batchlab as bl
-from batchlab.live import export
+from batchlab.live import Whole, export
 
 from ..course import every_lab
 from ..live.toy import Toy
@@ -448,6 +448,7 @@ class Limited(Toy):
     """Where some positions have no frame, also the first ones of the control that moves first."""
 
     recorded = ("batch_size", 4), ("data", 2), ("total", 1)
+    batch_size = Whole("batch size", 1, lambda lab: lab.n, 3, log=True, hint=lambda lab: f"of {lab.n}")
 
 
 def test_where_a_position_has_no_frame_what_was_moved_stays_and_the_others_give_way(chromium_open, tmp_path):
@@ -455,9 +456,11 @@ def test_where_a_position_has_no_frame_what_was_moved_stays_and_the_others_give_
     lab.batch_size = 400
     context = chromium_open.new_context(viewport={"width": 1100, "height": 800})
     opened = Page(context, lab.export(tmp_path / "page.html"))
+    assert opened.page.locator(".hint").first.inner_text() == "of 400"
     opened.control("data").select_option("small")  # which does not allow 400
     opened.shows(batch_size=7, data="small", total=5)
     assert (opened.box("batch size").input_value(), opened.control("data").input_value()) == ("7", "small")
+    assert opened.page.locator(".hint").first.inner_text() == "of 10"
     opened.control("batch size").press("End")
     opened.shows(batch_size=400, data="large", total=5)
     assert (opened.box("batch size").input_value(), opened.control("data").input_value()) == ("400", "large")
@@ -473,6 +476,20 @@ def test_a_picture_without_sliders_is_a_page_too(chromium_open, tmp_path):
     assert opened.words() == "batch size 3, counted to 5"
     context.close()
     assert opened.errors == []
+
+
+def test_a_locked_recording_is_off_until_it_is_unlocked(scripted):
+    scripted.set_content("<div></div>")
+    recording = export.record(Toy(locked=True), {"batch_size": [1, 3]})
+    start = "async (text) => { window.opened = await window.live.playBack(document.querySelector('div'), text); }"
+    scripted.evaluate(start, recording)
+    slider, words = scripted.get_by_label("batch size", exact=True), scripted.locator(".words")
+    browser.wait_until(lambda: words.inner_text() == "batch size 3, counted to 0", "it is not shown", 10)
+    assert slider.is_disabled()
+    scripted.evaluate("window.opened.unlock()")
+    browser.wait_until(lambda: words.inner_text() == "batch size 3, counted to 5", "it stays locked", 10)
+    slider.press("Home")
+    browser.wait_until(lambda: words.inner_text() == "batch size 1, counted to 5", "it does not move", 10)
 
 
 def test_two_recordings_on_a_page_keep_their_pictures(chromium_open, tmp_path):

@@ -17,6 +17,7 @@ from .recorder import deflated, encode
 
 HERE = pathlib.Path(__file__).parent
 MOST_FRAMES = 10_000
+LOOKS = {"kind", "name", "label", "hint", "tip", "hidden", "disabled"}  # of a control whose values are recorded
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -66,12 +67,15 @@ def record(lab, positions, *, progress=True):
     """The recording of an `export` as text: deflated JSON and points, in base64."""
     optional, positions = not positions, _checked(lab, positions or usual(lab))
     places = list(itertools.product(*positions.values()))
-    strokes, layers = (collections.defaultdict(itertools.count().__next__) for _ in range(2))  # each once, by number
+    strokes, layers, looks = (collections.defaultdict(itertools.count().__next__) for _ in range(3))  # each once
     frames, start, locked = [], {name: getattr(lab, name) for name in positions}, lab.locked
+    rows = [lab.controls[name].row(lab) | {"values": values} for name, values in positions.items()]
 
     def frame(seen):
         pair = [layers[tuple(strokes[one] for one in _encoded(seen[layer]))] for layer in ("standing", "moving")]
-        return [*pair, seen["words"], seen["facts"], *seen["said"]]
+        rows = [lab.controls[name].row(lab) for name in positions]
+        now = [{name: look for name, look in row.items() if name in LOOKS} for row in rows]
+        return [*pair, seen["words"], seen["facts"], *seen["said"], looks[json.dumps(now)]]
 
     with lab.aside(), progress_bar(len(places), " frames", progress) as bar:
         before = frame(lab.outcome()) if locked else None
@@ -84,8 +88,6 @@ def record(lab, positions, *, progress=True):
                     if not optional:
                         raise
                     frames.append(None)
-                if len(frames) == 1:
-                    rows = [lab.controls[name].row(lab) | {"values": positions[name]} for name in positions]
                 bar.update()
         finally:
             lab.locked = locked
@@ -95,6 +97,7 @@ def record(lab, positions, *, progress=True):
         "size": {"width": lab.picture.width, "height": lab.picture.height, "panels": lab.picture.panels},
         "strokes": [[*json.loads(head), points, len(data)] for head, points, data in strokes],
         "layers": list(layers),
+        "looks": [json.loads(now) for now in looks],
         "frames": frames,
         "locked": before,
     }

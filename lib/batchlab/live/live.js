@@ -510,8 +510,10 @@ export async function playBack(el, text) {
   });
   const isNumber = ({ values }) => typeof values[0] === "number";
   const ordered = (values) => [...values].sort((one, other) => one - other);
-  const list = head.rows.map((row) => (isNumber(row) ? { ...row, kind: "steps", values: ordered(row.values) } : row));
-  const state = { wishes: {}, rows: { list, locked: Boolean(head.locked) } }, reacts = {}, values = {}, heard = {};
+  // A control as it is now, for its label and its hint may follow another one.
+  const control = (looks, row) => ({ ...looks, ...(isNumber(row) ? { kind: "steps", values: ordered(row.values) } : { values: row.values }) });
+  const state = { wishes: {} }, reacts = {}, values = {}, heard = {};
+  let locked = Boolean(head.locked);
   const nearest = (all, far) => all.reduce((one, other) => (far(other) < far(one) ? other : one));
   const existing = [...head.frames.keys()].filter((place) => head.frames[place]);
   const strides = head.rows.map((_, i) => head.rows.slice(i + 1).reduce((product, { values }) => product * values.length, 1));
@@ -538,9 +540,10 @@ export async function playBack(el, text) {
       place = nearest(existing, (other) => weights.reduce((sum, weight, i) => sum + weight * Math.abs(along(other, i) - along(place, i)), 0));
       head.rows.forEach(({ name, values: all }, i) => (values[name] = all[along(place, i)]));
     }
-    const [standing, moving, words, facts, message, alarm] = state.rows.locked ? head.locked : head.frames[place];
+    const [standing, moving, words, facts, message, alarm, looks] = locked ? head.locked : head.frames[place];
     const shown = { ...values };
     const layer = (number) => head.layers[number].map((i) => strokes[i]());
+    state.rows = { list: head.rows.map((row, i) => control(head.looks[looks][i], row)), locked };
     state.standing = { count: standing, strokes: layer(standing), ...head.size };
     state.frame = { count, standing, strokes: layer(moving), words, facts, values: shown, shows: shown, heard, refused };
     Object.assign(state.frame, complaint ? { message: complaint, alarm: true } : { message, alarm });
@@ -558,8 +561,7 @@ export async function playBack(el, text) {
   render({ model, el });
   return {
     unlock() {
-      state.rows = { list, locked: false };
-      reacts["change:rows"]();
+      locked = false;
       play(state.frame.count + 1);
     },
   };
