@@ -67,14 +67,14 @@ def record(lab, positions, *, progress=True):
     """The recording of an `export` as text: deflated JSON and points, in base64."""
     optional, positions = not positions, _checked(lab, positions or usual(lab))
     places = list(itertools.product(*positions.values()))
-    strokes, layers, looks = (collections.defaultdict(itertools.count().__next__) for _ in range(3))  # each once
+    strokes, layers, looks = (collections.defaultdict(itertools.count().__next__) for _ in range(3))  # thing: number
     frames, start, locked = [], {name: getattr(lab, name) for name in positions}, lab.locked
     rows = [lab.controls[name].row(lab) | {"values": values} for name, values in positions.items()]
 
     def frame(seen):
         pair = [layers[tuple(strokes[one] for one in _encoded(seen[layer]))] for layer in ("standing", "moving")]
-        rows = [lab.controls[name].row(lab) for name in positions]
-        now = [{name: look for name, look in row.items() if name in LOOKS} for row in rows]
+        present = [lab.controls[name].row(lab) for name in positions]
+        now = [{name: look for name, look in row.items() if name in LOOKS} for row in present]
         return [*pair, seen["words"], seen["facts"], *seen["said"], looks[json.dumps(now)]]
 
     with lab.aside(), progress_bar(len(places), " frames", progress) as bar:
