@@ -40,20 +40,19 @@ class History:
     def __init__(self, problem, model, programs, batch_size, learning_rate, seed, seeds, params=None):
         self.problem, self.model, self._programs = problem, model, programs
         self.batch_size, self.learning_rate, self.seed, self.seeds = batch_size, learning_rate, seed, seeds
-        self.num_epochs, self.seconds = 0, np.zeros(0)
         self._axis = 0 if seeds is None else 1  # of the epochs, in every array that has one
         self._values = None  # (..., num_epochs + 1, loss or accuracy, training or validation)
         self._kept, self._stride = [], 1  # (epochs, states after them), one pair for each call of `_add`
-        self._place(params)
-        state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self._state))
-        self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * state_bytes)))
-        states = jax.tree.map(self._repeated, self._state)
+        state, self.seconds = self._placed(params), np.zeros(0)
+        self._state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * self._state_bytes)))
+        states = jax.tree.map(self._repeated, state)
         states = states if self.device is None else jax.device_put(states, self.device)  # as training returns them
-        self._add(states, self._measured(states, 1), np.zeros(1))
+        self._add(state, states, self._measured(states, 1), np.zeros(1))
         self.prepare([self._width()])  # here, so that `seconds` never counts it
 
-    def _place(self, params):
-        """Put data and start where they are trained."""
+    def _placed(self, params):
+        """Put the data where they are trained, and return the start, put there too."""
         problem, devices, first = self.problem, sharding.devices_of(self.problem), pieces.device_of(self.problem)
         placed = sharding.spread(problem, devices) if devices else problem
         self._data, self.device = (placed.x, placed.y, placed.x_val, placed.y_val), None if devices else first
@@ -62,8 +61,9 @@ class History:
         seeds = np.uint32(self.seed) if self.seeds is None else np.arange(self.seed, self.seed + self.seeds, dtype="u4")
         with jax.default_device(first):
             start = self._programs.start(seeds, np.float32(self.learning_rate), params)
-        self._state = jax.device_put(start, self.device)
+        return jax.device_put(start, self.device)
 
+    num_epochs = property(lambda self: len(self.seconds) - 1)
     train_loss = property(lambda self: self._values[..., 0, 0])
     val_loss = property(lambda self: self._values[..., 0, 1])
     train_accuracy = property(lambda self: self._values[..., 1, 0])
@@ -94,8 +94,7 @@ class History:
                 state, states, count = self._train(self._state, self.num_epochs, end - self.num_epochs)
                 values = self._measured(states, count)
                 spent = (time.perf_counter() - began) * np.arange(1, count + 1) / count
-                self._add(states, values, self.seconds[-1] + spent)
-                self._state = state  # last, so that an interrupted run can go on
+                self._add(state, states, values, self.seconds[-1] + spent)
                 bar.update(count)
         return self
 
@@ -145,23 +144,23 @@ class History:
         settings = np.int32(self.batch_size), np.float32(self.learning_rate), np.int32(count)
         return *self._programs.train[width or self._width()](state, self._data, orders, *settings), count
 
-    def _add(self, states, values, seconds):
-        """Append epochs: their states, pytrees with the axis of epochs, their values, and when each was reached."""
-        epochs = len(self.seconds) + np.arange(len(seconds))
-        self._values = values if self._values is None else np.concatenate([self._values, values], self._axis)
-        self.num_epochs, self.seconds = int(epochs[-1]), np.concatenate([self.seconds, seconds])
-        self._kept.extend(self._every_stride([(epochs, jax.tree.map(np.asarray, states))]))
-        leaves = jax.tree.leaves(states)
-        state_bytes = sum(leaf.nbytes for leaf in leaves) / leaves[0].shape[self._axis]
-        while (kept := sum(len(epochs) for epochs, _ in self._kept)) > 1 and kept * state_bytes > KEEP_BYTES:
-            self._stride *= 2
-            self._kept = self._every_stride(self._kept)
+    def _add(self, state, states, values, seconds):
+        """Append epochs: the last state, all of them with the axis of epochs, their values, and when each was reached."""
+        epochs, stride = len(self.seconds) + np.arange(len(seconds)), self._stride
+        kept = self._kept + self._every(stride, [(epochs, jax.tree.map(np.asarray, states))])
+        while (count := sum(len(epochs) for epochs, _ in kept)) > 1 and count * self._state_bytes > KEEP_BYTES:
+            stride *= 2
+            kept = self._every(stride, kept)
+        values = values if self._values is None else np.concatenate([self._values, values], self._axis)
+        seconds = np.concatenate([self.seconds, seconds])
+        # On one line, which no interrupt cuts: a run that was stopped goes on as if nothing had been.
+        self._state, self._kept, self._stride, self._values, self.seconds = state, kept, stride, values, seconds
 
-    def _every_stride(self, kept):
+    def _every(self, stride, kept):
         """The states of every `stride`-th epoch, copied (states may have rows beyond their epochs)."""
         thinned = []
         for epochs, states in kept:
-            rows = np.flatnonzero(epochs % self._stride == 0)
+            rows = np.flatnonzero(epochs % stride == 0)
             if len(rows):
                 states = jax.tree.map(lambda leaf: np.take(leaf, rows, self._axis), states)  # noqa: B023
                 thinned.append((epochs[rows], states))

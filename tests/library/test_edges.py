@@ -1,7 +1,10 @@
 """Faults that were met once and must not come back: interrupted runs, huge states, numbers beyond single precision."""
 
 import functools
+import itertools
+import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -25,6 +28,38 @@ def test_interrupted_run_goes_on_as_if_nothing_had_been(monkeypatch):
         run.train(10)
     monkeypatch.setattr(type(run), "_measured", measured)
     np.testing.assert_array_equal(run.train(10).train_loss, whole.train(10).train_loss)
+
+
+def test_wherever_a_run_is_interrupted_it_goes_on_as_if_nothing_had_been(monkeypatch):
+    monkeypatch.setattr(bl.history, "KEEP_BYTES", 300)  # so that states are thinned out meanwhile
+    whole = bl.fit(P, hidden=(4,), num_epochs=0).train(10)
+    for line in itertools.count():
+        run, left = bl.fit(P, hidden=(4,), num_epochs=0).train(2), line
+
+        def trace(frame, event, _):
+            nonlocal left
+            if frame.f_code.co_filename != bl.history.__file__:
+                return None
+            left -= event == "line"
+            if left < 0:
+                raise KeyboardInterrupt
+            return trace
+
+        tracing = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            run.train(8)
+        except KeyboardInterrupt:
+            pass
+        else:
+            break
+        finally:
+            sys.settrace(tracing)
+        run.train(10 - run.num_epochs)
+        np.testing.assert_array_equal(run.train_loss, whole.train_loss)
+        assert len(run.seconds) == 11
+        jax.tree.map(np.testing.assert_array_equal, run.params_at(9), whole.params_at(9))
+    assert line > 100
 
 
 def test_a_state_larger_than_the_bound(monkeypatch):
