@@ -19,20 +19,29 @@ def check_model(model, hidden, problem):
         return mlp((problem.x.shape[1], *hidden, problem.y.shape[1]))
     if not (callable(getattr(model, "init", None)) and callable(getattr(model, "predict", None))):
         raise TypeError(f"model is {model!r}; it must be a bl.Model(init, predict) of two functions.")
-    params = jax.eval_shape(lambda: model.init(jax.random.key(0)))
-    shape = jax.eval_shape(model.predict, params, jax.ShapeDtypeStruct(problem.x.shape, jnp.float32)).shape
+    params, x = (
+        jax.eval_shape(lambda: model.init(jax.random.key(0))),
+        jax.ShapeDtypeStruct(problem.x.shape, jnp.float32),
+    )
+    try:
+        shape = _shapes(jax.eval_shape(model.predict, params, x))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the model's `predict` cannot take x of shape {x.shape}: {error}") from error
     if shape != problem.y.shape:
-        raise ValueError(f"the model predicts {shape} from x {problem.x.shape}; y needs {problem.y.shape}.")
+        raise ValueError(f"the model predicts {shape} from x {x.shape}; y needs {problem.y.shape}.")
     return model
 
 
 def check_params(model, params):
     """The parameters that were asked for, in single precision: a pytree of the shapes that the model starts with."""
-    wanted = jax.eval_shape(lambda: model.init(jax.random.key(0)))
-    shapes = [str(jax.tree.map(lambda leaf: leaf.shape, tree)) for tree in (jax.tree.map(np.asarray, params), wanted)]
-    if jax.tree.structure(params) != jax.tree.structure(wanted) or shapes[0] != shapes[1]:
-        raise ValueError(f"params have the shapes {shapes[0]}; the model starts with {shapes[1]}.")
-    return jax.tree.map(lambda leaf, like: np.asarray(leaf, like.dtype), params, wanted)
+    wanted, given = jax.eval_shape(lambda: model.init(jax.random.key(0))), jax.tree.map(np.asarray, params)
+    if jax.tree.structure(given) != jax.tree.structure(wanted) or _shapes(given) != _shapes(wanted):
+        raise ValueError(f"params have the shapes {_shapes(given)}; the model starts with {_shapes(wanted)}.")
+    return jax.tree.map(lambda leaf, like: leaf.astype(like.dtype), given, wanted)
+
+
+def _shapes(tree):
+    return jax.tree.map(lambda leaf: leaf.shape, tree)
 
 
 def check_optimizer(optimizer):

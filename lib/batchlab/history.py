@@ -145,7 +145,7 @@ class History:
         return *self._programs.train[width or self._width()](state, self._data, orders, *settings), count
 
     def _add(self, state, states, values, seconds):
-        """Append epochs: the last state, all of them with the axis of epochs, their values, and when each was reached."""
+        """Append epochs: the last state, all with the axis of epochs, their values, and when each was reached."""
         epochs, stride = len(self.seconds) + np.arange(len(seconds)), self._stride
         kept = self._kept + self._every(stride, [(epochs, jax.tree.map(np.asarray, states))])
         while (count := sum(len(epochs) for epochs, _ in kept)) > 1 and count * self._state_bytes > KEEP_BYTES:

@@ -420,6 +420,18 @@ WRONG = [
     ({"model": types.SimpleNamespace(init=flat_start)}, TypeError, ["model is namespace(", "bl.Model(init, predict)"]),
     ({"model": bl.Model(flat_start, None)}, TypeError, ["model is Model(", "bl.Model(init, predict)"]),
     ({"model": bl.Model(flat_start, wide)}, ValueError, ["predicts (100, 3)", "y needs (100, 2)"]),
+    ({"model": bl.Model(flat_start, lambda params, x: (x, 1.0))}, ValueError, ["predicts ((100, 3), ()) from x"]),
+    ({"model": bl.models.mlp((2, 2))}, ValueError, ["cannot take x of shape (100, 3)", "got (3,) and (2,)"]),
+    (
+        {"params": [(np.ones((3, 1)), np.ones(2))]},
+        ValueError,
+        ["params have the shapes [((3, 1), (2,))]", "starts with"],
+    ),
+    (
+        {"params": [[np.ones((3, 2)), np.ones(2)]]},
+        ValueError,
+        ["[[(3, 2), (2,)]]; the model starts with [((3, 5), (5,)"],
+    ),
     ({"optimizer": optax.sgd(0.1)}, TypeError, ["optimizer must be a factory", "uncalled", "optax.sgd"]),
     ({"optimizer": "adam"}, TypeError, ["It is 'adam'", "optax.sgd"]),
     ({"problem": np.zeros((4, 2))}, TypeError, ["problem is a ndarray", "from_arrays"]),
@@ -431,7 +443,7 @@ WRONG = [
 def test_a_wrong_setting_is_named_before_anything_is_computed(monkeypatch, compilations, settings, error, parts):
     monkeypatch.setattr(descent, "History", lambda *_: pytest.fail("a run was begun"))
     with pytest.raises(error) as raised:
-        bl.fit(**{"problem": REGRESSION} | settings)
+        bl.fit(**{"problem": REGRESSION, "hidden": HIDDEN} | settings)
     for part in parts:
         assert part in str(raised.value)
     assert compilations == []
