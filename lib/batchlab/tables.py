@@ -1,8 +1,10 @@
 """Tables of the reader's own, arrays or a CSV file, made into a `Problem`: split, standardised and encoded."""
 
 import csv
+import io
 import math
 import pathlib
+import re
 
 import numpy as np
 
@@ -10,28 +12,27 @@ from .checks import check_integer, check_number, in_single_precision
 from .data import check_table, deviation, standardise
 
 LISTED = 10  # mistakes in a CSV file that are told at once
-# What may be wrong with it, and what to do.
-COUNT, EMPTY, NUMBER = (
-    "give every row the same columns, divided by {delimiter!r}",
-    "fill it in or remove the row",
-    "correct it, encode it as a number, or remove the row or the column",
-)
 
 
 def problem_of_arrays(x, y, validation, seed, kind, name):
     """What `Problem.from_arrays` makes; see there."""
     validation = check_number("validation", validation, 0.05, 0.9, remedy="It is a fraction of the samples.")
     seed = check_integer("seed", seed, 0)
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = np.asarray(x), np.atleast_1d(np.asarray(y))
     x = check_table("x", x[:, None] if x.ndim == 1 else x, np.float64)
     if len(y) != len(x):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}; each sample needs one row in both.")
     if len(x) < 4:
         raise ValueError(f"there are {len(x)} samples; at least 4 are needed to train and to validate.")
-    classes = ()
+    if y.dtype == object:  # a column of a table that holds text, too, as pandas gives it
+        for row, value in enumerate(y.ravel()):
+            if str(value) in ("None", "nan", "<NA>") and not isinstance(value, str):
+                raise ValueError(f"y[{row}] is {value}; fill it in or remove the sample.")
+        y = np.array(y.tolist())
     if kind is None:
-        kind = "classification" if y.ndim == 1 and _looks_like_classes(y) else "regression"
-    if kind == "classification":
+        kind = "classification" if _looks_like_classes(y) else "regression"
+    classes = ()
+    if kind != "regression":
         if y.size != len(y):
             raise ValueError(f"y has shape {y.shape}; classification needs one label a sample, shape ({len(y)},).")
         classes, codes = np.unique(y.ravel(), return_inverse=True)
@@ -48,9 +49,9 @@ def problem_of_arrays(x, y, validation, seed, kind, name):
 
 
 def _looks_like_classes(y):
-    if y.dtype.kind in "biuf":
-        return bool(np.isfinite(y).all()) and bool(np.all(np.mod(y, 1) == 0)) and len(np.unique(y)) <= 20
-    return True
+    if y.dtype.kind not in "biuf":
+        return True
+    return y.ndim == 1 and np.isfinite(y).all() and (np.mod(y, 1) == 0).all() and len(np.unique(y)) <= 20
 
 
 def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
@@ -74,10 +75,13 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
         raise ValueError(f"{path.name} is not UTF-8 text; save it as 'CSV UTF-8' from your spreadsheet.") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder.") from None
-    first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    unquoted = re.sub('"[^"]*"', "", text.lstrip().split("\n", 1)[0])
+    delimiter = max(",;\t", key=unquoted.count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    try:
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ValueError(f"{path.name}, row {reader.line_num}: {error}; close every quotation mark.") from None
     if len(rows) < 2:
         raise ValueError(f"{path.name} holds {len(rows)} line(s); it needs a header line and at least 4 samples.")
     header = [cell.strip() for cell in rows[0][1]]
@@ -94,11 +98,11 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
     y = [row[at].strip() for row in samples]
     numeric = kind == "regression" or all(_is_float(value) for value in y)
     numeric = numeric or (kind is None and sum(map(_is_number, y)) > len(y) / 2)
-    mistakes = [mistake for row in rows[1:] for mistake in _mistakes(*row, header, target, numeric)]
+    mistakes = [mistake for row in rows[1:] for mistake in _mistakes(*row, header, target, numeric, delimiter)]
     if mistakes:
         places = "; ".join(place for place, _ in mistakes[:LISTED])
         more = f"; and {len(mistakes) - LISTED} more (the first {LISTED} are listed)"
-        remedies = "; ".join(dict.fromkeys(remedy for _, remedy in mistakes[:LISTED])).format(delimiter=delimiter)
+        remedies = "; ".join(dict.fromkeys(remedy for _, remedy in mistakes[:LISTED]))
         raise ValueError(f"{path.name}, {places}{more if len(mistakes) > LISTED else ''}: {remedies}.")
     x = [[float(cell) for cell in row[:at] + row[at + 1 :]] for row in samples]
     y = np.array([float(value) for value in y] if numeric else y)
@@ -107,16 +111,18 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
     return problem_of_arrays(x, y, validation, seed, kind, path.stem)
 
 
-def _mistakes(number, row, header, target, numeric):
+def _mistakes(number, row, header, target, numeric, delimiter):
     """What is wrong with a row, each with what to do; `numeric`: the target must be a number, too."""
     if len(row) != len(header):
-        yield f"row {number} has {len(row)} cells and the header has {len(header)}", COUNT
+        remedy = f"give every row the same columns, divided by {delimiter!r}"
+        yield f"row {number} has {len(row)} cells and the header has {len(header)}", remedy
         return
     for column, cell in zip(header, row, strict=True):
         if column == target and not cell.strip():
-            yield f"row {number}, column {column!r} is empty", EMPTY
+            yield f"row {number}, column {column!r} is empty", "fill it in or remove the row"
         elif (column != target or numeric) and not _is_number(cell):
-            yield f"row {number}, column {column!r} holds {cell!r}, which is not a finite number", NUMBER
+            remedy = "correct it, encode it as a number, or remove the row or the column"
+            yield f"row {number}, column {column!r} holds {cell!r}, which is not a finite number", remedy
 
 
 def _is_float(cell):

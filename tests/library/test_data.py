@@ -1,5 +1,6 @@
 """Where samples come from: the makers, the reader's arrays and files, and everything that can be wrong with them."""
 
+import math
 import re
 
 import numpy as np
@@ -231,8 +232,23 @@ def test_labels_become_one_hot_rows_in_the_order_of_the_classes():
         ([*range(20), 0.5], "regression"),
         (list(range(21)), "regression"),
         (np.eye(2)[[0, 1] * 10], "regression"),
+        (np.array(["no", "yes"] * 10)[:, None], "classification"),
+        (np.arange(20)[:, None], "regression"),
+        (np.arange(20).astype(object) / 2, "regression"),  # a column of a table that holds text beside it
+        (np.array(["no", "yes"] * 10, object), "classification"),
     ],
-    ids=["text", "booleans", "20 whole", "a half", "21 whole", "two columns"],
+    ids=[
+        "text",
+        "booleans",
+        "20 whole",
+        "a half",
+        "21 whole",
+        "two columns",
+        "one of text",
+        "one",
+        "object",
+        "objects",
+    ],
 )
 def test_the_kind_is_decided_as_documented(y, kind):
     assert bl.Problem.from_arrays(np.arange(float(len(y))), y).kind == kind
@@ -295,6 +311,11 @@ def test_a_constant_column_becomes_zero_in_training():
         ({"x": np.full((10, 1), np.nan)}, ValueError, ["x[0, 0] is nan", "finite"]),
         ({"y": [0.5, np.nan, *[1] * 8]}, ValueError, ["y[1, 0] is nan", "finite"]),
         ({"kind": "both"}, ValueError, ["kind is 'both'", "'regression' or 'classification'"]),
+        ({"kind": "classes", "y": ["no", "yes"] * 5}, ValueError, ["kind is 'classes'", "'regression' or"]),
+        ({"y": 3}, ValueError, ["x has 10 rows and y has 1", "one row in both"]),
+        ({"y": [None, "yes"] * 5}, ValueError, ["y[0] is None", "remove the sample"]),
+        ({"y": np.array(["no", math.nan] * 5, object)}, ValueError, ["y[1] is nan", "remove the sample"]),
+        ({"y": [["no", "yes"]] * 10}, ValueError, ["y has shape (10, 2)", "one label a sample"]),
     ],
 )
 def test_a_wrong_array_of_the_reader_s_is_named(settings, error, parts):
@@ -332,8 +353,9 @@ NUMBERS = "\n".join(["row,weight,price", *WEIGHTS]) + "\n"
         "\ufeff" + NUMBERS,
         '"row","weight","price"\n' + "".join(f'"{line.replace(",", chr(34) + "," + chr(34))}"\n' for line in WEIGHTS),
         NUMBERS.replace(",", " , ").replace("\n", "\n\n"),
+        NUMBERS.replace(",", ";").replace("row", '"row, as counted, from 1"'),
     ],
-    ids=["commas", "semicolons", "tabs", "windows", "no last newline", "byte order mark", "quoted", "spaced"],
+    ids=["commas", "semicolons", "tabs", "windows", "no last newline", "byte order mark", "quoted", "spaced", "comma"],
 )
 def test_a_csv_file_is_read_however_it_is_written(write, content):
     problem = data.from_csv(write(content))
@@ -367,6 +389,11 @@ def test_classes_are_read_from_a_csv_file(write, labels, classes):
         rows = np.round(problem.in_original_units(x)[:, 0]).astype(int)
         named = [labels[row % len(labels)].removesuffix(".0") for row in rows]
         assert [classes[c] for c in y.argmax(1)] == named
+
+
+def test_only_a_line_break_ends_a_row(write):
+    problem = data.from_csv(write("a,b\n" + "".join(f'{i},"x\u2028{i % 2}"\n' for i in range(8))))
+    assert problem.classes == ("x\u20280", "x\u20281")
 
 
 def test_whole_numbers_are_a_regression_if_that_is_asked_for(write):
@@ -407,6 +434,7 @@ def changed(line, text):
         ("a\n1\n2\n3\n4\n", {}, ["has one column, 'a'", "a target and at least one input"]),
         ("a,b\n1,x\n2,x\n3,x\n4,x\n", {}, ["every label is 'x'", "2 or more classes"]),
         ("a,b\n1,5\n2,5\n3,5\n4,5\n", {}, ["every label is '5'", "2 or more classes"]),
+        ('a,b\n"1,5\n' + "2,5\n" * 40_000, {}, ["my cars.csv, row", "close every quotation mark"]),
     ],
 )
 def test_a_fault_of_a_csv_file_is_named_with_its_place(write, content, settings, parts):
