@@ -43,13 +43,14 @@ class History:
         self._axis = 0 if seeds is None else 1  # of the epochs, in every array that has one
         self._values = None  # (..., num_epochs + 1, loss or accuracy, training or validation)
         self._kept, self._stride = [], 1  # (epochs, states after them), one pair for each call of `_add`
+        self._width = pieces.rung(programs.train, batch_size)
         state, self.seconds = self._placed(params), np.zeros(0)
         self._state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * self._state_bytes)))
         states = jax.tree.map(self._repeated, state)
         states = states if self.device is None else jax.device_put(states, self.device)  # as training returns them
         self._add(state, states, self._measured(states, 1), np.zeros(1))
-        self.prepare([self._width()])  # here, so that `seconds` never counts it
+        self.prepare([self._width])  # here, so that `seconds` never counts it
 
     def _placed(self, params):
         """Put the data where they are trained, and return the start, put there too."""
@@ -123,10 +124,6 @@ class History:
         row = np.expand_dims(leaf, self._axis)
         return np.broadcast_to(row, (*row.shape[: self._axis], self._chunk, *row.shape[self._axis + 1 :]))
 
-    def _width(self):
-        """The width that a batch is padded to, or the largest, in which it is added up."""
-        return next((width for width in self._programs.train if width >= self.batch_size), max(self._programs.train))
-
     def _measured(self, states, count):
         return np.take(
             np.asarray(self._programs.measure(states, self._data, np.int32(count))), range(count), self._axis
@@ -142,7 +139,7 @@ class History:
                 order[:count] = shuffles(self.seed + run, block, n)[offset : offset + count]
         orders = orders[0] if self.seeds is None else orders
         settings = np.int32(self.batch_size), np.float32(self.learning_rate), np.int32(count)
-        return *self._programs.train[width or self._width()](state, self._data, orders, *settings), count
+        return *self._programs.train[width or self._width](state, self._data, orders, *settings), count
 
     def _add(self, state, states, values, seconds):
         """Append epochs: the last state, all with the axis of epochs, their values, and when each was reached."""

@@ -26,11 +26,16 @@ def ladder(platform, devices=1):
     >>> ladder("gpu")[4]
     (4, False)
     """
-    singly = SINGLY if platform == "cpu" and devices == 1 else 1
-    pieces = {width: 1 if width <= singly else width for width in WIDTHS}
-    return {
-        devices * width: (devices * piece, 1 < piece == WIDTHS[-1] or piece < width) for width, piece in pieces.items()
-    }
+    singly, rungs = SINGLY if platform == "cpu" and devices == 1 else 1, {}
+    for width in WIDTHS:
+        piece = 1 if width <= singly else width
+        rungs[devices * width] = devices * piece, piece < width or width == WIDTHS[-1]
+    return rungs
+
+
+def rung(mosts, batch_size):
+    """The rung of a `ladder` for a batch size: the first that holds it, or the largest, of which it takes several."""
+    return next((most for most in mosts if most >= batch_size), max(mosts))
 
 
 def lay_out(x, y, order, width):
@@ -123,16 +128,13 @@ class Programs:
     """
 
     def __init__(self, start, measure, train, *, many=False, platform="cpu", devices=()):
-        count = max(len(devices), 1)
-        trains = {
-            most: functools.partial(train, width=width, several=several, devices=count)
-            for most, (width, several) in ladder(platform, count).items()
-        }
         if many:
             start, measure = (jax.vmap(one, in_axes=(0, None, None)) for one in (start, measure))
-            trains = {most: jax.vmap(train, in_axes=(0, None, 0, None, None, None)) for most, train in trains.items()}
-        if devices:
-            trains = {most: sharding.over(train, devices) for most, train in trains.items()}
         jit = functools.partial(jax.jit, compiler_options=options(platform))
-        self.start, self.measure, self.known = jit(start), jit(measure), set()
-        self.train = {most: jit(train) for most, train in trains.items()}
+        self.start, self.measure, self.train, self.known = jit(start), jit(measure), {}, set()
+        count = max(len(devices), 1)
+        for most, (width, several) in ladder(platform, count).items():
+            program = functools.partial(train, width=width, several=several, devices=count)
+            if many:
+                program = jax.vmap(program, in_axes=(0, None, 0, None, None, None))
+            self.train[most] = jit(sharding.over(program, devices) if devices else program)

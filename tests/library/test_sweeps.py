@@ -71,6 +71,20 @@ def test_a_run_of_a_sweep_is_the_run_that_fit_makes(problem, optimizer, rates):
     np.testing.assert_array_equal(done.last("train_loss")[1, 0, 2], done.curves[7, rates[0], 2][-1, 0])
 
 
+def test_the_last_seeds_are_those_of_fit(problem):
+    asked = {
+        "batch_sizes": [7],
+        "learning_rates": [0.1],
+        "seeds": 2,
+        "seed": 2**31 - 1,
+        "num_epochs": 2,
+        "hidden": (8,),
+    }
+    done = bl.measure.sweep(problem, **asked, keep=False)
+    both = bl.fit(problem, hidden=(8,), batch_size=7, learning_rate=0.1, seed=2**31 - 1, seeds=2, num_epochs=2)
+    np.testing.assert_allclose(done.last("train_loss")[0, 0], both.train_loss[:, -1], rtol=2e-4)
+
+
 def test_more_runs_than_lanes_and_blocks_of_shuffles(problem):
     # 18 runs in 8 lanes, 70 epochs: beyond the block of 64 shuffles that are drawn together.
     done = bl.measure.sweep(problem, **ASKED | {"num_epochs": [2, 70, 3]})

@@ -49,20 +49,16 @@ def largest_rate(problem, model, params):
     >>> largest_rate(problem, model, model.init(jax.random.key(0))) > 0
     True
     """
-    squared, curvature = _curvature(model, check_problem(problem).kind)(params, problem.x, problem.y)
+    squared, curvature = _curvature(model, check_problem(problem).kind, params, problem.x, problem.y)
     return float(squared / curvature) if curvature > 0 else float("inf")
 
 
-@functools.lru_cache(maxsize=64)
-def _curvature(model, kind):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _curvature(model, kind, params, x, y):
     """|G|^2 and the curvature along G, G . H G."""
-
-    def both(params, x, y):
-        flat, gradient = _gradient(model, kind, params, x, y)
-        grads, along = jax.jvp(gradient, (flat,), (gradient(flat),))
-        return grads @ grads, grads @ along
-
-    return jax.jit(both)
+    flat, gradient = _gradient(model, kind, params, x, y)
+    grads, along = jax.jvp(gradient, (flat,), (gradient(flat),))
+    return grads @ grads, grads @ along
 
 
 def _gradient(model, kind, params, x, y):
@@ -83,30 +79,26 @@ def stable_rate(problem, model, params):
     >>> 0 < stable_rate(problem, model, params) < 1
     True
     """
-    largest = float(_largest_eigenvalue(model, check_problem(problem).kind)(params, problem.x, problem.y))
+    largest = float(_largest_eigenvalue(model, check_problem(problem).kind, params, problem.x, problem.y))
     return 2 / largest if largest > 0 else float("inf")
 
 
-@functools.lru_cache(maxsize=64)
-def _largest_eigenvalue(model, kind):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _largest_eigenvalue(model, kind, params, x, y):
     """The largest eigenvalue of the Hessian."""
+    flat, gradient = _gradient(model, kind, params, x, y)
 
-    def largest(params, x, y):
-        flat, gradient = _gradient(model, kind, params, x, y)
+    def iterate(shift, direction):
+        def step(_, carry):
+            direction = carry[0] / jnp.linalg.norm(carry[0])
+            product = jax.jvp(gradient, (flat,), (direction,))[1] - shift * direction  # H times the direction
+            return product, direction @ product
 
-        def iterate(shift, direction):
-            def step(_, carry):
-                direction = carry[0] / jnp.linalg.norm(carry[0])
-                product = jax.jvp(gradient, (flat,), (direction,))[1] - shift * direction  # H times the direction
-                return product, direction @ product
+        return jax.lax.fori_loop(0, STEPS, step, (direction, jnp.float32(0)))
 
-            return jax.lax.fori_loop(0, STEPS, step, (direction, jnp.float32(0)))
-
-        direction, value = iterate(0.0, gradient(flat))  # the eigenvalue of the largest size
-        shift = jnp.minimum(value, 0.0)  # if that is a negative one, it is moved to zero
-        return iterate(shift, jnp.where(shift < 0, gradient(flat), direction))[1] + shift
-
-    return jax.jit(largest)
+    direction, value = iterate(0.0, gradient(flat))  # the eigenvalue of the largest size
+    shift = jnp.minimum(value, 0.0)  # if that is a negative one, it is moved to zero
+    return iterate(shift, jnp.where(shift < 0, gradient(flat), direction))[1] + shift
 
 
 def guessing_loss(problem):

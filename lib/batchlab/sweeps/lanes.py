@@ -83,10 +83,10 @@ def train(problem, model, optimizer, size, checks, waiting, end):
     device = pieces.device_of(problem)
     start, advances = sweep_programs(model, problem.kind, optimizer, device.platform)
     n, lanes = len(problem.x), LANES.get(device.platform, LANES["gpu"])
-    advance = advances[next((most for most in advances if most >= size), max(advances))]
+    advance = advances[pieces.rung(advances, size)]
     data = jax.device_put(tuple(map(np.array, (problem.x, problem.y, problem.x_val, problem.y_val))), device)
     runs, curves = [None] * lanes, [None] * lanes
-    seeds, rates = np.zeros(lanes, np.int32), np.full(lanes, waiting[0][1], np.float32)
+    seeds, rates = np.zeros(lanes, np.uint32), np.full(lanes, waiting[0][1], np.float32)
     shapes = jax.eval_shape(functools.partial(first_state, model, optimizer), jax.random.key(0), 0.1)
     state = jax.device_put(jax.tree.map(lambda leaf: np.zeros((lanes, *leaf.shape), leaf.dtype), shapes), device)
     orders = np.tile(np.arange(n, dtype=np.int32), (lanes, MOST_PARTS, 1))
