@@ -268,6 +268,25 @@ def test_an_interrupt_keeps_what_is_finished(problem, monkeypatch):
     assert stopped.finished == 12
 
 
+def test_an_interrupt_while_runs_are_written_loses_none_and_leaves_no_half_file(problem, folder, monkeypatch):
+    save = np.savez_compressed
+
+    def interrupted(file, **arrays):
+        file.write(b"half a file")
+        monkeypatch.setattr(np, "savez_compressed", save)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Sweep(problem, **ASKED).run()
+    assert [file.suffix for file in folder.iterdir()] == [".npz"]
+    assert Sweep(problem, **ASKED).finished == 6
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kept.Kept("another").add({(1, 0.1, 0): np.zeros((2, 4))})
+    assert [file.suffix for file in folder.iterdir()] == [".npz"]
+
+
 def test_without_a_folder_everything_still_works(problem, tmp_path, monkeypatch):
     for setting in ("off", str(tmp_path / "a file")):
         (tmp_path / "a file").write_text("no folder")
@@ -320,6 +339,9 @@ def test_a_regression_has_no_accuracy():
     assert np.isnan(done.last("val_accuracy")).all()
     with pytest.raises(ValueError, match="no target"):
         done.epochs_to_target  # noqa: B018
+    for ask in (done.last, lambda metric: done.curve(metric, 8, 0.1)):
+        with pytest.raises(ValueError, match="metric is 'loss'; it must be one of train_loss, val_loss, train_acc"):
+            ask("loss")
     with pytest.raises(ValueError, match=r"no finished run of batch size, learning rate, seed = \(8, 0.2, 0\)"):
         done.curve("val_loss", 8, 0.2)
 

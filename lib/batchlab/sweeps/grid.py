@@ -171,7 +171,7 @@ class Sweep:
 
         Where a run has diverged, it is the worst there is: an infinite loss, an accuracy of zero.
         """
-        column = METRICS.index(metric)
+        column = _column(metric)
         worst = 0.0 if metric.endswith("accuracy") else np.inf
         return self._each(lambda _, curve: worst if self._lost(curve)[-1] else curve[-1, column])
 
@@ -206,7 +206,7 @@ class Sweep:
         run = batch_size, learning_rate, self.seed if seed is None else seed
         if run not in self.curves:
             raise ValueError(f"there is no finished run of batch size, learning rate, seed = {run} in this sweep.")
-        values = self.curves[run][:, METRICS.index(metric)]
+        values = self.curves[run][:, _column(metric)]
         return self.epochs(batch_size, len(values)), values
 
     def _each(self, value):
@@ -224,6 +224,12 @@ class Sweep:
             return 0.0
         share = (value - values[after - 1]) / (values[after] - values[after - 1])
         return epochs[after - 1] + share * (epochs[after] - epochs[after - 1])
+
+
+def _column(metric):
+    if metric not in METRICS:
+        raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(METRICS)}.")
+    return METRICS.index(metric)
 
 
 def sweep(problem, *, progress=True, **settings):  # noqa: D417, the arguments are those of `Sweep`

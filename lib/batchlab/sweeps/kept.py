@@ -34,17 +34,20 @@ class Kept:
         longer = {run: curve for run, curve in curves.items() if len(curve) > len(self.curves.get(run, ()))}
         if self._file is None or not longer:
             return
-        self.curves |= longer
-        values = list(self.curves.values())
+        curves = self.curves | longer
+        values = list(curves.values())
         ends = np.cumsum([len(curve) for curve in values])
         beside = self._file.with_suffix(f".{os.getpid()}")
         try:
             with open(beside, "wb") as file:
-                np.savez_compressed(file, runs=np.array(list(self.curves)), ends=ends, values=np.concatenate(values))
+                np.savez_compressed(file, runs=np.array(list(curves)), ends=ends, values=np.concatenate(values))
             beside.replace(self._file)
+            self.curves = curves
             _forget(self._file.parent)
         except OSError:  # a full disk, a folder that cannot be written to: it will be computed again
-            beside.unlink(missing_ok=True)
+            pass
+        finally:
+            beside.unlink(missing_ok=True)  # half a file
 
 
 def identity(problem, model, optimizer, *settings):
