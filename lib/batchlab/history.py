@@ -171,14 +171,12 @@ class History:
 
     def to_csv(self, path):
         """Write one line an epoch (and a run, with seeds) to a CSV file that spreadsheets and pandas read."""
-        columns = ["train_loss", "val_loss", "train_accuracy", "val_accuracy"]
+        columns = "seed", "batch_size", "learning_rate", "epoch", "iteration", "samples", "seconds"
+        counts = self.iterations.tolist(), self.samples_seen.tolist(), self.seconds.tolist()
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(
-                ["seed", "batch_size", "learning_rate", "epoch", "iteration", "samples", "seconds", *columns]
-            )
-            for run, values in enumerate(np.reshape(self._values, (-1, self.num_epochs + 1, 4))):
+            writer.writerow([*columns, "train_loss", "val_loss", "train_accuracy", "val_accuracy"])
+            for run, values in enumerate(np.reshape(self._values, (-1, self.num_epochs + 1, 4)).tolist()):
                 settings = self.seed + run, self.batch_size, self.learning_rate
-                for epoch, row in enumerate(values.tolist()):
-                    at = epoch, int(self.iterations[epoch]), int(self.samples_seen[epoch]), float(self.seconds[epoch])
-                    writer.writerow([*settings, *at, *row])
+                for epoch, (*at, row) in enumerate(zip(*counts, values, strict=True)):
+                    writer.writerow([*settings, epoch, *at, *row])

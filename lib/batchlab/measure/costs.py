@@ -41,7 +41,6 @@ class Saturation(NamedTuple):
         return np.asarray(batch_size) / self.seconds(batch_size)
 
 
-@functools.lru_cache(maxsize=64)
 def steps(model, kind):
     """Two ways to take a batch, as functions to compile.
 
@@ -164,12 +163,11 @@ def _ready_step(model, kind, n_inputs, n_outputs, batch_size, device):
 
 def time_step(model, kind, n_inputs, n_outputs, batch_size, device=None):
     """Seconds of one step, the mean of a few in a row on the same batch; it has been compiled and run before."""
-    ready = _ready_step(model, kind, n_inputs, n_outputs, batch_size, device or device_of())
-    program, params, x, y, learning_rate = ready
+    program, params, *rest = _ready_step(model, kind, n_inputs, n_outputs, batch_size, device or device_of())
     count = max(1, min(20, 2048 // batch_size))
     began = time.perf_counter()
     for _ in range(count):
-        params = program(params, x, y, learning_rate)
+        params = program(params, *rest)
     jax.block_until_ready(params)
     return (time.perf_counter() - began) / count
 

@@ -119,4 +119,4 @@ def share(hits, trials):
     middle = p + z**2 / (2 * trials)
     half = z * np.sqrt(p * (1 - p) / trials + (z / trials) ** 2 / 4)
     low, high = ((middle + sign * half) / (1 + z**2 / trials) for sign in (-1, 1))
-    return Estimate(p, float(max(low, 0.0) if hits else 0.0), float(min(high, 1.0) if hits < trials else 1.0))
+    return Estimate(p, float(low) if hits else 0.0, float(high) if hits < trials else 1.0)
