@@ -43,7 +43,6 @@ class History:
         self._axis = 0 if seeds is None else 1  # of the epochs, in every array that has one
         self._values = None  # (..., num_epochs + 1, loss or accuracy, training or validation)
         self._kept, self._stride = [], 1  # (epochs, states after them), one pair for each call of `_add`
-        self._width = pieces.rung(programs.train, batch_size)
         state, self.seconds = self._placed(params), np.zeros(0)
         self._state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
         self._chunk = max(1, min(SHUFFLES, KEEP_BYTES // (8 * self._state_bytes)))
@@ -65,6 +64,7 @@ class History:
         return jax.device_put(start, self.device)
 
     num_epochs = property(lambda self: len(self.seconds) - 1)
+    _width = property(lambda self: pieces.rung(self._programs.train, self.batch_size))  # it may change
     train_loss = property(lambda self: self._values[..., 0, 0])
     val_loss = property(lambda self: self._values[..., 0, 1])
     train_accuracy = property(lambda self: self._values[..., 1, 0])

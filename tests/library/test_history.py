@@ -261,3 +261,11 @@ def test_a_run_goes_on_with_the_samples_it_began_with(offset):
     run = bl.fit(problem, num_epochs=2, **settings)
     problem.x[:] = 7.0
     np.testing.assert_array_equal(run.train(2).train_loss, expected)
+
+
+def test_batch_size_and_rate_may_change_between_two_calls_of_train():
+    run = train(2, batch_size=1, learning_rate=0.02)
+    run.batch_size, run.learning_rate = 40, 0.1
+    run.train(3)
+    from_there = bl.fit(PROBLEM, hidden=(4,), batch_size=40, num_epochs=3, learning_rate=0.1, params=run.params_at(2))
+    np.testing.assert_array_equal(run.val_loss[2:], from_there.val_loss)
