@@ -87,6 +87,8 @@ def from_csv(path, target=None, *, validation=0.25, seed=0, kind=None):
     header = [cell.strip() for cell in rows[0][1]]
     if len(header) < 2:
         raise ValueError(f"{path.name} has one column, {header[0]!r}; it needs a target and at least one input column.")
+    if all(map(_is_float, header)):
+        raise ValueError(f"{path.name} has no header line: its first line holds numbers alone. Name each column there.")
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise ValueError(f"{path.name} has two columns named {twice!r}; give each column its own name.")

@@ -59,6 +59,15 @@ def test_a_lab_says_where_it_trains_and_why_and_lets_the_reader_choose(slow, nam
         lab.device = "TPU"
 
 
+@pytest.mark.parametrize("name", ["Descents", "Lab"])
+def test_reset_puts_the_device_back_too(slow, name):
+    lab = LABS[name]()
+    lab.device = "GPU"
+    lab.reset()
+    assert lab.device == QUICKER
+    assert "trained on the CPU" in lab.frame["facts"]
+
+
 def test_the_kind_that_took_less_is_the_quicker_one(slow):
     took, timed = slow
     problem, settings = bl.data.noisy_sine(n=12), {"hidden": (4,), "optimizer": optax.sgd}

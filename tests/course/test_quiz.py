@@ -680,6 +680,11 @@ def test_an_endless_loop_is_ended_and_said_with_its_line(monkeypatch):
     assert check(ch03.early_stopping)
 
 
+def test_a_title_that_asks_keeps_its_question_mark_alone(monkeypatch):
+    monkeypatch.setitem(quiz.questions.EXERCISE_TEXTS, "03.x", {"title": "Which is it?"})
+    assert repr(quiz.Exercise("03.x", lambda value: None).check(3)) == "Right: Which is it?"
+
+
 @needs_timer
 def test_a_value_and_another_thread_have_no_time_limit(monkeypatch):
     monkeypatch.setattr(signal, "setitimer", lambda *_: pytest.fail("a timer was set"))

@@ -434,6 +434,7 @@ def changed(line, text):
         ("a\n1\n2\n3\n4\n", {}, ["has one column, 'a'", "a target and at least one input"]),
         ("a,b\n1,x\n2,x\n3,x\n4,x\n", {}, ["every label is 'x'", "2 or more classes"]),
         ("a,b\n1,5\n2,5\n3,5\n4,5\n", {}, ["every label is '5'", "2 or more classes"]),
+        ("\n".join(GOOD[1:]), {}, ["my cars.csv has no header line", "Name each column there"]),
         ('a,b\n"1,5\n' + "2,5\n" * 40_000, {}, ["my cars.csv, row", "close every quotation mark"]),
     ],
 )

@@ -94,6 +94,17 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_written(positions, words
     assert lab.frame["shows"]["batch_size"] == 4
 
 
+def test_a_folder_that_there_is_not_and_a_closed_lab_are_named_before_anything_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "record", None)
+    lab = Toy()
+    with pytest.raises(ValueError, match=r"there is no folder .*nowhere\. Make it, or name another"):
+        lab.export(tmp_path / "nowhere/page.html", batch_size=[1])
+    lab.close()
+    with pytest.raises(ValueError, match="was closed; make it anew to export it"):
+        lab.export(tmp_path / "page.html", batch_size=[1])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_lab_is_as_it_was_and_nothing_is_sent_meanwhile(tmp_path):
     async def scene():
         lab = Toy(batch_size=7)

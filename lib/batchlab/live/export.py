@@ -53,12 +53,17 @@ def export(lab, path, positions, *, title=None, progress=True):
         The path, as a `pathlib.Path`.
 
     Raises:
-        ValueError: a control that there is not, a value out of its range, or too many frames; nothing is written then.
+        ValueError: a control or a folder that there is not, a value out of its range, too many frames, or a lab that was
+            closed; nothing is written then.
     """
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}. Make it, or name another.")
+    if lab._turns.closed:
+        raise ValueError(f"{lab!r} was closed; make it anew to export it.")
     recording = record(lab, positions, progress=progress)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("live.css", "live.js"))
     said = {"title": html.escape(title or type(lab).__name__), "words": html.escape(lab.words())}
-    path = pathlib.Path(path)
     path.write_text(PAGE.format(style=style, script=script, recording=recording, **said), encoding="utf-8")
     return path
 

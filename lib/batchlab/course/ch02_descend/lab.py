@@ -5,7 +5,7 @@ import optax
 
 from ...live import Menu, Number, Tick, Whole, press
 from .. import plots
-from ..placing import device_menu, in_place, on_device
+from ..placing import QUICKER, device_menu, in_place, on_device
 from ..prepared import Prepared
 from . import views
 from .surfaces import SURFACES, N, Walk, decayed_sgd, scene, surface
@@ -77,6 +77,7 @@ class Descents(Prepared):
         """Put every control where it was when the surface came up."""
         for name, value in self._given.items():
             setattr(self, name, value)
+        self.device = QUICKER
 
     decay = Tick("let the rate decay")
     device = device_menu()

@@ -13,7 +13,7 @@ from ... import data, pieces
 from ...descent import fit
 from ...live import Menu, Number, Tick, Whole, columns, press
 from .. import plots
-from ..placing import device_menu, in_place, on_device
+from ..placing import QUICKER, device_menu, in_place, on_device
 from ..prepared import Prepared
 from . import views
 
@@ -138,6 +138,7 @@ class Lab(Prepared):
     def reset(self):
         """Put all controls back."""
         self.seed, self.band, self.against, self.logarithmic = self._given.get("seed", 0), False, "epochs", True
+        self.device = QUICKER
         self._take(self.dataset)
 
     def clicked(self, x, y):

@@ -124,7 +124,7 @@ class Exercise:
             code, value = f"your code stopped{_line(error, answer)}", f"the check stopped at {reprlib.repr(answer)}"
             right, said = False, f"Not yet: {code if callable(answer) else value} with {what}"
         else:
-            right, said = True, f"Right: {self.title}."
+            right, said = True, f"Right: {self.title}{'' if self.title.endswith('?') else '.'}"
         with load().change() as record:
             entry = record["exercises"].setdefault(self.key, {"done": False, "tries": 0})
             entry["tries"] += right is not None and not entry["done"]
