@@ -53,7 +53,7 @@ def export(lab, path, positions, *, title=None, progress=True):
         The path, as a `pathlib.Path`.
 
     Raises:
-        ValueError: a control or a folder that there is not, a value out of its range, too many frames, or a lab that was
+        ValueError: a control or a folder that there is not, a value out of its range, too many frames, or a lab that is
             closed; nothing is written then.
     """
     path = pathlib.Path(path)
