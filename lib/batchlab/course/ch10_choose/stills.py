@@ -108,7 +108,8 @@ def trust(figure, plans):
             if not reached:
                 axes.text(edge / 2.6, row + up, "target not reached", ha="right", va="center", color=color)
             size, rate, epochs = trial.setting
-            chose = f"batch size {size}, rate {rate:.2g}, {epochs} epochs, cost {views.times(trial.cost())}"
+            cost = f"cost {views.times(trial.cost())}" if reached else "target not reached"
+            chose = f"batch size {size}, rate {rate:.2g}, {epochs} epochs, {cost}"
             said.append(f"{name}, {label}: {chose}")
     axes.set_yticks(range(len(plans)), list(plans))
     axes.set(xscale="log", xlim=(0.5, edge), ylim=(len(plans) - 0.4, -0.6))
