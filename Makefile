@@ -36,7 +36,7 @@ notebook: .venv/.ready ## the same in Jupyter Notebook
 test: .venv/.test .venv/.ipykernel6 .venv/.oldest .venv/.site .venv/.roads ## check the style, then run every doctest, test and notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile
 
 COLAB_TEST = OPENBLAS_NUM_THREADS=1 .venv-colab/bin/python -W ignore::DeprecationWarning -m pytest -p no:cacheprovider -q \
     -W ignore::DeprecationWarning --numprocesses 2 --dist loadfile
