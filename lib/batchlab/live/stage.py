@@ -36,7 +36,7 @@ class Live(Channel):
             if name not in values:
                 raise ValueError(f"there is no setting {name!r}; choose from {', '.join(values)}.")
         shown = everything if controls is None else _named(everything, controls)
-        self._focus = "".join(_named(shown, focus or []))
+        self._focus = next(iter(_named(shown, focus))) if focus else ""
         super().__init__(shown)
         with self._turns.within():
             self.locked = locked

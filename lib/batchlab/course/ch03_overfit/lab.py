@@ -269,7 +269,8 @@ class Lab(Prepared):
         old_axis, old_right, low, high, *_ = self._limits or (axis, 0.0, math.inf, 0.0)
         if axis == old_axis == "seconds" and self.busy and plots.along(run, axis)[-1] <= old_right:
             right = old_right  # the estimate wavers while the run goes on
-        losses = [plots.median(loss) for one in (run, *self.kept) for loss in (one.train_loss, one.val_loss)]
+        runs = [run] if self._limits else [run, *self.kept]  # limits that there are hold the kept runs
+        losses = [plots.median(loss) for one in runs for loss in (one.train_loss, one.val_loss)]
         losses = np.concatenate(losses)
         losses = losses[np.isfinite(losses)] if np.isfinite(losses).any() else np.ones(1)
         losses = np.maximum(losses, np.finfo(np.float32).tiny)
